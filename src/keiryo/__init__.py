@@ -1,0 +1,29 @@
+"""Keiryo weighs neural networks before they ship.
+
+Importing it is light; torch is loaded by the first call that needs it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from keiryo.api import compare as compare
+    from keiryo.export.predictor import load as load
+    from keiryo.models.spec import build as build
+
+_HOMES = {
+    "build": "keiryo.models.spec",
+    "compare": "keiryo.api",
+    "load": "keiryo.export.predictor",
+}
+
+__all__ = ["__version__", "build", "compare", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'keiryo' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,42 @@
+"""The functions of `import keiryo` that join several rooms."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from keiryo.compare.listener import Listener
+from keiryo.compare.plan import new_plan, resumed_plan
+from keiryo.compare.run import run_comparison
+from keiryo.report.page import write_report
+from keiryo.results import Comparison
+
+
+def compare(
+    data: str | Path | None = None,
+    models: Sequence[str] | None = None,
+    *,
+    out: str | Path,
+    resume: bool = False,
+    force: bool = False,
+    listener: Listener | None = None,
+    **options: Any,
+) -> Comparison:
+    """Train `models` side by side on `data`, measure and rank them, and write the report.
+
+    `options` are those of `keiryo compare` by their long names: `epochs` or `minutes`,
+    `size`, `batch`, `seeds`, `seed`, `recipe`, `max_latency_ms`, `max_size_mb`,
+    `max_params`, `device`, `threads`. Results go into the folder `out`. Raises
+    InputError for what is not possible.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    if data is not None:
+        given["data"] = str(data)
+    if models is not None:
+        given["models"] = list(models)
+    folder = Path(out)
+    plan = resumed_plan(given, folder) if resume else new_plan(given)
+    comparison = run_comparison(
+        plan, folder, resume=resume, force=force, listener=listener or Listener()
+    )
+    write_report(comparison, folder)
+    return comparison

@@ -1,0 +1,85 @@
+"""`keiryo compare`: the main job."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keiryo.cli import options
+
+EXIT_INTERRUPTED = 130
+
+
+def compare(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder CLASS/*.jpg, one with train/ and val/ of such folders, a CSV with "
+            "path,label[,split], a pack, or a built-in set: petals, digits. "
+            "Without it, a short demonstration on petals."
+        ),
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Candidates, separated by commas; `keiryo models` lists them.",
+            show_default="mobilenet_v2:width=0.5,vgg16,resnet18,mobilenet_v1:width=0.5",
+        ),
+    ] = None,
+    epochs: options.Epochs = None,
+    minutes: options.Minutes = None,
+    size: options.Size = None,
+    batch: options.Batch = None,
+    seeds: options.Seeds = None,
+    seed: options.Seed = None,
+    recipe: options.Recipe = None,
+    max_latency_ms: options.MaxLatency = None,
+    max_size_mb: options.MaxSize = None,
+    max_params: options.MaxParams = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    out: options.Out = Path("comparison"),
+    resume: options.Resume = False,
+    force: options.Force = False,
+    json: options.Json = False,
+) -> None:
+    """Train candidates side by side on your pictures, measure, rank and report."""
+    given = {
+        "data": data,
+        "models": models,
+        "epochs": epochs,
+        "minutes": minutes,
+        "size": size,
+        "batch": batch,
+        "seeds": seeds,
+        "seed": seed,
+        "recipe": recipe,
+        "max_latency_ms": max_latency_ms,
+        "max_size_mb": max_size_mb,
+        "max_params": max_params,
+        "device": device,
+        "threads": threads,
+    }
+    run(given, out=out, resume=resume, force=force, json=json)
+
+
+def run(given: dict[str, Any], *, out: Path, resume: bool, force: bool, json: bool) -> None:
+    """Carry out a comparison with the options that are not None, and print its table."""
+    from keiryo import api
+    from keiryo.cli.progress import make_listener
+    from keiryo.cli.table import print_table
+    from keiryo.models.spec import parse_specs
+
+    if given["models"] is not None:
+        given["models"] = [str(spec) for spec in parse_specs(given["models"])]
+    with make_listener() as listener:
+        comparison = api.compare(
+            **given, out=out, resume=resume, force=force, listener=listener
+        )
+    if json:
+        typer.echo(comparison.model_dump_json(indent=2))
+    else:
+        print_table(comparison, out)
+    if not comparison.complete:
+        typer.echo(f"keiryo: stopped; go on with: keiryo compare --resume --out {out}", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED)

@@ -1,0 +1,73 @@
+"""The `keiryo` command: its subcommands, and how every error ends."""
+
+import errno
+import signal
+import sys
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from keiryo import __version__
+from keiryo.cli import compare, data, models, predict, report, train
+from keiryo.errors import InputError
+
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
+# Faults of the folder or the disk that the user named, not of keiryo.
+USERS_ERRNOS = {
+    errno.ENOSPC: "no space left on its disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+app = typer.Typer(
+    name="keiryo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Weigh neural networks before they ship: train candidates side by side on your own "
+    "pictures, measure what each costs and how well it does, and take the winner away.",
+)
+app.command()(compare.compare)
+app.command()(train.train)
+app.command()(predict.predict)
+app.command()(models.models)
+app.command()(report.report)
+app.add_typer(data.app, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def version_option(
+    version: bool = typer.Option(False, "--version", help="Say the version and exit."),
+) -> None:
+    if version:
+        typer.echo(f"keiryo {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 the input's fault, 130 interrupted."""
+    # A scheduler's request to end is heeded as a user's is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return app(standalone_mode=False) or 0
+    except (InputError, TyperException) as error:
+        message = error.format_message() if isinstance(error, TyperException) else str(error)
+        print(f"keiryo: {message}", file=sys.stderr)
+        return EXIT_INPUT
+    except OSError as error:
+        if error.errno not in USERS_ERRNOS:
+            raise
+        place = error.filename or "--out"
+        print(f"keiryo: {place}: {USERS_ERRNOS[error.errno]}", file=sys.stderr)
+        return EXIT_INPUT
+    except (KeyboardInterrupt, Abort):
+        return EXIT_INTERRUPTED

@@ -1,0 +1,51 @@
+"""Options that several commands share. None means: not given."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Passes over the training pictures.", show_default="30")
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(min=0.01, help="Wall time for each model instead of a number of epochs."),
+]
+Size = Annotated[
+    int | None,
+    typer.Option(min=8, max=4096, help="Side of the square pictures.", show_default="224"),
+]
+Batch = Annotated[int | None, typer.Option(min=1, help="Pictures a step.", show_default="128")]
+Seeds = Annotated[
+    int | None, typer.Option(min=1, help="How often each model is trained.", show_default="1")
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="What every random choice hangs on.", show_default="0")
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        help="How to train: keiryo, or plain as the course's experiment did.",
+        show_default="keiryo",
+    ),
+]
+MaxLatency = Annotated[
+    float | None, typer.Option("--max-latency-ms", help="Recommend no model that is slower.")
+]
+MaxSize = Annotated[
+    float | None, typer.Option("--max-size-mb", help="Recommend no model that is larger on disk.")
+]
+MaxParams = Annotated[
+    int | None, typer.Option("--max-params", help="Recommend no model with more parameters.")
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Processor threads.", show_default="all cores")
+]
+Out = Annotated[Path, typer.Option(help="Folder for everything that is written.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the comparison in --out.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the comparison in --out.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]

@@ -1,0 +1,149 @@
+"""What is seen while a comparison runs: live bars on a terminal, plain lines elsewhere."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from keiryo.compare.listener import Listener
+from keiryo.compare.plan import TrialPlan
+from keiryo.compare.trial_process import TrialReport
+from keiryo.report import words
+from keiryo.results import DataSummary, Epoch, Finding, Trial
+
+SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+
+class PlainListener(Listener):
+    """Writes a line for each thing that is finished."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> "PlainListener":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def data_ready(self, data: DataSummary) -> None:
+        self._say(
+            f"{data.name}: {len(data.classes)} classes, {data.train_images} training and "
+            f"{data.val_images} held-out pictures"
+        )
+        for finding in data.findings:
+            self._say_finding(finding)
+
+    def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
+        self._say(f"[{number + 1}/{total}] {trial.model}, seed {trial.seed}")
+
+    def trial_reported(self, trial: TrialPlan, report: TrialReport) -> None:
+        if report.epoch is not None:
+            self._say(_epoch_line(report.epoch))
+
+    def trial_finished(self, trial: Trial) -> None:
+        if trial.status == "done":
+            self._say(
+                f"  {words.percent(trial.val_accuracy)} on held-out pictures after "
+                f"{words.duration(trial.train_seconds)}"
+            )
+        else:
+            self._say(f"  {trial.status}{': ' + trial.error if trial.error else ''}")
+        for finding in trial.diagnosis:
+            self._say_finding(finding)
+
+    def _say_finding(self, finding: Finding) -> None:
+        self._console.print(
+            f"  {finding.severity}: {finding.evidence}. {finding.advice}",
+            style=SEVERITY_STYLES[finding.severity],
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+class LiveListener(PlainListener):
+    """Keeps a bar at the foot of the terminal: packing, then the trial that is running."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._epoch = ""
+
+    def __enter__(self) -> "LiveListener":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def packing(self, done: int, total: int) -> None:
+        self._show("decoding", done / total, f"{done} of {total} pictures")
+
+    def data_ready(self, data: DataSummary) -> None:
+        self._clear()
+        super().data_ready(data)
+
+    def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
+        super().trial_started(trial, number, total)
+        self._epoch = ""
+        self._show("training", 0.0, "starting")
+
+    def trial_reported(self, trial: TrialPlan, report: TrialReport) -> None:
+        if report.epoch is not None:
+            self._epoch = f" · {words.percent(report.epoch.val_accuracy)} held out"
+        if report.share is not None:
+            self._show(
+                "training",
+                report.share,
+                f"{words.duration(report.seconds_left)} left · "
+                f"{words.rate(report.images_per_second)}{self._epoch}",
+            )
+
+    def trial_finished(self, trial: Trial) -> None:
+        self._clear()
+        super().trial_finished(trial)
+
+    def _show(self, what: str, share: float, figures: str) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(f"  {what}", total=1.0, figures=figures)
+        self._bar.update(self._task, completed=share, figures=figures)
+
+    def _clear(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+def make_listener() -> PlainListener:
+    """Return the listener that suits standard error."""
+    console = Console(stderr=True)
+    return LiveListener(console) if console.is_terminal else PlainListener(console)
+
+
+def _epoch_line(epoch: Epoch) -> str:
+    return (
+        f"  epoch {epoch.epoch}: loss {epoch.train_loss:.3f}, "
+        f"{words.percent(epoch.train_accuracy)} training, "
+        f"{words.percent(epoch.val_accuracy)} held out, {words.duration(epoch.seconds)}"
+    )

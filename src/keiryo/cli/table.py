@@ -1,0 +1,52 @@
+"""The comparison as a table on the terminal."""
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from keiryo.report import words
+from keiryo.results import REPORT_FILE, Comparison, Trial
+
+WIDTH_WITHOUT_TERMINAL = 140
+
+
+def print_table(comparison: Comparison, out: Path) -> None:
+    """Print all trials, the best model first, and what to do next, to standard output."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_WITHOUT_TERMINAL)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    for heading in ("held out", "training", "latency", "size", "params", "MACs", "trained in"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    order = {model: place for place, model in enumerate(comparison.ranking)}
+    for trial in sorted(comparison.trials, key=lambda t: (order.get(t.model, len(order)), t.seed)):
+        recommended = trial.folder == comparison.recommended_trial
+        table.add_row(*_row(trial), style="bold" if recommended else None)
+    console.print(table)
+    if comparison.recommended_trial:
+        _say(console, f"Recommended: {comparison.recommended}")
+        _say(console, f"Use it:      keiryo predict {out / comparison.recommended_trial} PICTURE.jpg")
+    else:
+        _say(console, "No model that finished is within the limits; none is recommended.")
+    _say(console, f"Report:      {out / REPORT_FILE}")
+
+
+def _row(trial: Trial) -> list[str]:
+    name = trial.model if trial.seed == 0 else f"{trial.model} (seed {trial.seed})"
+    return [
+        name if trial.status == "done" else f"{name}: {trial.status}",
+        words.percent(trial.val_accuracy),
+        words.percent(trial.train_accuracy),
+        words.milliseconds(trial.latency_ms.p50 if trial.latency_ms else None),
+        words.size(trial.artifact_bytes),
+        words.number(trial.parameters),
+        words.number(trial.macs),
+        words.duration(trial.train_seconds),
+    ]
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,43 @@
+"""`keiryo train`: a comparison of one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keiryo.cli import options
+from keiryo.cli.compare import run
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="A model; `keiryo models` lists them.")],
+    data: Annotated[str, typer.Argument(help="The pictures, as for `keiryo compare`.")],
+    epochs: options.Epochs = None,
+    minutes: options.Minutes = None,
+    size: options.Size = None,
+    batch: options.Batch = None,
+    seeds: options.Seeds = None,
+    seed: options.Seed = None,
+    recipe: options.Recipe = None,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    out: options.Out = Path("training"),
+    resume: options.Resume = False,
+    force: options.Force = False,
+    json: options.Json = False,
+) -> None:
+    """Train one model on your pictures, measure it and report."""
+    given = {
+        "data": data,
+        "models": model,
+        "epochs": epochs,
+        "minutes": minutes,
+        "size": size,
+        "batch": batch,
+        "seeds": seeds,
+        "seed": seed,
+        "recipe": recipe,
+        "device": device,
+        "threads": threads,
+    }
+    run(given, out=out, resume=resume, force=force, json=json)

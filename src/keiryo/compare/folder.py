@@ -1,0 +1,61 @@
+"""The folder that a comparison writes into: claimed before anything is written."""
+
+import shutil
+from pathlib import Path
+
+from keiryo.compare.plan import PLAN_FILE, TRIALS_FOLDER, Plan, write_plan
+from keiryo.errors import InputError
+from keiryo.results import CURVES_FOLDER, REPORT_FILE, RESULTS_FILE, TABLE_FILE
+
+LEFTOVERS = (".*.tmp", ".*.old")
+
+
+def claim_folder(out: Path, plan: Plan, *, force: bool) -> None:
+    """Make `out` the folder of `plan`; with `force`, in place of the comparison in it.
+
+    A pack in it is kept, since it is made again where it no longer fits. Raises
+    InputError where there is something that must not be overwritten.
+    """
+    if (out / PLAN_FILE).exists():
+        if not force:
+            raise InputError(
+                f"--out {out}: already holds a comparison; "
+                "go on with it by --resume, replace it by --force, or name another folder"
+            )
+        _remove_results(out)
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            f"--out {out}: exists and is not a comparison of keiryo's; name another folder"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_plan(out, plan)
+
+
+def clear_leftovers(out: Path) -> None:
+    """Remove the half-written files of a comparison that was killed."""
+    for folder in (out, *(out / TRIALS_FOLDER).glob("*")):
+        for pattern in LEFTOVERS:
+            for leftover in folder.glob(pattern):
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def check_space(out: Path, needed_bytes: int) -> None:
+    """Raise InputError where the disk of `out` has not `needed_bytes` left."""
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed_bytes:
+        raise InputError(
+            f"--out {out}: its disk has {free / 1e9:.1f} GB left and this comparison needs "
+            f"{needed_bytes / 1e9:.1f} GB; free some, or name a folder on another disk"
+        )
+
+
+def _remove_results(out: Path) -> None:
+    for file in (RESULTS_FILE, TABLE_FILE, REPORT_FILE):
+        (out / file).unlink(missing_ok=True)
+    for folder in (TRIALS_FOLDER, CURVES_FOLDER):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    # Last, so that a folder half removed is still known for keiryo's.
+    (out / PLAN_FILE).unlink()
+
+

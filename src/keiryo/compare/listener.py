@@ -1,0 +1,24 @@
+"""Who is told how a comparison goes."""
+
+from keiryo.compare.plan import TrialPlan
+from keiryo.compare.trial_process import TrialReport
+from keiryo.results import DataSummary, Trial
+
+
+class Listener:
+    """Told of every event and does nothing; to be derived from by whoever shows something."""
+
+    def packing(self, done: int, total: int) -> None:
+        """So many pictures are decoded, of so many."""
+
+    def data_ready(self, data: DataSummary) -> None:
+        """The pictures are packed, split and audited."""
+
+    def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
+        """Trial `number`, from 0, of `total` begins."""
+
+    def trial_reported(self, trial: TrialPlan, report: TrialReport) -> None:
+        """The running trial says how far it is."""
+
+    def trial_finished(self, trial: Trial) -> None:
+        """A trial ended, one way or another."""

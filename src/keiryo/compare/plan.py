@@ -1,0 +1,170 @@
+"""What a comparison will do, as it stands in `plan.json` so that it can go on later."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from keiryo.data.locate import is_builtin
+from keiryo.data.pack import is_pack
+from keiryo.errors import InputError
+from keiryo.files import write_text
+from keiryo.measure.machine import usable_cores
+from keiryo.models.spec import parse_spec
+from keiryo.results import Limits, Record
+
+FORMAT_VERSION = 1
+PLAN_FILE = "plan.json"
+TRIALS_FOLDER = "trials"
+PACK_FOLDER = "pack"
+LARGEST_SLUG = 80
+
+DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "vgg16", "resnet18", "mobilenet_v1:width=0.5"]
+BUDGET = ("epochs", "minutes")
+DATA_DEFAULTS: dict[str, Any] = {"size": 224, "batch": 128, "epochs": 30}
+DEMO_DEFAULTS: dict[str, Any] = {
+    "data": "petals:count=3000",
+    "size": 64,
+    "batch": 64,
+    "minutes": 0.7,
+}
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """One model with one seed, and the folder it is trained in, relative to the comparison."""
+
+    model: str
+    seed: int
+    folder: str
+
+
+class Plan(Record):
+    """Everything that a comparison's figures depend on, its input data apart.
+
+    The budget of each model is `epochs` or `minutes`, one of the two.
+    """
+
+    format_version: int = FORMAT_VERSION
+    data: str
+    models: list[str] = Field(min_length=1)
+    size: int = Field(ge=8, le=4096)
+    batch: int = Field(ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+    seeds: int = Field(default=1, ge=1)
+    seed: int = Field(default=0, ge=0)
+    recipe: Literal["keiryo", "plain"] = "keiryo"
+    max_latency_ms: float | None = Field(default=None, gt=0)
+    max_size_mb: float | None = Field(default=None, gt=0)
+    max_params: int | None = Field(default=None, gt=0)
+    device: str = "auto"
+    threads: int = Field(ge=1)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            max_latency_ms=self.max_latency_ms,
+            max_size_mb=self.max_size_mb,
+            max_params=self.max_params,
+        )
+
+    def trials(self) -> list[TrialPlan]:
+        """Return the trials in the order they run: every model once, then the next seed."""
+        return [
+            TrialPlan(model, seed, f"{TRIALS_FOLDER}/{_slug(model)}-seed{seed}")
+            for seed in range(self.seed, self.seed + self.seeds)
+            for model in self.models
+        ]
+
+
+def new_plan(given: Mapping[str, Any]) -> Plan:
+    """Return the plan of a new comparison from the options that were given; the rest is default.
+
+    Without `data`, it is the built-in set in a size that every model gets somewhere
+    with in under a minute. Raises InputError for values that are not possible.
+    """
+    defaults = DATA_DEFAULTS if "data" in given else DEMO_DEFAULTS
+    budget = {"epochs", "minutes"} & given.keys()
+    if len(budget) == 2:
+        raise InputError("--epochs and --minutes: give one of the two")
+    options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
+    options |= {"models": DEFAULT_MODELS, "threads": usable_cores()}
+    options |= given
+    try:
+        plan = Plan.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
+        raise InputError(f"--{name}: {first['msg']}") from None
+    return plan.model_copy(
+        update={"data": _from_anywhere(plan.data), "models": _models_from_anywhere(plan.models)}
+    )
+
+
+def resumed_plan(given: Mapping[str, Any], out: Path) -> Plan:
+    """Return the plan of the comparison in `out`; options given again must be the same as then."""
+    plan = read_plan(out)
+    again = new_plan({"data": plan.data, **given})
+    for key in given:
+        then, now = getattr(plan, key), getattr(again, key)
+        if then != now and not (key == "device" and now == "auto"):
+            raise InputError(
+                f"--{key.replace('_', '-')} {_shown(now)}: the comparison in {out} was begun with "
+                f"{_shown(then)}; leave the option out, or use another --out"
+            )
+    return plan
+
+
+def _shown(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
+
+
+def _from_anywhere(data: str) -> str:
+    """Return the path `data` so that it holds in any folder; built-in names as they are."""
+    return data if is_builtin(data) else str(Path(data).absolute())
+
+
+def _models_from_anywhere(models: Sequence[str]) -> list[str]:
+    specs = [parse_spec(model) for model in models]
+    return [
+        str(replace(spec, name=str(Path(spec.name).absolute())))
+        if spec.factory and spec.name.endswith(".py")
+        else str(spec)
+        for spec in specs
+    ]
+
+
+def pack_folder(out: Path, plan: Plan) -> Path:
+    """Return where the pictures of the comparison in `out` are: in the pack given as data, or its own."""
+    return Path(plan.data) if is_pack(Path(plan.data)) else out / PACK_FOLDER
+
+
+def read_plan(out: Path) -> Plan:
+    """Return the plan of the comparison in `out`; raise InputError where there is none."""
+    try:
+        return Plan.model_validate_json((out / PLAN_FILE).read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{out}: holds no comparison to go on with (no {PLAN_FILE})") from None
+    except (ValidationError, ValueError):
+        raise InputError(
+            f"{out / PLAN_FILE}: damaged, or by another version; use another --out"
+        ) from None
+
+
+def write_plan(out: Path, plan: Plan) -> None:
+    """Write the plan into `out`."""
+    write_text(out / PLAN_FILE, plan.model_dump_json(indent=2))
+
+
+def _slug(model: str) -> str:
+    slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", model).strip("-.")
+    if slug == model.replace(":", "-").replace(",", "-") and len(slug) <= LARGEST_SLUG:
+        return slug
+    # Paths of the user's own: shortened, and kept apart by a digest.
+    digest = hashlib.blake2b(model.encode(), digest_size=4).hexdigest()
+    return f"{slug[-LARGEST_SLUG:].strip('-.')}-{digest}"

@@ -1,0 +1,186 @@
+"""Running a plan: pack, trials one after the other, ranking, results."""
+
+import csv
+import datetime
+import io
+from pathlib import Path
+
+import torch
+
+from keiryo import __version__
+from keiryo.compare.folder import check_space, claim_folder, clear_leftovers
+from keiryo.compare.listener import Listener
+from keiryo.compare.plan import Plan, pack_folder
+from keiryo.compare.rank import rank
+from keiryo.compare.trial_runner import finished_trial, run_trial_process
+from keiryo.cost import count_cost
+from keiryo.data.audit import audit
+from keiryo.data.locate import locate
+from keiryo.data.pack import Pack, is_pack, open_pack, pack_bytes, prepare_pack
+from keiryo.data.split import split_pictures
+from keiryo.errors import InputError
+from keiryo.files import write_text
+from keiryo.measure.machine import describe_machine
+from keiryo.models.spec import build, parse_spec
+from keiryo.results import RESULTS_FILE, TABLE_FILE, Comparison, Cost, DataSummary, Trial
+from keiryo.train.device import choose_device
+
+CHECKPOINT_COPIES = 3  # the weights and the two moments of Adam
+TABLE_COLUMNS = (
+    "model",
+    "seed",
+    "status",
+    "val_accuracy",
+    "train_accuracy",
+    "test_accuracy",
+    "parameters",
+    "state_elements",
+    "macs",
+    "artifact_bytes",
+    "train_seconds",
+    "epochs",
+    "images_per_second",
+    "peak_memory_bytes",
+)
+
+
+def run_comparison(
+    plan: Plan, out: Path, *, resume: bool, force: bool, listener: Listener
+) -> Comparison:
+    """Carry out `plan` in the folder `out` and return what came of it, also written there.
+
+    With `resume`, trials that are done are kept and those that were begun go on. On an
+    interrupt (KeyboardInterrupt) the running trial is stopped cleanly, and the record of
+    what is done is returned with `complete` false. Raises InputError for what cannot be
+    carried out, before anything is written wherever that can be known.
+    """
+    data_is_pack = is_pack(Path(plan.data))
+    device = choose_device(plan.device)
+    plan = plan.model_copy(update={"device": device.type})
+    if data_is_pack:
+        pack = open_pack(Path(plan.data))
+        if pack.header.size != plan.size:
+            raise InputError(f"--size {plan.size}: the pack {plan.data} is of {pack.header.size}")
+        costs = _count_costs(plan, len(pack.header.classes))
+        _check_space(plan, out, costs, 0)
+    else:
+        source = locate(plan.data)
+        costs = _count_costs(plan, len(source.classes))
+        _check_space(plan, out, costs, pack_bytes(source, plan.size))
+    if resume:
+        clear_leftovers(out)
+    else:
+        claim_folder(out, plan, force=force)
+    if not data_is_pack:
+        pack = prepare_pack(
+            source,
+            size=plan.size,
+            folder=pack_folder(out, plan),
+            workers=plan.threads,
+            progress=listener.packing,
+        )
+    data = _summarize(pack, plan)
+    listener.data_ready(data)
+    trials, complete = _run_trials(plan, out, costs, listener)
+    comparison = _conclude(plan, data, trials, complete=complete)
+    write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
+    write_text(out / TABLE_FILE, _as_csv(trials))
+    return comparison
+
+
+def _run_trials(
+    plan: Plan, out: Path, costs: dict[str, Cost | None], listener: Listener
+) -> tuple[list[Trial], bool]:
+    trials: list[Trial] = []
+    planned = plan.trials()
+    for number, trial_plan in enumerate(planned):
+        listener.trial_started(trial_plan, number, len(planned))
+        trial = finished_trial(out, trial_plan) or run_trial_process(
+            out,
+            plan,
+            number,
+            costs[trial_plan.model],
+            lambda report, trial_plan=trial_plan: listener.trial_reported(trial_plan, report),
+        )
+        trials.append(trial)
+        listener.trial_finished(trial)
+        if trial.status == "stopped":
+            return trials, False
+    return trials, True
+
+
+def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
+    """Return what each model costs; None for a user's own that cannot run without data."""
+    costs: dict[str, Cost | None] = {}
+    for model in plan.models:
+        spec = parse_spec(model)
+        with torch.device("meta"):
+            network = build(spec, classes=classes)
+        try:
+            costs[model] = count_cost(network, (3, plan.size, plan.size))
+        except Exception as error:
+            if spec.factory is None:
+                raise InputError(
+                    f"{model} cannot take pictures of {plan.size} x {plan.size}: "
+                    f"{str(error).splitlines()[0]}"
+                ) from error
+            costs[model] = None
+    return costs
+
+
+def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size: int) -> None:
+    sizes = [cost.size_bytes for cost in costs.values() if cost is not None]
+    models = plan.seeds * sum(sizes) + CHECKPOINT_COPIES * max(sizes, default=0)
+    check_space(out, models + pack_size)
+
+
+def _summarize(pack: Pack, plan: Plan) -> DataSummary:
+    splits = split_pictures(pack.header, seed=plan.seed)
+    return DataSummary(
+        name=pack.header.name,
+        size=pack.header.size,
+        classes=pack.header.classes,
+        train_images=len(splits.train),
+        val_images=len(splits.val),
+        test_images=len(splits.test),
+        findings=audit(pack.header, splits),
+    )
+
+
+def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: bool) -> Comparison:
+    ranking = rank(trials, plan.limits)
+    return Comparison(
+        keiryo_version=__version__,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        machine=describe_machine(
+            device=plan.device, threads=plan.threads, torch_version=torch.__version__
+        ),
+        data=data,
+        recipe=plan.recipe,
+        batch=plan.batch,
+        epochs=plan.epochs,
+        minutes=plan.minutes,
+        limits=plan.limits,
+        trials=trials,
+        ranking=ranking.models,
+        pareto=ranking.pareto,
+        recommended=ranking.recommended,
+        recommended_trial=ranking.recommended_trial,
+        complete=complete,
+    )
+
+
+def _as_csv(trials: list[Trial]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*TABLE_COLUMNS, "latency_ms_p50", "latency_ms_p95"))
+    for trial in trials:
+        latency = trial.latency_ms
+        writer.writerow(
+            (
+                *(getattr(trial, column) for column in TABLE_COLUMNS),
+                latency and latency.p50,
+                latency and latency.p95,
+            )
+        )
+    return text.getvalue()

@@ -1,0 +1,103 @@
+"""One trial: a model of the plan trained, scored, diagnosed and saved."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from scipy.stats import binomtest
+
+from keiryo import __version__
+from keiryo.compare.plan import Plan, TrialPlan, pack_folder
+from keiryo.data.pack import Pack, open_pack
+from keiryo.data.split import Splits, split_pictures
+from keiryo.data.statistics import channel_statistics
+from keiryo.files import write_text
+from keiryo.measure.memory import peak_memory_bytes
+from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
+from keiryo.models.spec import build
+from keiryo.results import Trial
+from keiryo.train.device import choose_device, prepare_device
+from keiryo.train.diagnosis import diagnose, not_a_number
+from keiryo.train.loop import Budget, Pictures, Training, Watcher
+from keiryo.train.recipe import RECIPES
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+TRIAL_FILE = "trial.json"
+
+
+def run_trial(
+    out: Path,
+    plan: Plan,
+    trial_plan: TrialPlan,
+    make_watcher: Callable[[Training], Watcher],
+) -> Trial:
+    """Train what `trial_plan` says, from its checkpoint where there is one.
+
+    Leaves the trial's record in its folder, and the trained model or, where the
+    watcher wanted to stop, a checkpoint.
+    """
+    folder = out / trial_plan.folder
+    device = choose_device(plan.device)
+    prepare_device(device, threads=plan.threads)
+    pack = open_pack(pack_folder(out, plan), verify=False)
+    splits = split_pictures(pack.header, seed=plan.seed)
+    mean, std = channel_statistics(pack.images, splits.train)
+    preprocessing = Preprocessing(size=pack.header.size, mean=mean, std=std)
+
+    torch.manual_seed(trial_plan.seed)
+    training = Training(
+        build(trial_plan.model, classes=len(pack.header.classes)),
+        Pictures(pack.images, pack.labels, splits.train, splits.val, preprocessing),
+        recipe=RECIPES[plan.recipe],
+        budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
+        batch=plan.batch,
+        seed=trial_plan.seed,
+        device=device,
+        checkpoint=folder / CHECKPOINT_FILE,
+    )
+    trial = Trial(
+        model=trial_plan.model, seed=trial_plan.seed, status="done", folder=trial_plan.folder
+    )
+    try:
+        if not training.run(make_watcher(training)):
+            trial.status = "stopped"
+    except FloatingPointError as error:
+        trial.status = "failed"
+        trial.error = str(error)
+        trial.diagnosis = [not_a_number(str(error))]
+    trial.history = training.position.history
+    trial.epochs = len(trial.history)
+    trial.train_seconds = training.position.seconds
+    trial.images_per_second = training.images_per_second()
+    trial.peak_memory_bytes = peak_memory_bytes(device.type)
+    if trial.status == "done":
+        _score(trial, training, pack, splits)
+        description = SavedModel(
+            keiryo_version=__version__,
+            model=trial_plan.model,
+            classes=pack.header.classes,
+            preprocessing=preprocessing,
+        )
+        save_model(folder / MODEL_FILE, training.network, description)
+        trial.artifact_bytes = (folder / MODEL_FILE).stat().st_size
+    write_text(folder / TRIAL_FILE, trial.model_dump_json(indent=2))
+    if trial.status == "done":
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    return trial
+
+
+def _score(trial: Trial, training: Training, pack: Pack, splits: Splits) -> None:
+    # The last epoch ended with this very measurement.
+    trial.val_accuracy = trial.history[-1].val_accuracy
+    right = round(trial.val_accuracy * len(splits.val))
+    interval = binomtest(right, len(splits.val)).proportion_ci(method="wilson")
+    trial.val_accuracy_interval = (float(interval.low), float(interval.high))
+    trial.train_accuracy = training.evaluate(splits.train).accuracy
+    if splits.test.size:
+        trial.test_accuracy = training.evaluate(splits.test).accuracy
+    trial.diagnosis = diagnose(
+        trial.history,
+        classes=len(pack.header.classes),
+        train_accuracy=trial.train_accuracy,
+        val_accuracy=trial.val_accuracy,
+    )

@@ -1,0 +1,188 @@
+"""From what the user typed as DATA to a source of labelled pictures."""
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from keiryo.data.builtin.digits import Digits
+from keiryo.data.builtin.petals import Petals
+from keiryo.data.pictures import PICTURE_SUFFIXES
+from keiryo.data.sources import FileSource, Item, Source, Split
+from keiryo.errors import InputError
+from keiryo.results import Finding
+
+BUILTIN_NAMES = ("petals", "digits")
+SPLIT_FOLDERS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+
+
+def is_builtin(data: str) -> bool:
+    """Return whether `data` names a built-in set."""
+    return data.partition(":")[0] in BUILTIN_NAMES
+
+
+def locate(data: str) -> Source:
+    """Return the source that `data` names: a folder, a CSV or a built-in set.
+
+    Raises InputError where there is none, or where it cannot be compared on: no
+    pictures, or a single class.
+    """
+    name, _, options = data.partition(":")
+    path = Path(data)
+    if is_builtin(data):
+        source = _builtin(data, name, options)
+    elif path.is_dir():
+        source = _folder(path)
+    elif path.is_file() and path.suffix.lower() == ".csv":
+        source = _csv(path)
+    elif path.exists():
+        raise InputError(f"{data}: neither a folder of pictures nor a .csv file")
+    else:
+        raise InputError(
+            f"{data}: no such folder or file (built-in sets: {', '.join(BUILTIN_NAMES)})"
+        )
+    if len(source.classes) < 2:
+        raise InputError(
+            f"{data}: only one class, '{source.classes[0]}'; a classifier needs at least two: "
+            "one folder of pictures a class"
+        )
+    return source
+
+
+def _builtin(data: str, name: str, options: str) -> Source:
+    given: dict[str, int] = {}
+    for part in filter(None, options.split(",")):
+        key, _, value = part.partition("=")
+        allowed = ("count", "seed") if name == "petals" else ()
+        if key not in allowed:
+            raise InputError(f"{data}: {name} has no option '{key}'")
+        if not value.isdecimal():
+            raise InputError(f"{data}: {key} must be a whole number")
+        given[key] = int(value)
+    if name == "digits":
+        return Digits()
+    if given.get("count", 100) < 10:
+        raise InputError(f"{data}: count must be at least 10")
+    return Petals(**given)
+
+
+def _folder(root: Path) -> Source:
+    splits = {
+        folder: SPLIT_FOLDERS[folder.name.lower()]
+        for folder in _subfolders(root)
+        if folder.name.lower() in SPLIT_FOLDERS
+    }
+    class_roots: list[tuple[Path, Split | None]] = (
+        list(splits.items()) if "train" in splits.values() else [(root, None)]
+    )
+    found: list[tuple[str, Split | None, Path]] = []
+    others: list[Path] = []
+    for class_root, split in class_roots:
+        for folder in _subfolders(class_root):
+            for path in _files(folder):
+                if path.suffix.lower() in PICTURE_SUFFIXES:
+                    found.append((folder.name, split, path))
+                else:
+                    others.append(path)
+        others += [path for path in sorted(class_root.iterdir()) if path.is_file()]
+    if not found:
+        raise InputError(
+            f"{root}: no pictures in it; put them into one folder a class: {root}/CLASS/*.jpg"
+        )
+    names = [str(path.relative_to(root)) for _, _, path in found]
+    empty = [
+        folder.name
+        for class_root, _ in class_roots
+        for folder in _subfolders(class_root)
+        if folder.name not in {label for label, _, _ in found}
+    ]
+    findings = [
+        *_left_out(
+            "other_files", [str(path.relative_to(root)) for path in others], "no picture by name"
+        ),
+        *_left_out("empty_class", sorted(set(empty)), "a class folder without pictures"),
+    ]
+    return _file_source(str(root), found, names, findings)
+
+
+def _left_out(code: str, files: list[str], reason: str) -> list[Finding]:
+    if not files:
+        return []
+    return [
+        Finding(
+            code=code,
+            severity="info",
+            evidence=f"{len(files)} left out: {reason}",
+            advice="Nothing to do if they are not meant to be trained on.",
+            files=files,
+        )
+    ]
+
+
+def _csv(path: Path) -> Source:
+    found: list[tuple[str, Split | None, Path]] = []
+    names: list[str] = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            missing = {"path", "label"} - set(rows.fieldnames or ())
+            if missing:
+                raise InputError(
+                    f"{path}: has no column '{min(missing)}'; give path,label or path,label,split"
+                )
+            for row in rows:
+                found.append(_csv_row(path, rows.line_num, row))
+                names.append(row["path"])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a readable CSV in UTF-8: {error}") from None
+    if not found:
+        raise InputError(f"{path}: has no rows below its heading")
+    return _file_source(str(path), found, names, [])
+
+
+def _csv_row(path: Path, line: int, row: dict[str, str]) -> tuple[str, Split | None, Path]:
+    if not row["path"] or not row["label"]:
+        raise InputError(f"{path}, line {line}: path or label is empty")
+    picture = path.parent / row["path"]
+    if not picture.is_file():
+        raise InputError(f"{path}, line {line}: no such file: {picture}")
+    split = (row.get("split") or "").strip().lower()
+    if split and split not in SPLIT_FOLDERS:
+        raise InputError(f"{path}, line {line}: split is '{split}'; give train, val or test")
+    return row["label"], SPLIT_FOLDERS[split] if split else None, picture
+
+
+def _file_source(
+    name: str,
+    found: Sequence[tuple[str, Split | None, Path]],
+    names: Sequence[str],
+    findings: Sequence[Finding],
+) -> Source:
+    classes = sorted({label for label, _, _ in found})
+    numbers = {label: number for number, label in enumerate(classes)}
+    items = [
+        Item(picture, numbers[label], split)
+        for picture, (label, split, _) in zip(names, found, strict=True)
+    ]
+    return FileSource(name, classes, items, [path for _, _, path in found], findings)
+
+
+def _subfolders(root: Path) -> list[Path]:
+    return _listed(root, lambda path: path.is_dir() and not path.name.startswith("."))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _listed(root: Path, wanted: Callable[[Path], bool]) -> list[Path]:
+    try:
+        return sorted(path for path in root.iterdir() if wanted(path))
+    except PermissionError:
+        raise InputError(f"{root}: may not be read") from None

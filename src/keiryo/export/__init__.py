@@ -1,0 +1,4 @@
+"""Running what a training left: trained models as predictors.
+
+This room must never know how a model was trained.
+"""

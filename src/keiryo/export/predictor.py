@@ -1,0 +1,71 @@
+"""Labels for new pictures from a trained model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from keiryo.data.pictures import fit_picture, read_picture
+from keiryo.errors import InputError
+from keiryo.models.saved import MODEL_FILE, load_model, normalize
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A class with the probability that the model gives it."""
+
+    label: str
+    probability: float
+
+
+class Predictor:
+    """A trained model that labels pictures, prepared as they were in its training."""
+
+    def __init__(self, path: Path) -> None:
+        self._network, self.description = load_model(path)
+        self._network = self._network.to(memory_format=torch.channels_last)
+
+    @property
+    def classes(self) -> list[str]:
+        return self.description.classes
+
+    def predict_file(self, path: Path) -> list[Guess]:
+        """Return all classes for the picture at `path`, the most probable first.
+
+        Raises UnreadablePicture where no picture can be had from the file.
+        """
+        pixels, _ = read_picture(path)
+        return self.predict([pixels])[0]
+
+    def predict(self, pictures: Sequence[np.ndarray]) -> list[list[Guess]]:
+        """Return, for each RGB picture (H, W, 3), uint8, all classes, the most probable first."""
+        preprocessing = self.description.preprocessing
+        squares = np.stack([fit_picture(pixels, preprocessing.size) for pixels in pictures])
+        images = torch.from_numpy(squares).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            probabilities = self._network(normalize(images, preprocessing)).softmax(1)
+        return [
+            sorted(
+                (Guess(*pair) for pair in zip(self.classes, row.tolist(), strict=True)),
+                key=lambda guess: -guess.probability,
+            )
+            for row in probabilities
+        ]
+
+
+def load(artifact: str | Path) -> Predictor:
+    """Return the predictor of a trial's folder, or of the model file in it.
+
+    Raises InputError where there is no trained model.
+    """
+    path = Path(artifact)
+    if path.is_dir():
+        path = path / MODEL_FILE
+        if not path.exists():
+            raise InputError(
+                f"{artifact}: holds no {MODEL_FILE}; give the folder of a finished trial, "
+                "such as OUT/trials/NAME"
+            )
+    return Predictor(path)

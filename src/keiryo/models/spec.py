@@ -1,0 +1,214 @@
+"""Models named by a small grammar: `NAME[:key=value,...]` or `FILE.py:FACTORY`.
+
+`mobilenet_v2:width=0.5`, `vgg16:norm=batch`, `densenet:layers=16-16-16,growth=12`,
+`my_models.py:make_net`, `my_package.models:make_net`.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+from torch import nn
+
+from keiryo.errors import InputError
+from keiryo.models import densenet, mobilenet, resnet, vgg
+
+OptionValue = str | int | float | tuple[int, ...]
+Factory = Callable[..., nn.Module]
+
+FACTORIES: dict[str, Factory] = {
+    "mobilenet_v1": mobilenet.mobilenet_v1,
+    "mobilenet_v2": mobilenet.mobilenet_v2,
+    "vgg11": vgg.vgg11,
+    "vgg13": vgg.vgg13,
+    "vgg16": vgg.vgg16,
+    "vgg19": vgg.vgg19,
+    "resnet18": resnet.resnet18,
+    "resnet34": resnet.resnet34,
+    "resnet50": resnet.resnet50,
+    "densenet": densenet.densenet,
+    "densenet121": densenet.densenet121,
+    "densenet169": densenet.densenet169,
+    "densenet201": densenet.densenet201,
+}
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model's name with its options, or a user's factory."""
+
+    name: str
+    options: tuple[tuple[str, OptionValue], ...] = ()
+    factory: str | None = None
+
+    def __str__(self) -> str:
+        if self.factory is not None:
+            return f"{self.name}:{self.factory}"
+        options = ",".join(f"{key}={_format(value)}" for key, value in self.options)
+        return f"{self.name}:{options}" if options else self.name
+
+
+@dataclass(frozen=True)
+class ModelOption:
+    """What one `key=value` of a family may be."""
+
+    key: str
+    default: OptionValue
+    choices: tuple[str, ...]
+
+
+def parse_spec(text: str) -> ModelSpec:
+    """Read one model name; raise InputError where it names nothing that can be built."""
+    name, colon, rest = text.strip().partition(":")
+    if name not in FACTORIES:
+        if colon and "=" not in rest:
+            return ModelSpec(name=name, factory=rest)
+        raise InputError(_unknown_model(name))
+    allowed = {option.key: option for option in model_options(name)}
+    given: dict[str, OptionValue] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or key not in allowed:
+            raise InputError(
+                f"{text}: {name} has no option '{key}'; it has {', '.join(sorted(allowed))}"
+            )
+        if key in given:
+            raise InputError(f"{text}: option '{key}' is given twice")
+        given[key] = _convert(text, allowed[key], value)
+    ordered = tuple((key, given[key]) for key in allowed if key in given)
+    return ModelSpec(name=name, options=ordered)
+
+
+def parse_specs(text: str) -> list[ModelSpec]:
+    """Read a comma-separated list of models, whose options are separated by commas too.
+
+    A piece such as `growth=12` carries on the model before it.
+    """
+    specs: list[str] = []
+    for piece in (piece.strip() for piece in text.split(",")):
+        if not piece:
+            continue
+        if specs and "=" in piece and ":" not in piece:
+            specs[-1] += "," + piece
+        else:
+            specs.append(piece)
+    if not specs:
+        raise InputError("--models: name at least one model, for example mobilenet_v2:width=0.5")
+    parsed = [parse_spec(spec) for spec in specs]
+    for spec in parsed:
+        if parsed.count(spec) > 1:
+            raise InputError(f"--models: {spec} is named twice")
+    return parsed
+
+
+def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
+    """Build the model that `spec` names, for `classes` classes.
+
+    Returns a module from pictures (N, 3, H, W) to logits (N, classes). Weights are
+    drawn from torch's default generator. Raises InputError for an unknown model or
+    option, or a factory that cannot be found or called.
+    """
+    if isinstance(spec, str):
+        spec = parse_spec(spec)
+    if spec.factory is not None:
+        return _build_from_factory(spec, classes)
+    try:
+        return FACTORIES[spec.name](classes, **dict(spec.options))
+    except (ValueError, ZeroDivisionError, RuntimeError) as error:
+        raise InputError(f"{spec}: cannot be built: {error}") from error
+
+
+def model_options(name: str) -> list[ModelOption]:
+    """Return the options of family member `name`, as its constructor declares them."""
+    options = []
+    for parameter in inspect.signature(FACTORIES[name]).parameters.values():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        annotation = parameter.annotation
+        choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+        options.append(ModelOption(parameter.name, parameter.default, choices))
+    return options
+
+
+def option_choices(option: ModelOption) -> str:
+    """Return what `option` may be, its default first: `batch|layer|...`, or the default alone."""
+    if not option.choices:
+        return _format(option.default)
+    others = [choice for choice in option.choices if choice != option.default]
+    return "|".join([str(option.default), *others])
+
+
+def _convert(text: str, option: ModelOption, value: str) -> OptionValue:
+    try:
+        if option.choices:
+            if value not in option.choices:
+                raise ValueError
+            return value
+        if isinstance(option.default, tuple):
+            numbers = tuple(int(number) for number in value.split("-"))
+            if not numbers or min(numbers) < 1:
+                raise ValueError
+            return numbers
+        number = type(option.default)(value)
+        if not 0 < float(number) < float("inf"):
+            raise ValueError
+        return number
+    except ValueError:
+        expected = (
+            ", ".join(option.choices)
+            if option.choices
+            else f"a positive value such as {_format(option.default)}"
+        )
+        raise InputError(f"{text}: {option.key}={value} is not possible; give {expected}") from None
+
+
+def _format(value: OptionValue) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _unknown_model(name: str) -> str:
+    nearest = difflib.get_close_matches(name, FACTORIES, n=1, cutoff=0.5)
+    suggestion = f"; did you mean {nearest[0]}?" if nearest else ""
+    return f"unknown model '{name}'{suggestion} `keiryo models` lists all that can be named"
+
+
+def _build_from_factory(spec: ModelSpec, classes: int) -> nn.Module:
+    try:
+        module = _import_file(spec.name) if spec.name.endswith(".py") else _import(spec.name)
+        factory = getattr(module, str(spec.factory))
+    except (ImportError, OSError, SyntaxError) as error:
+        raise InputError(f"{spec}: cannot be imported: {error}") from error
+    except AttributeError:
+        raise InputError(f"{spec}: {spec.name} has no '{spec.factory}'") from None
+    network = factory(classes)
+    if not isinstance(network, nn.Module):
+        raise InputError(f"{spec}: returned {type(network).__name__}, not a torch.nn.Module")
+    return network
+
+
+def _import(name: str) -> object:
+    # A console script does not have the working folder on its path, `python -m` has.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == name.split(".")[0]:
+            raise InputError(_unknown_model(name)) from None
+        raise
+
+
+def _import_file(path: str) -> object:
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    specification = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module

@@ -1,0 +1,77 @@
+"""VGG (Simonyan & Zisserman 2014, "Very Deep Convolutional Networks")."""
+
+from torch import Tensor, nn
+
+from keiryo.nn.initialization import he_initialize
+from keiryo.nn.normalization import Norm, normalization
+
+# Simonyan & Zisserman 2014, table 1: how many 3 x 3 convolutions stand in each of
+# the five stages, a 2 x 2 max pooling after each.
+STAGE_CHANNELS = (64, 128, 256, 512, 512)
+VGG_COLUMNS = {
+    11: (1, 1, 2, 2, 2),  # column A
+    13: (2, 2, 2, 2, 2),  # column B
+    16: (2, 2, 3, 3, 3),  # column D
+    19: (2, 2, 4, 4, 4),  # column E
+}
+POOLED_SIZE = 7
+HIDDEN_FEATURES = 4096
+
+
+class VGG(nn.Module):
+    """Five stages of 3 x 3 convolutions, three linear layers: (N, 3, H, W) to (N, classes)."""
+
+    def __init__(self, classes: int, *, convolutions: tuple[int, ...], norm: Norm) -> None:
+        super().__init__()
+        self.features = nn.Sequential()
+        channels = 3
+        for repeats, out_channels in zip(convolutions, STAGE_CHANNELS, strict=True):
+            for _ in range(repeats):
+                self.features.append(_convolution(channels, out_channels, norm=norm))
+                channels = out_channels
+            self.features.append(nn.MaxPool2d(2))
+        # The paper's input of 224 x 224 arrives here as 7 x 7 and passes unchanged;
+        # any other size is brought to 7 x 7, so that the parameters stay the paper's.
+        self.pool = nn.AdaptiveAvgPool2d(POOLED_SIZE)
+        self.classifier = nn.Sequential(
+            nn.Linear(channels * POOLED_SIZE**2, HIDDEN_FEATURES),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(HIDDEN_FEATURES, HIDDEN_FEATURES),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(HIDDEN_FEATURES, classes),
+        )
+        he_initialize(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.pool(self.features(x)).flatten(1))
+
+
+def vgg11(classes: int, *, norm: Norm = "none") -> VGG:
+    """Build VGG-11 (column A); the paper has no normalisation."""
+    return VGG(classes, convolutions=VGG_COLUMNS[11], norm=norm)
+
+
+def vgg13(classes: int, *, norm: Norm = "none") -> VGG:
+    """Build VGG-13 (column B); the paper has no normalisation."""
+    return VGG(classes, convolutions=VGG_COLUMNS[13], norm=norm)
+
+
+def vgg16(classes: int, *, norm: Norm = "none") -> VGG:
+    """Build VGG-16 (column D); the paper has no normalisation."""
+    return VGG(classes, convolutions=VGG_COLUMNS[16], norm=norm)
+
+
+def vgg19(classes: int, *, norm: Norm = "none") -> VGG:
+    """Build VGG-19 (column E); the paper has no normalisation."""
+    return VGG(classes, convolutions=VGG_COLUMNS[19], norm=norm)
+
+
+def _convolution(in_channels: int, out_channels: int, *, norm: Norm) -> nn.Sequential:
+    # Unlike the other families, the published VGG keeps its biases beside a norm.
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1),
+        normalization(norm, out_channels),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,95 @@
+"""Blocks that add their input to their output, and so keep the channel count."""
+
+from torch import Tensor, nn
+
+from keiryo.nn.convolution import ConvNormActivation
+from keiryo.nn.normalization import Norm
+
+
+class InvertedResidual(nn.Module):
+    """Expand by 1 x 1, filter by 3 x 3 depthwise, project by 1 x 1 without activation.
+
+    Sandler et al. 2018, "MobileNetV2", table 1 and figure 4(d). The input is
+    added where shape and stride allow.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, stride: int, expansion: int, norm: Norm
+    ) -> None:
+        super().__init__()
+        hidden = in_channels * expansion
+        self.branch = nn.Sequential()
+        if expansion != 1:
+            self.branch.add_module(
+                "expand",
+                ConvNormActivation(in_channels, hidden, 1, norm=norm, activation="relu6"),
+            )
+        self.branch.add_module(
+            "depthwise",
+            ConvNormActivation(
+                hidden, hidden, 3, stride=stride, groups=hidden, norm=norm, activation="relu6"
+            ),
+        )
+        self.branch.add_module(
+            "project", ConvNormActivation(hidden, out_channels, 1, norm=norm, activation="none")
+        )
+        self.adds_input = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x) if self.adds_input else self.branch(x)
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions around which the input is added.
+
+    He et al. 2015, "Deep Residual Learning", figure 5 (left).
+    """
+
+    expansion = 1
+
+    def __init__(self, in_channels: int, width: int, *, stride: int, norm: Norm) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            ConvNormActivation(in_channels, width, 3, stride=stride, norm=norm, activation="relu"),
+            ConvNormActivation(width, width, 3, norm=norm, activation="none"),
+        )
+        self.shortcut = projection_shortcut(in_channels, width, stride=stride, norm=norm)
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.branch(x) + self.shortcut(x))
+
+
+class Bottleneck(nn.Module):
+    """1 x 1 down, 3 x 3, 1 x 1 up, around which the input is added.
+
+    He et al. 2015, figure 5 (right), with the stride on the 3 x 3 convolution as
+    the published weights of torchvision have it.
+    """
+
+    expansion = 4
+
+    def __init__(self, in_channels: int, width: int, *, stride: int, norm: Norm) -> None:
+        super().__init__()
+        out_channels = width * self.expansion
+        self.branch = nn.Sequential(
+            ConvNormActivation(in_channels, width, 1, norm=norm, activation="relu"),
+            ConvNormActivation(width, width, 3, stride=stride, norm=norm, activation="relu"),
+            ConvNormActivation(width, out_channels, 1, norm=norm, activation="none"),
+        )
+        self.shortcut = projection_shortcut(in_channels, out_channels, stride=stride, norm=norm)
+        self.activation = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.branch(x) + self.shortcut(x))
+
+
+def projection_shortcut(
+    in_channels: int, out_channels: int, *, stride: int, norm: Norm
+) -> nn.Module:
+    """Return the identity, or a 1 x 1 projection where the shape changes (option B of He et al.)."""
+    if stride == 1 and in_channels == out_channels:
+        return nn.Identity()
+    return ConvNormActivation(
+        in_channels, out_channels, 1, stride=stride, norm=norm, activation="none"
+    )

@@ -1,0 +1,142 @@
+"""The page's drawings, as Plotly figures in JSON."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from keiryo.report import words
+from keiryo.report.colors import HELD_OUT, MODELS, TRAINING
+from keiryo.results import Comparison, Trial
+
+PANELS_PER_ROW = 2
+PANEL_HEIGHT = 270
+LAYOUT = {
+    "template": "plotly_white",
+    "font": {"family": "system-ui, sans-serif", "size": 13},
+    "margin": {"l": 60, "r": 20, "t": 40, "b": 50},
+}
+
+
+@dataclass(frozen=True)
+class CostAxis:
+    """A cost that the accuracy is drawn against."""
+
+    title: str
+    figures: list[float | None]
+
+
+def accuracy_curves(comparison: Comparison) -> dict[str, Any]:
+    """Return accuracy of both sets over the epochs, a panel a model, a line a seed."""
+    trials_of: dict[str, list[Trial]] = defaultdict(list)
+    for trial in comparison.trials:
+        if trial.history:
+            trials_of[trial.model].append(trial)
+    rows = -(-len(trials_of) // PANELS_PER_ROW)
+    figure = make_subplots(
+        rows=max(1, rows),
+        cols=PANELS_PER_ROW,
+        subplot_titles=list(trials_of),
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=0.28 / max(1, rows),
+    )
+    for panel, trials in enumerate(trials_of.values()):
+        place = {"row": panel // PANELS_PER_ROW + 1, "col": panel % PANELS_PER_ROW + 1}
+        for index, trial in enumerate(trials):
+            first = panel == 0 and index == 0
+            figure.add_trace(_curve(trial, "train_accuracy", "training", TRAINING, first), **place)
+            figure.add_trace(_curve(trial, "val_accuracy", "held out", HELD_OUT, first), **place)
+        figure.add_hline(
+            1 / len(comparison.data.classes), line={"color": "#cccccc", "width": 1}, **place
+        )
+    figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
+    figure.update_layout(
+        **LAYOUT,
+        height=PANEL_HEIGHT * max(1, rows) + 80,
+        legend={"orientation": "h", "y": 1.0, "yref": "container", "x": 1, "xanchor": "right"},
+    )
+    return figure.to_plotly_json()
+
+
+def accuracy_against_cost(comparison: Comparison) -> dict[str, Any]:
+    """Return held-out accuracy against a cost that the reader chooses."""
+    trials = [trial for trial in comparison.trials if trial.val_accuracy is not None]
+    axes = [
+        CostAxis("latency (ms)", [t.latency_ms.p50 if t.latency_ms else None for t in trials]),
+        CostAxis("saved model (MB)", [_million(t.artifact_bytes) for t in trials]),
+        CostAxis("parameters (millions)", [_million(t.parameters) for t in trials]),
+        CostAxis("multiply-accumulates (millions)", [_million(t.macs) for t in trials]),
+        CostAxis("training time (s)", [t.train_seconds for t in trials]),
+    ]
+    models = sorted({trial.model for trial in trials})
+    figure = go.Figure(
+        go.Scatter(
+            x=axes[0].figures,
+            y=[trial.val_accuracy for trial in trials],
+            mode="markers+text",
+            text=[trial.model for trial in trials],
+            textposition="top center",
+            cliponaxis=False,
+            marker={
+                "size": 13,
+                "color": [MODELS[models.index(trial.model) % len(MODELS)] for trial in trials],
+            },
+            error_y=_intervals(trials),
+            customdata=[
+                [words.size(trial.artifact_bytes), words.number(trial.macs), trial.seed]
+                for trial in trials
+            ],
+            hovertemplate="%{text}, seed %{customdata[2]}<br>%{y:.1%} held out<br>"
+            "%{customdata[0]}, %{customdata[1]} multiply-accumulates<extra></extra>",
+        )
+    )
+    buttons = [
+        {
+            "label": axis.title,
+            "method": "update",
+            "args": [{"x": [axis.figures]}, {"xaxis.title.text": axis.title}],
+        }
+        for axis in axes
+    ]
+    figure.update_layout(
+        **LAYOUT,
+        height=430,
+        updatemenus=[{"buttons": buttons, "x": 1, "xanchor": "right", "y": 1.14}],
+    )
+    figure.update_xaxes(type="log", title=axes[0].title)
+    figure.update_yaxes(title="held-out accuracy", tickformat=".0%", range=[0, 1.08])
+    return figure.to_plotly_json()
+
+
+def _curve(trial: Trial, field: str, name: str, color: str, in_legend: bool) -> go.Scatter:
+    return go.Scatter(
+        x=[epoch.epoch for epoch in trial.history],
+        y=[getattr(epoch, field) for epoch in trial.history],
+        name=name,
+        legendgroup=name,
+        showlegend=in_legend,
+        mode="lines+markers" if len(trial.history) == 1 else "lines",
+        line={"color": color, "dash": "dot" if field == "train_accuracy" else "solid"},
+        hovertemplate=f"%{{y:.1%}} {name}, seed {trial.seed}<extra></extra>",
+    )
+
+
+def _intervals(trials: list[Trial]) -> dict[str, Any]:
+    pairs = [
+        (trial.val_accuracy or 0.0, trial.val_accuracy_interval or (0.0, 0.0)) for trial in trials
+    ]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - accuracy for accuracy, (_, high) in pairs],
+        "arrayminus": [accuracy - low for accuracy, (low, _) in pairs],
+        "thickness": 1,
+        "color": "#9aa0a6",
+    }
+
+
+def _million(value: int | None) -> float | None:
+    return None if value is None else value / 1e6

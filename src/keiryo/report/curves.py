@@ -1,0 +1,50 @@
+"""Accuracy over the epochs as PNG files, one a trial, drawn as the course's report drew them."""
+
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from keiryo.files import replaced_file
+from keiryo.report.colors import HELD_OUT, TRAINING
+from keiryo.results import Comparison, Trial
+
+
+def write_curves(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write a PNG into `folder` for each trial that has a history; return their paths."""
+    written = []
+    for trial in comparison.trials:
+        if trial.history:
+            path = folder / f"{Path(trial.folder).name}.png"
+            with replaced_file(path) as temporary:
+                _draw(trial, classes=len(comparison.data.classes)).print_png(temporary)
+            written.append(path)
+    return written
+
+
+def _draw(trial: Trial, *, classes: int) -> FigureCanvasAgg:
+    figure = Figure(figsize=(6.4, 4.0), dpi=120, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    epochs = [epoch.epoch for epoch in trial.history]
+    marker = "o" if len(epochs) == 1 else None
+    train = [100 * epoch.train_accuracy for epoch in trial.history]
+    held_out = [100 * epoch.val_accuracy for epoch in trial.history]
+    axes.plot(epochs, train, color=TRAINING, linestyle="--", marker=marker, label="training")
+    axes.plot(epochs, held_out, color=HELD_OUT, marker=marker, label="held out")
+    axes.axhline(100 / classes, color="#bbbbbb", linewidth=1, zorder=0)
+    axes.annotate(
+        "chance",
+        (0.995, 100 / classes),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        color="#999999",
+        fontsize=8,
+    )
+    axes.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(0, 102))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_title(f"{trial.model}, seed {trial.seed}", loc="left", fontsize=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right" if held_out[-1] > 50 else "upper right")
+    return canvas

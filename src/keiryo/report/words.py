@@ -1,0 +1,52 @@
+"""Figures as people read them."""
+
+
+def number(value: float | None) -> str:
+    """Return a count in thousands, millions or billions: 712629 as 713 k."""
+    if value is None:
+        return "–"
+    for size, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{_three_digits(value / size)}{suffix}"
+    return f"{value:.0f}"
+
+
+def size(value: float | None) -> str:
+    """Return bytes in decimal units: 2871234 as 2.87 MB."""
+    if value is None:
+        return "–"
+    text = number(value)
+    return f"{text}B" if " " in text else f"{text} B"
+
+
+def percent(value: float | None) -> str:
+    """Return a share: 0.9133 as 91.3 %."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def milliseconds(value: float | None) -> str:
+    """Return milliseconds with three digits."""
+    return "–" if value is None else f"{_three_digits(value)} ms"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people say them: 4000 as 1 h 7 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s" if seconds >= 9.5 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def rate(value: float | None) -> str:
+    """Return pictures a second."""
+    return "–" if value is None else f"{_three_digits(value)}/s"
+
+
+def _three_digits(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"

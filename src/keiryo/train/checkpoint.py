@@ -1,0 +1,107 @@
+"""Everything that a training needs to go on as if it had never stopped.
+
+One safetensors file, replaced whole: tensors by name, and a JSON of plain figures
+in its metadata. Nothing is unpickled.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from keiryo.files import replaced_file
+from keiryo.results import Epoch, Record
+
+METADATA_KEY = "keiryo-progress"
+
+
+class Position(Record):
+    """How far a training is: `step` steps into `epoch`, with that epoch's sums so far."""
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    pictures_seen: int = 0
+    training_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    saving_seconds: float = 0.0
+    epoch_started_at_seconds: float = 0.0
+    history: list[Epoch] = []
+
+    @property
+    def seconds(self) -> float:
+        """All wall time so far, over every stop and start."""
+        return self.training_seconds + self.evaluation_seconds + self.saving_seconds
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """What a checkpoint saves and restores, beside the position."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+
+
+def save_checkpoint(path: Path, trainee: Trainee, position: Position) -> None:
+    """Write the state of the training to `path`, whole or not at all."""
+    tensors = {f"network/{name}": t for name, t in trainee.network.state_dict().items()}
+    for number, state in trainee.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{number}/{key}": t for key, t in state.items()}
+    tensors |= {f"random/{name}": state for name, state in _random_states(trainee.device).items()}
+    with replaced_file(path) as temporary:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            temporary,
+            metadata={METADATA_KEY: position.model_dump_json()},
+        )
+
+
+def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
+    """Restore the training from `path` in place; return None where no whole checkpoint is there."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            position = Position.model_validate_json(file.metadata()[METADATA_KEY])
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValidationError):
+        return None
+    trainee.network.load_state_dict(_under("network/", tensors))
+    _restore_optimizer(trainee.optimizer, _under("optimizer/", tensors))
+    torch.set_rng_state(tensors["random/cpu"])
+    if trainee.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["random/cuda"])
+    return position
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split("/")
+        parameter = parameters[int(number)]
+        if tensor.shape == parameter.shape:
+            # In the parameter's own memory layout, or the fused step would round differently.
+            tensor = torch.empty_like(parameter).copy_(tensor)
+        state.setdefault(int(number), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,115 @@
+"""How a network is trained, with every figure in one place."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from keiryo.data.augment import Augmentation
+
+NORM_LAYERS = (
+    nn.modules.batchnorm._NormBase,  # batch and instance norm of every dimension
+    nn.GroupNorm,
+    nn.LayerNorm,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Optimiser, schedule, loss and augmentation.
+
+    `learning_rate` is for networks with normalisation, `learning_rate_without_norm`
+    for those without, whose signal a large step destroys. `warmup` is the share of
+    the training over which the learning rate rises from zero.
+    """
+
+    name: str
+    optimizer: Literal["adam", "adamw", "sgd"]
+    learning_rate: float
+    learning_rate_without_norm: float
+    weight_decay: float
+    warmup: float
+    schedule: Literal["constant", "cosine"]
+    label_smoothing: float
+    largest_gradient_norm: float | None
+    augmentation: Augmentation
+
+
+RECIPES = {
+    # The original experiment: Adam at its defaults, nothing else.
+    "plain": Recipe(
+        name="plain",
+        optimizer="adam",
+        learning_rate=1e-3,
+        learning_rate_without_norm=1e-3,
+        weight_decay=0.0,
+        warmup=0.0,
+        schedule="constant",
+        label_smoothing=0.0,
+        largest_gradient_norm=None,
+        augmentation=Augmentation(),
+    ),
+    "keiryo": Recipe(
+        name="keiryo",
+        optimizer="adamw",
+        learning_rate=3e-3,
+        learning_rate_without_norm=2e-4,
+        weight_decay=0.05,
+        warmup=0.1,
+        schedule="cosine",
+        label_smoothing=0.1,
+        largest_gradient_norm=1.0,
+        augmentation=Augmentation(
+            smallest_area=0.5,
+            largest_aspect=4 / 3,
+            flip=True,
+            brightness=0.2,
+            contrast=0.2,
+            saturation=0.2,
+        ),
+    ),
+}
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimiser over the parameters of `network`.
+
+    Weight decay acts on weights of matrices and convolutions only, not on biases,
+    nor on the scales and shifts of norms.
+    """
+    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
+    others = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    learning_rate = peak_learning_rate(network, recipe)
+    match recipe.optimizer:
+        case "adam":
+            return torch.optim.Adam(groups, lr=learning_rate, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+        case "sgd":
+            return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True, fused=True)
+
+
+def peak_learning_rate(network: nn.Module, recipe: Recipe) -> float:
+    """Return the recipe's learning rate for a network with, or without, normalisation."""
+    has_norm = any(isinstance(layer, NORM_LAYERS) for layer in network.modules())
+    return recipe.learning_rate if has_norm else recipe.learning_rate_without_norm
+
+
+def learning_rate_factor(recipe: Recipe, progress: float) -> float:
+    """Return what the peak learning rate is multiplied by at `progress`, from 0 to 1.
+
+    Linear warm-up, then constant or a half cosine to zero (Loshchilov & Hutter 2017,
+    "SGDR", equation 5 without restarts).
+    """
+    if progress < recipe.warmup:
+        return progress / recipe.warmup
+    if recipe.schedule == "constant":
+        return 1.0
+    remaining = (progress - recipe.warmup) / (1.0 - recipe.warmup)
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, remaining)))
