@@ -5,7 +5,7 @@ Importing it is light; torch is loaded by the first call that needs it.
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from keiryo.version import __version__
 
 if TYPE_CHECKING:
     from keiryo.api import compare as compare

@@ -88,7 +88,8 @@ class Trial(Record):
     peak_memory_bytes: int | None = None
     latency_ms: Latency | None = None
     train_accuracy: float | None = Field(
-        default=None, description="on the plain training pictures, in inference mode, at the end"
+        default=None,
+        description="of as many training pictures as are held out, unvaried, in inference mode",
     )
     val_accuracy: float | None = None
     val_accuracy_interval: tuple[float, float] | None = Field(

@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prepare pic
 
 @app.callback()
 def group() -> None:
-    pass
+    """Prepare pictures before they are trained on."""
 
 
 @app.command()
@@ -35,6 +35,8 @@ def pack(
         raise InputError(f"--out {out}: exists and is not a pack; name another folder")
     if out.exists() and not force:
         raise InputError(f"--out {out}: already holds a pack; replace it by --force")
+    if is_pack(Path(data)):
+        raise InputError(f"{data}: is a pack already")
     with make_listener() as listener:
         made = prepare_pack(
             locate(data),

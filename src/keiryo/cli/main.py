@@ -7,9 +7,9 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo import __version__
 from keiryo.cli import compare, data, models, predict, report, train
 from keiryo.errors import InputError
+from keiryo.version import __version__
 
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -44,6 +44,7 @@ app.add_typer(data.app, name="data")
 def version_option(
     version: bool = typer.Option(False, "--version", help="Say the version and exit."),
 ) -> None:
+    """Act on the options that stand before any command."""
     if version:
         typer.echo(f"keiryo {__version__}")
         raise typer.Exit

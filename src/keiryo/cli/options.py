@@ -39,9 +39,7 @@ MaxSize = Annotated[
 MaxParams = Annotated[
     int | None, typer.Option("--max-params", help="Recommend no model with more parameters.")
 ]
-Device = Annotated[
-    str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")
-]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="auto")]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Processor threads.", show_default="all cores")
 ]

@@ -18,7 +18,7 @@ def predict(
     json: options.Json = False,
 ) -> None:
     """Label pictures with a trained model."""
-    from keiryo.data.pictures import UnreadablePicture
+    from keiryo.data.pictures import UnreadablePictureError
     from keiryo.errors import InputError
     from keiryo.export.predictor import load
 
@@ -27,7 +27,7 @@ def predict(
     for image in images:
         try:
             answers[image] = predictor.predict_file(image)[:top]
-        except UnreadablePicture as error:
+        except UnreadablePictureError as error:
             raise InputError(f"{image}: {error}") from None
     if json:
         document = [

@@ -28,7 +28,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
     console.print(table)
     if comparison.recommended_trial:
         _say(console, f"Recommended: {comparison.recommended}")
-        _say(console, f"Use it:      keiryo predict {out / comparison.recommended_trial} PICTURE.jpg")
+        _say(
+            console, f"Use it:      keiryo predict {out / comparison.recommended_trial} PICTURE.jpg"
+        )
     else:
         _say(console, "No model that finished is within the limits; none is recommended.")
     _say(console, f"Report:      {out / REPORT_FILE}")

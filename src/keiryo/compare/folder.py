@@ -57,5 +57,3 @@ def _remove_results(out: Path) -> None:
         shutil.rmtree(out / folder, ignore_errors=True)
     # Last, so that a folder half removed is still known for keiryo's.
     (out / PLAN_FILE).unlink()
-
-

@@ -30,7 +30,7 @@ DEMO_DEFAULTS: dict[str, Any] = {
     "data": "petals:count=3000",
     "size": 64,
     "batch": 64,
-    "minutes": 0.7,
+    "minutes": 0.6,
 }
 
 
@@ -140,7 +140,7 @@ def _models_from_anywhere(models: Sequence[str]) -> list[str]:
 
 
 def pack_folder(out: Path, plan: Plan) -> Path:
-    """Return where the pictures of the comparison in `out` are: in the pack given as data, or its own."""
+    """Return the pack of the comparison in `out`: the one given as data, or its own."""
     return Path(plan.data) if is_pack(Path(plan.data)) else out / PACK_FOLDER
 
 

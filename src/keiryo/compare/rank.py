@@ -52,9 +52,7 @@ def fits(trial: Trial, limits: Limits) -> bool:
         (trial.artifact_bytes, limits.max_size_mb and limits.max_size_mb * BYTES_PER_MEGABYTE),
         (trial.parameters, limits.max_params),
     )
-    return all(
-        limit is None or (figure is not None and figure <= limit) for figure, limit in pairs
-    )
+    return all(limit is None or (figure is not None and figure <= limit) for figure, limit in pairs)
 
 
 def _beats(one: Sequence[Trial], other: Sequence[Trial]) -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from keiryo import __version__
 from keiryo.compare.folder import check_space, claim_folder, clear_leftovers
 from keiryo.compare.listener import Listener
 from keiryo.compare.plan import Plan, pack_folder
@@ -16,7 +15,7 @@ from keiryo.compare.trial_runner import finished_trial, run_trial_process
 from keiryo.cost import count_cost
 from keiryo.data.audit import audit
 from keiryo.data.locate import locate
-from keiryo.data.pack import Pack, is_pack, open_pack, pack_bytes, prepare_pack
+from keiryo.data.pack import Pack, pack_bytes, prepare_pack
 from keiryo.data.split import split_pictures
 from keiryo.errors import InputError
 from keiryo.files import write_text
@@ -24,6 +23,7 @@ from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import build, parse_spec
 from keiryo.results import RESULTS_FILE, TABLE_FILE, Comparison, Cost, DataSummary, Trial
 from keiryo.train.device import choose_device
+from keiryo.version import __version__
 
 CHECKPOINT_COPIES = 3  # the weights and the two moments of Adam
 TABLE_COLUMNS = (
@@ -54,31 +54,22 @@ def run_comparison(
     what is done is returned with `complete` false. Raises InputError for what cannot be
     carried out, before anything is written wherever that can be known.
     """
-    data_is_pack = is_pack(Path(plan.data))
-    device = choose_device(plan.device)
-    plan = plan.model_copy(update={"device": device.type})
-    if data_is_pack:
-        pack = open_pack(Path(plan.data))
-        if pack.header.size != plan.size:
-            raise InputError(f"--size {plan.size}: the pack {plan.data} is of {pack.header.size}")
-        costs = _count_costs(plan, len(pack.header.classes))
-        _check_space(plan, out, costs, 0)
-    else:
-        source = locate(plan.data)
-        costs = _count_costs(plan, len(source.classes))
-        _check_space(plan, out, costs, pack_bytes(source, plan.size))
+    plan = plan.model_copy(update={"device": choose_device(plan.device).type})
+    # Everything that can be known to fail is tried before the folder is touched.
+    source = locate(plan.data)
+    costs = _count_costs(plan, len(source.classes))
+    _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if resume:
         clear_leftovers(out)
     else:
         claim_folder(out, plan, force=force)
-    if not data_is_pack:
-        pack = prepare_pack(
-            source,
-            size=plan.size,
-            folder=pack_folder(out, plan),
-            workers=plan.threads,
-            progress=listener.packing,
-        )
+    pack = prepare_pack(
+        source,
+        size=plan.size,
+        folder=pack_folder(out, plan),
+        workers=plan.threads,
+        progress=listener.packing,
+    )
     data = _summarize(pack, plan)
     listener.data_ready(data)
     trials, complete = _run_trials(plan, out, costs, listener)

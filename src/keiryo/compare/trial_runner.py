@@ -72,7 +72,9 @@ def run_trial_process(
     if status == EXIT_INPUT:
         raise InputError(last_words)
     if trial.status == "failed" and trial.error is None:
-        trial.error = f"{_how_it_ended(status)}: {last_words}" if last_words else _how_it_ended(status)
+        trial.error = (
+            f"{_how_it_ended(status)}: {last_words}" if last_words else _how_it_ended(status)
+        )
     if cost is not None:
         trial.parameters = cost.parameters
         trial.state_elements = cost.state_elements

@@ -82,7 +82,7 @@ def plain_batches(
 
 
 def _ahead(make: Callable[[int], Batch], steps: range) -> Iterator[Batch]:
-    """Yield `make(step)` for each step, made by a thread of its own while the last ones are used."""
+    """Yield `make(step)` for each step, made by another thread while the last ones are used."""
     with ThreadPoolExecutor(1) as pool:
         waiting: list[Future[Batch]] = []
         for step in steps:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keiryo.data.builtin.digits import Digits
 from keiryo.data.builtin.petals import Petals
+from keiryo.data.pack import PackSource, is_pack
 from keiryo.data.pictures import PICTURE_SUFFIXES
 from keiryo.data.sources import FileSource, Item, Source, Split
 from keiryo.errors import InputError
@@ -28,7 +29,7 @@ def is_builtin(data: str) -> bool:
 
 
 def locate(data: str) -> Source:
-    """Return the source that `data` names: a folder, a CSV or a built-in set.
+    """Return the source that `data` names: a folder, a CSV, a pack or a built-in set.
 
     Raises InputError where there is none, or where it cannot be compared on: no
     pictures, or a single class.
@@ -37,6 +38,8 @@ def locate(data: str) -> Source:
     path = Path(data)
     if is_builtin(data):
         source = _builtin(data, name, options)
+    elif is_pack(path):
+        source = PackSource(path)
     elif path.is_dir():
         source = _folder(path)
     elif path.is_file() and path.suffix.lower() == ".csv":
@@ -73,14 +76,14 @@ def _builtin(data: str, name: str, options: str) -> Source:
 
 
 def _folder(root: Path) -> Source:
-    splits = {
+    splits: dict[Path, Split | None] = {
         folder: SPLIT_FOLDERS[folder.name.lower()]
         for folder in _subfolders(root)
         if folder.name.lower() in SPLIT_FOLDERS
     }
-    class_roots: list[tuple[Path, Split | None]] = (
-        list(splits.items()) if "train" in splits.values() else [(root, None)]
-    )
+    class_roots: list[tuple[Path, Split | None]] = [(root, None)]
+    if "train" in splits.values():
+        class_roots = [*splits.items()]
     found: list[tuple[str, Split | None, Path]] = []
     others: list[Path] = []
     for class_root, split in class_roots:

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from keiryo.data.pictures import UnreadablePicture
-from keiryo.data.sources import Reading, Source, Split
+from keiryo.data.pictures import UnreadablePictureError, fit_picture
+from keiryo.data.sources import Item, Reading, Source, Split
 from keiryo.errors import InputError
 from keiryo.files import replaced_folder, write_text
-from keiryo.results import Finding, Record
+from keiryo.results import Finding, Record, Severity
 
 FORMAT_VERSION = 1
 IMAGES_FILE = "images.npy"
@@ -27,7 +27,7 @@ HEADER_FILE = "pack.json"
 READ_AHEAD = 256  # pictures in memory at once, and what an interruption waits for at the most
 
 # code of a note or a failure -> severity, what it is, what to do
-NOTE_FINDINGS = {
+NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "unreadable": ("warning", "cannot be read and left out", "Replace or delete them."),
     "too_large": ("warning", "too large to decode and left out", "Save them smaller."),
     "animated": ("info", "animated; the first frame is used", "Nothing, if that frame shows it."),
@@ -73,6 +73,23 @@ class Pack:
         return np.array([picture.label for picture in self.header.pictures])
 
 
+class PackSource(Source):
+    """A pack given as data: it is used where it is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pack = open_pack(folder)
+        header = self.pack.header
+        items = [Item(picture.name, picture.label, picture.split) for picture in header.pictures]
+        super().__init__(str(folder), header.classes, items, header.findings)
+
+    def fingerprint(self) -> str:
+        return self.pack.header.fingerprint
+
+    def read(self, index: int, size: int) -> Reading:
+        digest = self.pack.header.pictures[index].digest
+        return Reading(fit_picture(self.pack.images[index], size), digest)
+
+
 def prepare_pack(
     source: Source,
     *,
@@ -81,11 +98,17 @@ def prepare_pack(
     workers: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Pack:
-    """Return the pack of `source` at `size` in `folder`: the one there if it still fits, or a new one.
+    """Return the pack of `source` at `size` in `folder`, made anew only if that there is stale.
 
     `progress` is told how many pictures are done, of how many. Raises InputError
-    where fewer than two classes have a readable picture.
+    where a pack given as data is of another size.
     """
+    if isinstance(source, PackSource):
+        if source.pack.header.size != size:
+            raise InputError(
+                f"--size {size}: the pack {source.name} is of {source.pack.header.size}"
+            )
+        return source.pack
     fingerprint = source.fingerprint()
     if is_pack(folder):
         try:
@@ -119,8 +142,8 @@ def is_pack(folder: Path) -> bool:
 
 
 def pack_bytes(source: Source, size: int) -> int:
-    """Return how large the pack of `source` will be, nearly."""
-    return len(source.items) * size * size * 3
+    """Return how much making the pack of `source` will take on disk, nearly."""
+    return 0 if isinstance(source, PackSource) else len(source.items) * size * size * 3
 
 
 def _write(
@@ -138,10 +161,10 @@ def _write(
     pictures: list[PackedPicture] = []
     noted: dict[str, list[str]] = defaultdict(list)
 
-    def read(index: int) -> Reading | UnreadablePicture:
+    def read(index: int) -> Reading | UnreadablePictureError:
         try:
             return source.read(index, size)
-        except UnreadablePicture as failure:
+        except UnreadablePictureError as failure:
             return failure
 
     with ThreadPoolExecutor(workers) as pool:
@@ -149,7 +172,7 @@ def _write(
             indices = range(start, min(start + READ_AHEAD, total))
             for index, reading in zip(indices, pool.map(read, indices), strict=True):
                 item = source.items[index]
-                if isinstance(reading, UnreadablePicture):
+                if isinstance(reading, UnreadablePictureError):
                     noted[reading.code].append(f"{item.name} ({reading})")
                 else:
                     images[len(pictures)] = reading.pixels

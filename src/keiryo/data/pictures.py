@@ -21,7 +21,7 @@ JPEG_END_MARKER = b"\xff\xd9"
 Image.MAX_IMAGE_PIXELS = None  # checked here, before decoding, with a finding of its own
 
 
-class UnreadablePicture(Exception):
+class UnreadablePictureError(Exception):
     """A file that no picture can be had from; `code` is the finding's, the text says why."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -34,28 +34,28 @@ def read_picture(path: Path) -> tuple[np.ndarray, list[str]]:
 
     Returns the pixels and the codes of what was unusual but could be read:
     `animated` (the first frame is taken), `cmyk`, `sixteen_bit`, `transparent`
-    (laid on white), `wrong_suffix`, `tiny`. Raises UnreadablePicture for a file
+    (laid on white), `wrong_suffix`, `tiny`. Raises UnreadablePictureError for a file
     that is empty, truncated, no picture at all, or too large to decode.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UnreadablePicture("unreadable", f"cannot be opened: {error.strerror}") from None
+        raise UnreadablePictureError("unreadable", f"cannot be opened: {error.strerror}") from None
     return decode_picture(data, suffix=path.suffix)
 
 
 def decode_picture(data: bytes, *, suffix: str) -> tuple[np.ndarray, list[str]]:
     """Decode the bytes of a picture file named `*suffix`; as `read_picture`."""
     if not data:
-        raise UnreadablePicture("unreadable", "the file is empty")
+        raise UnreadablePictureError("unreadable", "the file is empty")
     try:
         header = Image.open(io.BytesIO(data))
         frames = getattr(header, "n_frames", 1)
         width, height = header.size
     except Exception:  # Pillow's plugins raise nearly anything on damaged headers
-        raise UnreadablePicture("unreadable", "not a picture that can be recognised") from None
+        raise UnreadablePictureError("unreadable", "not a picture that can be recognised") from None
     if width * height > LARGEST_PIXEL_COUNT:
-        raise UnreadablePicture(
+        raise UnreadablePictureError(
             "too_large", f"{width} x {height} is more than {LARGEST_PIXEL_COUNT:,} pixels"
         )
     notes = []
@@ -93,7 +93,7 @@ def _decode(header: Image.Image, data: bytes, *, plain: bool) -> np.ndarray:
             upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return np.asarray(upright.convert("RGB"))
     except Exception as error:  # as above: damaged data raises nearly anything
-        raise UnreadablePicture("unreadable", f"damaged: {error}") from None
+        raise UnreadablePictureError("unreadable", f"damaged: {error}") from None
 
 
 def fit_picture(pixels: np.ndarray, size: int) -> np.ndarray:

@@ -1,10 +1,11 @@
 """Where pictures come from, behind one small interface."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -36,24 +37,34 @@ class Reading:
     notes: Sequence[str] = ()
 
 
-class Source(Protocol):
+class Source(ABC):
     """A labelled set of pictures that can be read one by one, by several threads at once."""
 
-    name: str
-    classes: Sequence[str]
-    items: Sequence[Item]
-    findings: Sequence[Finding]
+    def __init__(
+        self,
+        name: str,
+        classes: Sequence[str],
+        items: Sequence[Item],
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        self.name = name
+        self.classes = classes
+        self.items = items
+        self.findings = findings
 
+    @abstractmethod
     def fingerprint(self) -> str:
         """Return a text that changes whenever the pictures or their labels do."""
-        ...
 
+    @abstractmethod
     def read(self, index: int, size: int) -> Reading:
-        """Return picture `index` fitted to `size`; raise UnreadablePicture where there is none."""
-        ...
+        """Return picture `index` fitted to `size`.
+
+        Raises UnreadablePictureError where no picture can be had.
+        """
 
 
-class FileSource:
+class FileSource(Source):
     """Picture files with labels, wherever the list of them came from."""
 
     def __init__(
@@ -64,10 +75,7 @@ class FileSource:
         paths: Sequence[Path],
         findings: Sequence[Finding],
     ) -> None:
-        self.name = name
-        self.classes = classes
-        self.items = items
-        self.findings = findings
+        super().__init__(name, classes, items, findings)
         self._paths = paths
 
     def fingerprint(self) -> str:
@@ -88,5 +96,5 @@ class FileSource:
 def pixel_digest(pixels: np.ndarray) -> str:
     """Return a short name of exactly these pixels at exactly this shape."""
     digest = hashlib.blake2b(str(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()

@@ -9,7 +9,7 @@ import torch
 
 from keiryo.data.pictures import fit_picture, read_picture
 from keiryo.errors import InputError
-from keiryo.models.saved import MODEL_FILE, load_model, normalize
+from keiryo.models.saved import MODEL_FILE, channels_last, load_model, normalize
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Predictor:
 
     def __init__(self, path: Path) -> None:
         self._network, self.description = load_model(path)
-        self._network = self._network.to(memory_format=torch.channels_last)
+        self._network = channels_last(self._network)
 
     @property
     def classes(self) -> list[str]:
@@ -34,7 +34,7 @@ class Predictor:
     def predict_file(self, path: Path) -> list[Guess]:
         """Return all classes for the picture at `path`, the most probable first.
 
-        Raises UnreadablePicture where no picture can be had from the file.
+        Raises UnreadablePictureError where no picture can be had from the file.
         """
         pixels, _ = read_picture(path)
         return self.predict([pixels])[0]

@@ -33,11 +33,11 @@ def measure_latency(model: Path, *, device: str, threads: int, batch: int = 1) -
 def _measure_here(model: Path, *, device: str, threads: int, batch: int) -> Latency:
     import torch
 
-    from keiryo.models.saved import load_model
+    from keiryo.models.saved import channels_last, load_model
 
     torch.set_num_threads(threads)
     network, description = load_model(model)
-    network = network.to(device=device, memory_format=torch.channels_last)
+    network = channels_last(network.to(device))
     size = description.preprocessing.size
     images = torch.rand(batch, 3, size, size, device=device)
     images = images.to(memory_format=torch.channels_last)

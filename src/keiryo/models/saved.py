@@ -46,6 +46,15 @@ class SavedModel(BaseModel):
     preprocessing: Preprocessing
 
 
+def channels_last(network: nn.Module) -> nn.Module:
+    """Lay the weights of `network` out as (N, H, W, C), in place, and return it.
+
+    oneDNN and cuDNN are fastest in this layout, and pictures are decoded into it.
+    """
+    # torch's own annotations of Module.to leave the layout out.
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
 def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Return uint8 pictures (N, 3, H, W) as the float32 input of a network, same layout."""
     mean = torch.tensor(preprocessing.mean, device=images.device).view(1, 3, 1, 1)
@@ -93,7 +102,5 @@ def load_model(path: Path) -> tuple[nn.Module, SavedModel]:
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:
-        raise InputError(
-            f"{path}: the weights do not fit {description.model} ({error})"
-        ) from None
+        raise InputError(f"{path}: the weights do not fit {description.model} ({error})") from None
     return network.eval(), description

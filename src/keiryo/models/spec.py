@@ -208,7 +208,8 @@ def _import_file(path: str) -> object:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     specification = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert specification is not None and specification.loader is not None
+    if specification is None or specification.loader is None:
+        raise InputError(f"{path}: cannot be imported")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

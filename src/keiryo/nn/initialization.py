@@ -11,8 +11,9 @@ def he_initialize(module: nn.Module) -> None:
     """Draw all weights of `module` in place as He et al. 2015 ("Delving Deep into Rectifiers").
 
     Convolutions keep the variance of the backward signal (fan out of one group, so
-    that depthwise ones start no smaller than they should), hidden linear layers that of the forward signal (fan in, equation 10). The last
-    linear layer starts near zero, so that the first loss is close to ln(classes).
+    that depthwise ones start no smaller than they should), hidden linear layers that
+    of the forward signal (fan in, equation 10). The last linear layer starts near zero,
+    so that the first loss is close to ln(classes).
     """
     linears: list[nn.Linear] = []
     for layer in module.modules():

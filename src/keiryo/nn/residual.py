@@ -87,7 +87,7 @@ class Bottleneck(nn.Module):
 def projection_shortcut(
     in_channels: int, out_channels: int, *, stride: int, norm: Norm
 ) -> nn.Module:
-    """Return the identity, or a 1 x 1 projection where the shape changes (option B of He et al.)."""
+    """Return the identity, or a 1 x 1 projection where the shape changes (He et al., option B)."""
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()
     return ConvNormActivation(

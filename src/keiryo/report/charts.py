@@ -13,6 +13,12 @@ from keiryo.results import Comparison, Trial
 
 PANELS_PER_ROW = 2
 PANEL_HEIGHT = 270
+LEGEND_HEIGHT = 90
+MOST_TICKS = 10
+LABEL_PLACES = ("top center", "bottom center")
+ROUND_COSTS = [
+    digit * 10.0**power for power in range(-3, 6) for digit in (1, 2, 5)
+]  # where a logarithmic axis is labelled
 LAYOUT = {
     "template": "plotly_white",
     "font": {"family": "system-ui, sans-serif", "size": 13},
@@ -44,20 +50,33 @@ def accuracy_curves(comparison: Comparison) -> dict[str, Any]:
         vertical_spacing=0.28 / max(1, rows),
     )
     for panel, trials in enumerate(trials_of.values()):
-        place = {"row": panel // PANELS_PER_ROW + 1, "col": panel % PANELS_PER_ROW + 1}
+        row, column = panel // PANELS_PER_ROW + 1, panel % PANELS_PER_ROW + 1
         for index, trial in enumerate(trials):
             first = panel == 0 and index == 0
-            figure.add_trace(_curve(trial, "train_accuracy", "training", TRAINING, first), **place)
-            figure.add_trace(_curve(trial, "val_accuracy", "held out", HELD_OUT, first), **place)
-        figure.add_hline(
-            1 / len(comparison.data.classes), line={"color": "#cccccc", "width": 1}, **place
+            figure.add_trace(
+                _curve(trial, "train_accuracy", "training", TRAINING, first), row, column
+            )
+            figure.add_trace(
+                _curve(trial, "val_accuracy", "held out", HELD_OUT, first), row, column
+            )
+        chance = go.layout.Shape(
+            type="line",
+            xref="x domain",
+            x0=0,
+            x1=1,
+            y0=1 / len(comparison.data.classes),
+            y1=1 / len(comparison.data.classes),
+            line={"color": "#cccccc", "width": 1},
         )
+        figure.add_shape(chance, row=row, col=column)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     figure.update_layout(
         **LAYOUT,
-        height=PANEL_HEIGHT * max(1, rows) + 80,
-        legend={"orientation": "h", "y": 1.0, "yref": "container", "x": 1, "xanchor": "right"},
+        height=PANEL_HEIGHT * max(1, rows) + LEGEND_HEIGHT,
+        legend={"orientation": "h", "y": -0.12 / max(1, rows), "yanchor": "top"},
     )
+    longest = max((len(trial.history) for trial in comparison.trials), default=1)
+    figure.update_xaxes(dtick=-(-longest // MOST_TICKS), tick0=0)
     return figure.to_plotly_json()
 
 
@@ -78,7 +97,7 @@ def accuracy_against_cost(comparison: Comparison) -> dict[str, Any]:
             y=[trial.val_accuracy for trial in trials],
             mode="markers+text",
             text=[trial.model for trial in trials],
-            textposition="top center",
+            textposition=_label_places(trials),
             cliponaxis=False,
             marker={
                 "size": 13,
@@ -106,7 +125,7 @@ def accuracy_against_cost(comparison: Comparison) -> dict[str, Any]:
         height=430,
         updatemenus=[{"buttons": buttons, "x": 1, "xanchor": "right", "y": 1.14}],
     )
-    figure.update_xaxes(type="log", title=axes[0].title)
+    figure.update_xaxes(type="log", title=axes[0].title, tickvals=ROUND_COSTS)
     figure.update_yaxes(title="held-out accuracy", tickformat=".0%", range=[0, 1.08])
     return figure.to_plotly_json()
 
@@ -122,6 +141,16 @@ def _curve(trial: Trial, field: str, name: str, color: str, in_legend: bool) -> 
         line={"color": color, "dash": "dot" if field == "train_accuracy" else "solid"},
         hovertemplate=f"%{{y:.1%}} {name}, seed {trial.seed}<extra></extra>",
     )
+
+
+def _label_places(trials: list[Trial]) -> list[str]:
+    """Return where each trial's name stands: above and below in turn, so that neighbours clear."""
+    by_latency = sorted(trials, key=lambda t: t.latency_ms.p50 if t.latency_ms else 0.0)
+    places = [LABEL_PLACES[place % len(LABEL_PLACES)] for place in range(len(trials))]
+    # The outermost lean inwards, clear of the axis.
+    places[:1] = ["top right"]
+    places[-1:] = ["top left"] if len(trials) > 1 else places[-1:]
+    return [places[by_latency.index(trial)] for trial in trials]
 
 
 def _intervals(trials: list[Trial]) -> dict[str, Any]:

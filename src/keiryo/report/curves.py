@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from keiryo.files import replaced_file
 from keiryo.report.colors import HELD_OUT, TRAINING
@@ -43,7 +44,7 @@ def _draw(trial: Trial, *, classes: int) -> FigureCanvasAgg:
         fontsize=8,
     )
     axes.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(0, 102))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(f"{trial.model}, seed {trial.seed}", loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right" if held_out[-1] > 50 else "upper right")

@@ -40,9 +40,7 @@ def render_page(comparison: Comparison, folder: Path) -> str:
     trials = sorted(
         comparison.trials, key=lambda trial: (order.get(trial.model, len(order)), trial.seed)
     )
-    winner = next(
-        (t for t in comparison.trials if t.folder == comparison.recommended_trial), None
-    )
+    winner = next((t for t in comparison.trials if t.folder == comparison.recommended_trial), None)
     return environment.get_template("report.html.j2").render(
         comparison=comparison,
         trials=trials,

@@ -5,6 +5,7 @@ import math
 from keiryo.results import Epoch, Finding
 
 CHANCE_MARGIN = 0.03  # a loss within 3 % of ln(classes) knows no more than the class shares
+EPOCHS_BEFORE_VERDICT = 5
 OVERFITTING_GAP = 0.15
 STATISTICS_GAP = 0.15
 
@@ -15,7 +16,7 @@ def diagnose(
     """Return what stands out in a finished training.
 
     `train_accuracy` and `val_accuracy` are those of the final weights in inference
-    mode. Codes: `stuck_at_chance`, `statistics_lag` (batch norm's running statistics
+    mode. Codes: `too_short`, `stuck_at_chance`, `statistics_lag` (batch norm's running statistics
     do not fit the weights yet), `overfitting`.
     """
     if not history:
@@ -23,14 +24,27 @@ def diagnose(
     last = history[-1]
     chance_loss = math.log(classes)
     if last.train_loss > (1 - CHANCE_MARGIN) * chance_loss:
+        evidence = (
+            f"after {last.epoch} epoch{'s' * (last.epoch > 1)} the training loss is "
+            f"{last.train_loss:.3f}; guessing gives ln {classes} = {chance_loss:.3f}"
+        )
+        if last.epoch < EPOCHS_BEFORE_VERDICT:
+            return [
+                Finding(
+                    code="too_short",
+                    severity="warning",
+                    evidence=evidence,
+                    advice="It has hardly begun to learn: give it more --minutes or --epochs "
+                    "before judging it, or smaller pictures by --size.",
+                )
+            ]
         return [
             Finding(
                 code="stuck_at_chance",
                 severity="error",
-                evidence=f"after {last.epoch} epochs the training loss is {last.train_loss:.3f}; "
-                f"guessing gives ln {classes} = {chance_loss:.3f}",
-                advice="Train for longer, use --recipe keiryo, or a variant with a norm, "
-                "such as norm=batch.",
+                evidence=evidence,
+                advice="The signal does not get through. Use --recipe keiryo if it was not, "
+                "or a variant with normalisation, such as norm=batch.",
             )
         ]
     findings = []

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from keiryo.data.batches import Batch, TrainingBatches, plain_batches
-from keiryo.models.saved import Preprocessing, normalize
+from keiryo.models.saved import Preprocessing, channels_last, normalize
 from keiryo.results import Epoch
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
@@ -135,9 +135,7 @@ class Training:
         device: torch.device,
         checkpoint: Path | None = None,
     ) -> None:
-        # channels_last: the layout in which oneDNN and cuDNN are fastest, and in which
-        # the pack's pictures already are.
-        self.network = network.to(device=device, memory_format=torch.channels_last)
+        self.network = channels_last(network.to(device))
         self._pictures = pictures
         self._recipe = recipe
         self._budget = budget

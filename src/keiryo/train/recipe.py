@@ -54,15 +54,15 @@ RECIPES = {
     "keiryo": Recipe(
         name="keiryo",
         optimizer="adamw",
-        learning_rate=3e-3,
-        learning_rate_without_norm=2e-4,
+        learning_rate=6e-3,
+        learning_rate_without_norm=1e-4,
         weight_decay=0.05,
         warmup=0.1,
         schedule="cosine",
         label_smoothing=0.1,
         largest_gradient_norm=1.0,
         augmentation=Augmentation(
-            smallest_area=0.5,
+            smallest_area=0.6,
             largest_aspect=4 / 3,
             flip=True,
             brightness=0.2,
@@ -92,7 +92,9 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         case "adamw":
             return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
         case "sgd":
-            return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True, fused=True)
+            return torch.optim.SGD(
+                groups, lr=learning_rate, momentum=0.9, nesterov=True, fused=True
+            )
 
 
 def peak_learning_rate(network: nn.Module, recipe: Recipe) -> float:

@@ -3,26 +3,24 @@
 import cv2
 import numpy as np
 
-from keiryo.data.sources import Item, Reading, pixel_digest
+from keiryo.data.sources import Item, Reading, Source, pixel_digest
 
+SIDE = 8
 LARGEST_VALUE = 16
+PIXEL_MAXIMUM = 255
 
 
-class Digits:
-    """The test set of the UCI "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998)."""
-
-    name = "digits"
-    classes = tuple("0123456789")
-    findings = ()
+class Digits(Source):
+    """Test set of UCI's "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998)."""
 
     def __init__(self) -> None:
         from sklearn.datasets import load_digits
 
-        bunch = load_digits()
-        self._images = (bunch.images * (255 / LARGEST_VALUE)).astype(np.uint8)
-        self.items = [
-            Item(f"{label}/{index:04d}", int(label)) for index, label in enumerate(bunch.target)
-        ]
+        data, target = load_digits(return_X_y=True)
+        images = data.reshape(-1, SIDE, SIDE) * (PIXEL_MAXIMUM / LARGEST_VALUE)
+        self._images = images.astype(np.uint8)
+        items = [Item(f"{label}/{index:04d}", int(label)) for index, label in enumerate(target)]
+        super().__init__("digits", "0123456789", items)
 
     def fingerprint(self) -> str:
         return f"digits-1:{pixel_digest(self._images)}"

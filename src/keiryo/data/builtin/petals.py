@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from keiryo.data.sources import Item, Reading, pixel_digest
+from keiryo.data.sources import Item, Reading, Source, pixel_digest
 
 CLASSES = ("daisy", "dandelion", "rose", "sunflower", "tulip")
 DEFAULT_COUNT = 1500
@@ -23,18 +23,15 @@ GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 Color = tuple[float, float, float]
 
 
-class Petals:
+class Petals(Source):
     """`count` pictures of five classes in turn, drawn from `seed`."""
 
-    classes = CLASSES
-    findings = ()
-
     def __init__(self, *, count: int = DEFAULT_COUNT, seed: int = 0) -> None:
-        self.name = f"petals:count={count}"
-        self.items = [
+        items = [
             Item(f"{CLASSES[index % len(CLASSES)]}/{index:06d}", index % len(CLASSES))
             for index in range(count)
         ]
+        super().__init__(f"petals:count={count}", CLASSES, items)
         self._seed = seed
 
     def fingerprint(self) -> str:
@@ -98,9 +95,7 @@ class Brush:
         cv2.fillPoly(self._canvas, [placed], self._vary(color), cv2.LINE_AA, SUBPIXEL_BITS)
         if edge is not None:
             width = max(1, round(self._radius * 0.02))
-            cv2.polylines(
-                self._canvas, [placed], True, edge, width, cv2.LINE_AA, SUBPIXEL_BITS
-            )
+            cv2.polylines(self._canvas, [placed], True, edge, width, cv2.LINE_AA, SUBPIXEL_BITS)
 
     def line(self, points: np.ndarray, color: Color, *, width: float) -> None:
         """Draw the polyline `points` (K, 2); `width` is relative to the radius."""
@@ -143,7 +138,9 @@ def _dandelion(random: np.random.Generator, brush: Brush, colors: list[Color]) -
         stalk = np.array([(0.1, 0.0), (reach, 0.0)])
         brush.line(stalk @ _rotation(turn).T, colors[0], width=0.012)
         for spread in (-0.5, 0.0, 0.5):
-            hair = np.array([(0.0, 0.0), (0.16, 0.0)]) @ _rotation(spread).T + (reach, 0.0)
+            hair = np.array([(0.0, 0.0), (0.16, 0.0)]) @ _rotation(spread).T + np.array(
+                (reach, 0.0)
+            )
             brush.line(hair @ _rotation(turn).T, colors[0], width=0.012)
     brush.disc((0, 0), random.uniform(0.08, 0.14), colors[1])
 
@@ -170,7 +167,8 @@ def _sunflower(random: np.random.Generator, brush: Brush, colors: list[Color]) -
     """A wide disc of seeds in a spiral, fringed by short pointed petals."""
     count = int(random.integers(16, 26))
     disc = random.uniform(0.52, 0.64)
-    outline = _petal(length=1.08 - disc, width=2.6 / count, blunt=1.0) + (disc - 0.08, 0.0)
+    outline = _petal(length=1.08 - disc, width=2.6 / count, blunt=1.0)
+    outline += np.array((disc - 0.08, 0.0))
     for turn in _turns(random, count):
         brush.polygon(outline @ _rotation(turn).T, colors[0], edge=_shade(colors[0], 0.7))
     brush.disc((0, 0), disc, colors[1])
@@ -192,9 +190,10 @@ def _tulip(random: np.random.Generator, brush: Brush, colors: list[Color]) -> No
         [(0, 0.5), (0.6, 0.42), (1.0, 0.1), (1.02, -0.35), (0.85, -1.0), (0.35, -0.55), (0, -0.4)]
     ) * (width, height)
     lobes = (side, side * (-1, 1))
-    middle = np.array(
-        [(0, 0.5), (0.42, 0.3), (0.6, -0.1), (0.42, -0.55), (0, -0.98)]
-    ) * (width, height)
+    middle = np.array([(0, 0.5), (0.42, 0.3), (0.6, -0.1), (0.42, -0.55), (0, -0.98)]) * (
+        width,
+        height,
+    )
     for lobe in lobes:
         brush.polygon(lobe, _shade(colors[0], 0.85), edge=_shade(colors[0], 0.6))
     brush.polygon(
@@ -269,7 +268,7 @@ def _color(
 ) -> Color:
     """Draw a colour; hue in OpenCV's half degrees, going round at 180, the others of 255."""
     drawn = (random.integers(*hue) % 180, random.integers(*saturation), random.integers(*value))
-    red, green, blue = cv2.cvtColor(np.uint8([[drawn]]), cv2.COLOR_HSV2RGB)[0, 0]
+    red, green, blue = cv2.cvtColor(np.array([[drawn]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]
     return (float(red), float(green), float(blue))
 
 
