@@ -186,7 +186,10 @@ def _build_from_factory(spec: ModelSpec, classes: int) -> nn.Module:
         raise InputError(f"{spec}: cannot be imported: {error}") from error
     except AttributeError:
         raise InputError(f"{spec}: {spec.name} has no '{spec.factory}'") from None
-    network = factory(classes)
+    try:
+        network = factory(classes)
+    except Exception as error:  # the user's own code may raise anything
+        raise InputError(f"{spec}: failed with {type(error).__name__}: {error}") from error
     if not isinstance(network, nn.Module):
         raise InputError(f"{spec}: returned {type(network).__name__}, not a torch.nn.Module")
     return network

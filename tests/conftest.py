@@ -1,0 +1,57 @@
+"""What several rooms' tests need: small real pictures, and the command line."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from PIL import Image
+
+from keiryo.cli.main import main
+from keiryo.data.builtin.petals import CLASSES, draw_picture
+
+torch.set_num_threads(2)
+
+
+class Finished(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def keiryo(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Finished]:
+    """Run the command line in this process, as a shell would."""
+
+    def run(*arguments: object) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["keiryo", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def write_pictures(folder: Path, *, classes: int, each: int, size: int = 40) -> Path:
+    """Write `each` JPEG pictures for each of the first `classes` petals classes."""
+    for label in range(classes):
+        class_folder = folder / CLASSES[label]
+        class_folder.mkdir(parents=True, exist_ok=True)
+        for index in range(each):
+            pixels = draw_picture(label, size=size, seed=(label, index))
+            Image.fromarray(pixels).save(class_folder / f"{index:03d}.jpg", quality=92)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flower_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three classes with 16 pictures each; not to be changed."""
+    return write_pictures(tmp_path_factory.mktemp("flowers"), classes=3, each=16)

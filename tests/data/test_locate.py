@@ -1,0 +1,127 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from keiryo.data.locate import locate
+from keiryo.errors import InputError
+
+
+def copy_into(folder: Path, source: Path) -> Path:
+    shutil.copytree(source, folder)
+    return folder
+
+
+def test_a_folder_of_classes(flower_folder: Path) -> None:
+    source = locate(str(flower_folder))
+    assert list(source.classes) == ["daisy", "dandelion", "rose"]
+    assert len(source.items) == 48
+    assert {item.split for item in source.items} == {None}
+
+
+@pytest.mark.parametrize("held_out", ["val", "valid", "validation", "test"])
+def test_a_folder_with_splits(flower_folder: Path, held_out: str, tmp_path: Path) -> None:
+    copy_into(tmp_path / "train", flower_folder)
+    copy_into(tmp_path / held_out, flower_folder)
+    source = locate(str(tmp_path))
+    assert list(source.classes) == ["daisy", "dandelion", "rose"]
+    expected = "test" if held_out == "test" else "val"
+    assert {item.split for item in source.items} == {"train", expected}
+
+
+def test_names_with_spaces_quotes_and_japanese(flower_folder: Path, tmp_path: Path) -> None:
+    picture = flower_folder / "daisy" / "000.jpg"
+    names = ["a b.jpg", 'it\'s "quoted".jpg', "花びら.JPG", "nested/deep/x.jpg"]
+    for label in ("薔薇", "tu lip"):
+        for name in names:
+            target = tmp_path / label / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(picture, target)
+    source = locate(str(tmp_path))
+    assert sorted(source.classes) == ["tu lip", "薔薇"]
+    assert len(source.items) == 2 * len(names)
+    assert source.read(0, 16).pixels.shape == (16, 16, 3)
+
+
+def test_other_files_and_empty_classes_are_said(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    (folder / "rose" / "notes.txt").write_text("mine")
+    (folder / "loose.jpg").write_bytes(b"")
+    (folder / "tulip").mkdir()
+    findings = {finding.code: finding for finding in locate(str(folder)).findings}
+    assert set(findings["other_files"].files) == {"rose/notes.txt", "loose.jpg"}
+    assert findings["empty_class"].files == ["tulip"]
+
+
+def test_the_fingerprint_follows_the_files(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    first = locate(str(folder)).fingerprint()
+    assert locate(str(folder)).fingerprint() == first
+    picture = folder / "rose" / "000.jpg"
+    os.utime(picture, ns=(1, 1))
+    changed = locate(str(folder)).fingerprint()
+    assert changed != first
+    picture.rename(folder / "daisy" / "new.jpg")
+    assert locate(str(folder)).fingerprint() not in (first, changed)
+
+
+def write_csv(folder: Path, text: str) -> str:
+    path = folder / "set.csv"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_a_csv_with_a_split(flower_folder: Path) -> None:
+    rows = [
+        f"{path.relative_to(flower_folder)},{path.parent.name},{'val' if number % 4 == 0 else ''}"
+        for number, path in enumerate(sorted(flower_folder.rglob("*.jpg")))
+    ]
+    csv = write_csv(flower_folder, "path,label,split\n" + "\n".join(rows))
+    try:
+        source = locate(csv)
+    finally:
+        Path(csv).unlink()
+    assert len(source.items) == 48
+    assert [item.split for item in source.items[:5]] == ["val", None, None, None, "val"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("file,label\n", "'path'"),
+        ("path,label\n", "no rows"),
+        ("path,label\nabsent.jpg,rose\n", "line 2: no such file"),
+        ("path,label\nset.csv,\n", "line 2: path or label is empty"),
+        ("path,label\nset.csv\n", "line 2: path or label is empty"),
+        ("path,label,split\nset.csv,rose,hold\n", "split is 'hold'"),
+        ("", "'label'"),
+    ],
+)
+def test_a_faulty_csv_names_its_line(text: str, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=hint):
+        locate(write_csv(tmp_path, text))
+
+
+def test_what_is_no_data_is_refused(flower_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").write_text("text")
+    one = copy_into(tmp_path / "one" / "daisy", flower_folder / "daisy").parent
+    for data, hint in {
+        tmp_path / "absent": "no such folder",
+        tmp_path / "empty": "no pictures",
+        tmp_path / "file.txt": "neither",
+        one: "only one class, 'daisy'",
+        "petals:count=abc": "whole number",
+        "petals:count=3": "at least",
+        "petals:colour=red": "no option 'colour'",
+    }.items():
+        with pytest.raises(InputError, match=hint):
+            locate(str(data))
+
+
+def test_digits_come_with_the_library() -> None:
+    source = locate("digits")
+    assert len(source.items) == 1797
+    assert len(source.classes) == 10
+    assert source.read(3, 32).pixels.shape == (32, 32, 3)

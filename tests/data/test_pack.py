@@ -1,0 +1,100 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keiryo.data.locate import locate
+from keiryo.data.pack import HEADER_FILE, IMAGES_FILE, Pack, open_pack, prepare_pack
+from keiryo.errors import InputError
+
+
+def pack_of(folder: Path, out: Path, size: int = 24) -> tuple[Pack, int]:
+    """Return the pack and how many pictures were decoded for it."""
+    decoded = 0
+
+    def count(done: int, total: int) -> None:
+        nonlocal decoded
+        decoded = done
+
+    return prepare_pack(
+        locate(str(folder)), size=size, folder=out, workers=2, progress=count
+    ), decoded
+
+
+def test_a_pack_holds_what_the_source_reads(flower_folder: Path, tmp_path: Path) -> None:
+    source = locate(str(flower_folder))
+    pack, _ = pack_of(flower_folder, tmp_path / "pack")
+    assert pack.images.shape == (48, 24, 24, 3)
+    assert isinstance(pack.images, np.memmap)
+    for row in (0, 20, 47):
+        np.testing.assert_array_equal(pack.images[row], source.read(row, 24).pixels)
+        assert pack.header.pictures[row].name == source.items[row].name
+        assert pack.labels[row] == source.items[row].label
+
+
+def test_it_is_used_again_until_folder_or_size_change(flower_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(flower_folder, folder)
+    out = tmp_path / "pack"
+    assert pack_of(folder, out)[1] == 48
+    assert pack_of(folder, out)[1] == 0
+    assert pack_of(folder, out, size=16)[1] == 48
+    (folder / "rose" / "000.jpg").unlink()
+    assert pack_of(folder, out, size=16)[1] == 47
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("file", [HEADER_FILE, IMAGES_FILE])
+def test_a_damaged_pack_is_found_out_and_made_again(
+    file: str, flower_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pack"
+    pack_of(flower_folder, out)
+    data = bytearray((out / file).read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (out / file).write_bytes(data[:-1] if file == HEADER_FILE else data)
+    with pytest.raises(InputError, match="pack"):
+        open_pack(out)
+    assert pack_of(flower_folder, out)[1] == 48
+    open_pack(out)
+
+
+def test_a_pack_of_another_version_is_refused(flower_folder: Path, tmp_path: Path) -> None:
+    pack_of(flower_folder, tmp_path / "pack")
+    header = json.loads((tmp_path / "pack" / HEADER_FILE).read_text())
+    (tmp_path / "pack" / HEADER_FILE).write_text(json.dumps(header | {"format_version": 99}))
+    with pytest.raises(InputError, match="version 99"):
+        open_pack(tmp_path / "pack")
+
+
+def test_what_cannot_be_read_is_left_out_and_listed(flower_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(flower_folder, folder)
+    whole = (folder / "rose" / "001.jpg").read_bytes()
+    (folder / "rose" / "001.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "rose" / "002.jpg").write_bytes(b"")
+    (folder / "daisy" / "003.jpg").write_text("no picture")
+    pack, _ = pack_of(folder, tmp_path / "pack")
+    (finding,) = [f for f in pack.header.findings if f.code == "unreadable"]
+    assert [file.split(" (")[0] for file in finding.files] == [
+        "daisy/003.jpg",
+        "rose/001.jpg",
+        "rose/002.jpg",
+    ]
+    assert len(pack.header.pictures) == 45
+    source = locate(str(folder))
+    last = pack.header.pictures[-1]
+    index = next(i for i, item in enumerate(source.items) if item.name == last.name)
+    np.testing.assert_array_equal(pack.images[44], source.read(index, 24).pixels)
+
+
+def test_a_pack_is_data_itself(flower_folder: Path, tmp_path: Path) -> None:
+    pack_of(flower_folder, tmp_path / "pack")
+    source = locate(str(tmp_path / "pack"))
+    again = prepare_pack(source, size=24, folder=tmp_path / "elsewhere", workers=1)
+    assert again.images.shape == (48, 24, 24, 3)
+    assert not (tmp_path / "elsewhere").exists()
+    with pytest.raises(InputError, match="--size 32"):
+        prepare_pack(source, size=32, folder=tmp_path / "elsewhere", workers=1)

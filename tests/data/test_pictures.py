@@ -1,0 +1,157 @@
+"""Every odd file is read or refused with a reason; none crashes."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from keiryo.data.pictures import UnreadablePictureError, decode_picture, fit_picture, read_picture
+
+GRADIENT = np.stack(np.meshgrid(np.arange(0, 240, 6), np.arange(0, 180, 6)), axis=-1)
+PIXELS = np.concatenate((GRADIENT, 255 - GRADIENT[..., :1]), axis=-1).astype(np.uint8)
+
+
+def encoded(image: Image.Image, picture_format: str, **options: object) -> bytes:
+    data = io.BytesIO()
+    image.save(data, picture_format, **options)
+    return data.getvalue()
+
+
+def test_a_plain_picture_is_read_as_it_is() -> None:
+    pixels, notes = decode_picture(encoded(Image.fromarray(PIXELS), "PNG"), suffix=".png")
+    assert notes == []
+    np.testing.assert_array_equal(pixels, PIXELS)
+
+
+def test_both_decoders_agree_on_a_jpeg() -> None:
+    data = encoded(Image.fromarray(PIXELS), "JPEG", quality=95, subsampling=0)
+    pixels, _ = decode_picture(data, suffix=".jpg")
+    by_pillow = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+    assert np.abs(pixels.astype(int) - by_pillow).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("image", "picture_format", "note"),
+    [
+        (Image.fromarray(PIXELS).convert("CMYK"), "JPEG", "cmyk"),
+        (Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8), "PNG", "sixteen_bit"),
+        (Image.fromarray(PIXELS).convert("RGBA"), "PNG", "transparent"),
+        (Image.fromarray(PIXELS).convert("P"), "GIF", None),
+        (Image.fromarray(PIXELS).convert("L"), "PNG", None),
+        (Image.fromarray(PIXELS).convert("1"), "PNG", None),
+        (Image.fromarray(PIXELS[:1, :1]), "PNG", "tiny"),
+    ],
+)
+def test_odd_modes_become_rgb_and_are_noted(
+    image: Image.Image, picture_format: str, note: str | None
+) -> None:
+    suffix = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}[picture_format]
+    pixels, notes = decode_picture(encoded(image, picture_format), suffix=suffix)
+    assert pixels.shape == (image.height, image.width, 3)
+    assert pixels.dtype == np.uint8
+    assert notes == ([note] if note else [])
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
+    deep = Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8)
+    pixels, _ = decode_picture(encoded(deep, "PNG"), suffix=".png")
+    assert np.abs(pixels[..., 0].astype(int) - PIXELS[..., 0]).max() <= 1
+
+
+def test_cmyk_keeps_its_colours() -> None:
+    data = encoded(Image.fromarray(PIXELS).convert("CMYK"), "JPEG", quality=95)
+    pixels, _ = decode_picture(data, suffix=".jpg")
+    assert np.abs(pixels.astype(int) - PIXELS).mean() < 6
+
+
+def test_transparency_is_laid_on_white() -> None:
+    clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+    pixels, notes = decode_picture(encoded(clear, "PNG"), suffix=".png")
+    assert notes == ["transparent"]
+    assert (pixels == 255).all()
+
+
+def test_an_animation_gives_its_first_frame() -> None:
+    frames = [Image.new("RGB", (20, 20), color) for color in ("red", "green", "blue")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    pixels, notes = decode_picture(data, suffix=".gif")
+    assert "animated" in notes
+    assert tuple(pixels[0, 0]) == (255, 0, 0)
+
+
+def test_orientation_in_exif_is_heeded_by_both_decoders() -> None:
+    turned = Image.fromarray(PIXELS)
+    exif = turned.getexif()
+    exif[0x0112] = 6  # a quarter turn
+    for mode in ("RGB", "CMYK"):
+        data = encoded(turned.convert(mode), "JPEG", exif=exif)
+        pixels, _ = decode_picture(data, suffix=".jpg")
+        assert pixels.shape == (PIXELS.shape[1], PIXELS.shape[0], 3)
+
+
+def test_a_wrong_suffix_is_noted() -> None:
+    data = encoded(Image.fromarray(PIXELS), "PNG")
+    assert decode_picture(data, suffix=".jpg")[1] == ["wrong_suffix"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"just text", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a"]
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(UnreadablePictureError):
+        decode_picture(data, suffix=".jpg")
+
+
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.9, 0.99])
+def test_a_truncated_jpeg_is_refused(kept: float) -> None:
+    data = encoded(Image.fromarray(PIXELS), "JPEG")
+    with pytest.raises(UnreadablePictureError):
+        decode_picture(data[: int(kept * len(data))], suffix=".jpg")
+
+
+def test_a_picture_too_large_to_decode_is_refused_by_its_header() -> None:
+    side = 30_000
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0"))
+    with pytest.raises(UnreadablePictureError, match="30000 x 30000") as refused:
+        decode_picture(data + chunk(b"IEND", b""), suffix=".png")
+    assert refused.value.code == "too_large"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_damage_crashes_the_decoder(data: st.DataObject) -> None:
+    whole = bytearray(encoded(Image.fromarray(PIXELS), data.draw(st.sampled_from(["JPEG", "PNG"]))))
+    for _ in range(data.draw(st.integers(1, 5))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        pixels, _ = decode_picture(bytes(whole), suffix=".jpg")
+    except UnreadablePictureError:
+        return
+    assert pixels.ndim == 3
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePictureError):
+        read_picture(tmp_path / "absent.jpg")
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([8, 16, 33]))
+def test_any_shape_becomes_the_square_of_its_middle(height: int, width: int, size: int) -> None:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    side = min(height, width)
+    pixels[(height - side) // 2 :, (width - side) // 2 :][:side, :side] = 200
+    fitted = fit_picture(pixels, size)
+    assert fitted.shape == (size, size, 3)
+    assert (fitted == 200).all()

@@ -1,0 +1,72 @@
+"""What every model that can be named must hold."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from keiryo.models.saved import Preprocessing, SavedModel, load_model, save_model
+from keiryo.models.spec import FACTORIES, build, model_options
+from keiryo.nn.normalization import NORMS
+
+CLASSES = 7
+SIZE = 64  # the least at which every stage has more than one pixel, as instance norm needs
+
+
+def spec_of(name: str, norm: str) -> str:
+    return f"{name}:norm={norm}"
+
+
+def pictures() -> torch.Tensor:
+    return torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+
+
+def build_seeded(spec: str, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return build(spec, classes=CLASSES)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", FACTORIES)
+def test_logits_and_gradients(name: str, norm: str) -> None:
+    network = build_seeded(spec_of(name, norm))
+    logits = network(pictures())
+    assert logits.shape == (2, CLASSES)
+    assert logits.isfinite().all()
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
+    without = [
+        parameter_name
+        for parameter_name, parameter in network.named_parameters()
+        if parameter.grad is None or not parameter.grad.isfinite().all()
+    ]
+    assert not without
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_save_and_load_give_the_same_model(name: str, tmp_path: Path) -> None:
+    network = build_seeded(name).eval()
+    description = SavedModel(
+        keiryo_version="0",
+        model=name,
+        classes=[str(number) for number in range(CLASSES)],
+        preprocessing=Preprocessing(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2)),
+    )
+    save_model(tmp_path / "model.safetensors", network, description)
+    again, described = load_model(tmp_path / "model.safetensors")
+    assert described == description
+    with torch.inference_mode():
+        assert torch.equal(network(pictures()), again(pictures()))
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "vgg11", "resnet18", "densenet"])
+def test_the_seed_decides_every_bit(name: str) -> None:
+    one, same, other = (build_seeded(name, seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_every_family_can_swap_its_norm(name: str) -> None:
+    norm = next(option for option in model_options(name) if option.key == "norm")
+    assert set(norm.choices) == set(NORMS)

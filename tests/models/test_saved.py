@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from keiryo.errors import InputError
+from keiryo.models.saved import Preprocessing, load_model, normalize
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", b"\x80\x04pickle"])
+def test_what_is_not_a_model_is_said_to_be_none(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="model"):
+        load_model(path)
+
+
+def test_weights_without_a_description_are_refused(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="description"):
+        load_model(tmp_path / "other.safetensors")
+
+
+@settings(max_examples=20)
+@given(st.floats(0.05, 0.9), st.floats(0.05, 0.5))
+def test_normalization_is_value_over_255_less_mean_over_deviation(mean: float, std: float) -> None:
+    images = torch.arange(48, dtype=torch.uint8).reshape(1, 3, 4, 4) * 5
+    prepared = normalize(images, Preprocessing(size=4, mean=(mean,) * 3, std=(std,) * 3))
+    torch.testing.assert_close(prepared, (images / 255 - mean) / std, atol=1e-4, rtol=1e-4)

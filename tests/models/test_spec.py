@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from keiryo.errors import InputError
+from keiryo.models.spec import build, parse_spec, parse_specs
+from keiryo.nn.normalization import NORMS
+
+
+@given(
+    width=st.floats(0.1, 2.0).map(lambda width: round(width, 3)),
+    norm=st.sampled_from(NORMS),
+)
+def test_a_spec_reads_back_as_itself(width: float, norm: str) -> None:
+    spec = parse_spec(f"mobilenet_v2:norm={norm},width={width}")
+    assert parse_spec(str(spec)) == spec
+    assert dict(spec.options) == {"width": width, "norm": norm}
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=5), st.integers(1, 40))
+def test_layers_and_growth(layers: list[int], growth: int) -> None:
+    text = f"densenet:layers={'-'.join(map(str, layers))},growth={growth}"
+    assert dict(parse_spec(text).options) == {"layers": tuple(layers), "growth": growth}
+
+
+def test_a_list_of_models_keeps_their_options_apart() -> None:
+    specs = parse_specs("mobilenet_v2:width=0.5,norm=group, vgg16,densenet:layers=2-2,growth=4")
+    assert [str(spec) for spec in specs] == [
+        "mobilenet_v2:width=0.5,norm=group",
+        "vgg16",
+        "densenet:layers=2-2,growth=4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("mobilnet_v2", "mobilenet_v2"),
+        ("resnet19", "resnet18"),
+        ("vgg16:norm=bach", "batch"),
+        ("mobilenet_v2:alpha=0.5", "width"),
+        ("mobilenet_v2:width=-1", "positive"),
+        ("mobilenet_v2:width=wide", "positive"),
+        ("mobilenet_v2:width=0.5,width=1", "twice"),
+        ("densenet:layers=", "positive"),
+        ("densenet:layers=4-x", "positive"),
+        ("no_such_package_here:make", "unknown model"),
+        ("nowhere.py:make", "no such file"),
+        ("", "unknown model"),
+    ],
+)
+def test_what_names_no_model_says_what_would(text: str, hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        build(text, classes=3)
+
+
+def test_the_same_model_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="twice"):
+        parse_specs("vgg16,vgg16")
+
+
+def test_a_width_that_leaves_no_channels_is_refused() -> None:
+    with pytest.raises(InputError, match="width=0"):
+        build("mobilenet_v1:width=0.001", classes=3)
+
+
+def test_the_users_own_module(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from torch import nn\n"
+        "def make(classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))\n"
+        "def wrong(classes):\n"
+        "    return 'no network'\n"
+        "def broken(classes):\n"
+        "    raise KeyError('oh')\n"
+    )
+    assert isinstance(build(f"{file}:make", classes=3), nn.Sequential)
+    for factory in ("absent", "wrong", "broken"):
+        with pytest.raises(InputError, match="mine"):
+            build(f"{file}:{factory}", classes=3)
