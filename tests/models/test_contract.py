@@ -59,7 +59,7 @@ def test_save_and_load_give_the_same_model(name: str, tmp_path: Path) -> None:
         assert torch.equal(network(pictures()), again(pictures()))
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v1", "mobilenet_v2", "vgg11", "resnet18", "densenet"])
+@pytest.mark.parametrize("name", FACTORIES)
 def test_the_seed_decides_every_bit(name: str) -> None:
     one, same, other = (build_seeded(name, seed).state_dict() for seed in (3, 3, 4))
     assert all(torch.equal(one[key], same[key]) for key in one)

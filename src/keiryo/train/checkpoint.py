@@ -26,6 +26,7 @@ class Position(Record):
     step: int = 0
     loss_sum: float = 0.0
     correct: int = 0
+    learning_rate: float = 0.0
     pictures_seen: int = 0
     training_seconds: float = 0.0
     evaluation_seconds: float = 0.0

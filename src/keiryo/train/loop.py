@@ -211,9 +211,10 @@ class Training:
         return True
 
     def _step(self, batch: Batch, sums: Sums) -> None:
-        factor = learning_rate_factor(self._recipe, self._share())
+        rate = self._peak * learning_rate_factor(self._recipe, self._share())
+        self.position.learning_rate = rate
         for group in self._trainee.optimizer.param_groups:
-            group["lr"] = self._peak * factor
+            group["lr"] = rate
         images, labels = self._to_device(batch)
         with mixed_precision(self._device):
             logits = self.network(images)
@@ -249,7 +250,7 @@ class Training:
             train_accuracy=trained.accuracy,
             val_loss=held_out.loss,
             val_accuracy=held_out.accuracy,
-            learning_rate=self._trainee.optimizer.param_groups[0]["lr"],
+            learning_rate=position.learning_rate,
             seconds=position.seconds - position.epoch_started_at_seconds,
         )
         position.history.append(epoch)

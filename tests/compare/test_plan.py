@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+
+from keiryo.compare.folder import claim_folder, clear_leftovers
+from keiryo.compare.plan import PLAN_FILE, new_plan, read_plan, resumed_plan, write_plan
+from keiryo.errors import InputError
+
+
+def test_without_data_it_is_the_demonstration() -> None:
+    plan = new_plan({})
+    assert plan.data.startswith("petals")
+    assert plan.minutes is not None
+    assert len(plan.models) == 4
+    assert {"mobilenet_v2:width=0.5", "vgg16"} <= set(plan.models)
+
+
+def test_with_data_the_defaults_are_those_of_the_experiment() -> None:
+    plan = new_plan({"data": "digits"})
+    assert (plan.size, plan.batch, plan.minutes) == (224, 128, None)
+    assert new_plan({"data": "digits", "minutes": 2.0}).epochs is None
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"epochs": 0}, "--epochs"),
+        ({"minutes": -1.0}, "--minutes"),
+        ({"epochs": 1, "minutes": 1.0}, "one of the two"),
+        ({"size": 2}, "--size"),
+        ({"seeds": 0}, "--seeds"),
+        ({"seed": -1}, "--seed"),
+        ({"recipe": "secret"}, "--recipe"),
+        ({"models": []}, "--models"),
+        ({"models": ["vgg17"]}, "vgg19"),
+        ({"max_params": 0}, "--max-params"),
+        ({"nonsense": 1}, "--nonsense"),
+    ],
+)
+def test_what_is_not_possible_names_its_option(given: dict[str, object], hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        new_plan({"data": "digits", **given})
+
+
+def test_every_model_runs_once_with_each_seed_in_a_folder_of_its_own() -> None:
+    plan = new_plan(
+        {"data": "digits", "models": ["vgg16", "densenet:layers=2-2"], "seeds": 3, "seed": 5}
+    )
+    trials = plan.trials()
+    assert [(t.model, t.seed) for t in trials[:3]] == [
+        ("vgg16", 5), ("densenet:layers=2-2", 5), ("vgg16", 6),
+    ]  # fmt: skip
+    assert len({t.folder for t in trials}) == 6
+    assert all(set(t.folder) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-=./") for t in trials)
+
+
+def test_a_plan_reads_back_and_is_gone_on_with_only_as_it_was(tmp_path: Path) -> None:
+    plan = new_plan({"data": "digits", "epochs": 4, "models": ["vgg16"]})
+    write_plan(tmp_path, plan)
+    assert read_plan(tmp_path) == plan
+    assert resumed_plan({}, tmp_path) == plan
+    assert resumed_plan({"epochs": 4, "models": ["vgg16"], "data": "digits"}, tmp_path) == plan
+    for given, hint in (
+        ({"epochs": 5}, "--epochs 5"),
+        ({"models": ["vgg11"]}, "--models vgg11"),
+        ({"data": "petals"}, "--data petals"),
+    ):
+        with pytest.raises(InputError, match=hint):
+            resumed_plan(given, tmp_path)
+    with pytest.raises(InputError, match="no comparison"):
+        resumed_plan({}, tmp_path / "absent")
+
+
+def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
+    plan = new_plan({"data": "digits"})
+    out = tmp_path / "out"
+    claim_folder(out, plan, force=False)
+    with pytest.raises(InputError, match="--resume"):
+        claim_folder(out, plan, force=False)
+    (out / "mine.txt").write_text("mine")
+    claim_folder(out, plan, force=True)
+    assert (out / "mine.txt").read_text() == "mine"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.tex").write_text("mine")
+    for force in (False, True):
+        with pytest.raises(InputError, match="not a comparison"):
+            claim_folder(other, plan, force=force)
+    with pytest.raises(InputError, match="not a comparison"):
+        claim_folder(other / "thesis.tex", plan, force=True)
+
+
+def test_leftovers_of_a_kill_are_removed(tmp_path: Path) -> None:
+    trial = tmp_path / "trials" / "x-seed0"
+    trial.mkdir(parents=True)
+    (tmp_path / ".pack.abc.tmp").mkdir()
+    (trial / ".checkpoint.safetensors.abc.tmp").write_bytes(b"half")
+    (trial / "log.txt").write_text("kept")
+    (tmp_path / PLAN_FILE).write_text("kept")
+    clear_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*")} == {
+        "trials", "x-seed0", "log.txt", PLAN_FILE,
+    }  # fmt: skip

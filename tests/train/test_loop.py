@@ -1,0 +1,179 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from keiryo.data.builtin.petals import Petals
+from keiryo.models.saved import Preprocessing
+from keiryo.models.spec import build
+from keiryo.results import Epoch
+from keiryo.train.loop import Budget, Pictures, Training, Watcher
+from keiryo.train.recipe import RECIPES
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    petals = Petals(count=60)
+    return Pictures(
+        images=np.stack([petals.read(index, SIZE).pixels for index in range(60)]),
+        labels=np.array([item.label for item in petals.items]),
+        train=np.arange(45),
+        val=np.arange(45, 60),
+        preprocessing=Preprocessing(size=SIZE, mean=(0.4,) * 3, std=(0.25,) * 3),
+    )
+
+
+class Small(nn.Sequential):
+    """Batch norm's statistics and dropout's random numbers must come back as well."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(3, 8, 3, stride=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Conv2d(8, 12, 3, stride=2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(12, 5),
+        )
+
+
+def make_training(
+    pictures: Pictures,
+    *,
+    recipe: str = "keiryo",
+    epochs: int = 3,
+    checkpoint: Path | None = None,
+    network: nn.Module | None = None,
+    seed: int = 1,
+) -> Training:
+    torch.manual_seed(seed)
+    return Training(
+        network or Small(),
+        pictures,
+        recipe=RECIPES[recipe],
+        budget=Budget(epochs=epochs),
+        batch=8,
+        seed=seed,
+        device=torch.device("cpu"),
+        checkpoint=checkpoint,
+    )
+
+
+def stop_after(steps: int) -> Callable[[], bool]:
+    asked = 0
+
+    def wants_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked >= steps
+
+    return wants_stop
+
+
+def without_seconds(history: list[Epoch]) -> list[dict[str, float]]:
+    return [epoch.model_dump(exclude={"seconds"}) for epoch in history]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("steps", [1, 4, 5, 7, 13])
+def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
+    recipe: str, steps: int, pictures: Pictures, tmp_path: Path
+) -> None:
+    whole = make_training(pictures, recipe=recipe)
+    assert whole.run(Watcher())
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    first = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+    assert not first.run(Watcher(wants_stop=stop_after(steps)))
+    torch.rand(5)  # the random state is the checkpoint's, whatever happened since
+    second = make_training(pictures, recipe=recipe, checkpoint=checkpoint, seed=1)
+    assert second.run(Watcher())
+    expected, state = whole.network.state_dict(), second.network.state_dict()
+    assert all(torch.equal(expected[name], state[name]) for name in expected)
+    assert without_seconds(second.position.history) == without_seconds(whole.position.history)
+
+
+def test_the_seed_decides_the_training(pictures: Pictures) -> None:
+    histories = []
+    for seed in (1, 1, 2):
+        training = make_training(pictures, seed=seed)
+        training.run(Watcher())
+        histories.append(without_seconds(training.position.history))
+    assert histories[0] == histories[1]
+    assert histories[0] != histories[2]
+
+
+def test_a_damaged_checkpoint_is_as_none(pictures: Pictures, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    make_training(pictures, checkpoint=checkpoint).run(Watcher(wants_stop=stop_after(3)))
+    data = checkpoint.read_bytes()
+    checkpoint.write_bytes(data[: len(data) // 3])
+    again = make_training(pictures, checkpoint=checkpoint)
+    assert again.position.step == 0
+    assert again.run(Watcher())
+
+
+def test_a_network_learns_what_can_be_learnt(pictures: Pictures) -> None:
+    # Each class is a shade of its own, under noise.
+    noise = np.random.default_rng(0).integers(0, 60, pictures.images.shape)
+    shades = (noise + 40 * pictures.labels[:, None, None, None]).astype(np.uint8)
+    training = make_training(replace(pictures, images=shades), recipe="plain", epochs=60)
+    training.run(Watcher())
+    history = training.position.history
+    assert len(history) == 60
+    assert history[0].val_accuracy < 0.5
+    assert history[-1].val_accuracy > 0.9
+
+
+def test_evaluation_is_what_a_plain_loop_says(pictures: Pictures) -> None:
+    training = make_training(pictures)
+    score = training.evaluate(pictures.val)
+    network = training.network.eval()
+    images = torch.from_numpy(pictures.images[pictures.val]).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(pictures.labels[pictures.val])
+    with torch.no_grad():
+        logits = network((images / 255 - 0.4) / 0.25)
+    assert score.accuracy == pytest.approx((logits.argmax(1) == labels).float().mean().item())
+    assert score.loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), 1e-4)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(pictures: Pictures) -> None:
+    network = Small()
+    with torch.no_grad():
+        network[-1].weight.fill_(float("nan"))  # pyright: ignore
+    with pytest.raises(FloatingPointError, match="epoch 1"):
+        make_training(pictures, network=network).run(Watcher())
+
+
+def test_a_budget_of_time_ends_the_training_and_the_schedule(pictures: Pictures) -> None:
+    training = Training(
+        Small(),
+        pictures,
+        recipe=RECIPES["keiryo"],
+        budget=Budget(seconds=0.5),
+        batch=8,
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    assert training.run(Watcher())
+    history = training.position.history
+    assert training.position.seconds >= 0.5
+    assert len(history) > 1
+    assert history[-1].learning_rate < 0.2 * max(epoch.learning_rate for epoch in history)
+
+
+def test_a_real_model_trains_under_either_recipe(pictures: Pictures) -> None:
+    for recipe in RECIPES:
+        torch.manual_seed(0)
+        network = build("mobilenet_v2:width=0.35", classes=5)
+        training = make_training(pictures, recipe=recipe, epochs=1, network=network)
+        assert training.run(Watcher())
+        assert np.isfinite(training.position.history[0].train_loss)

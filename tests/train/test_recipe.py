@@ -1,0 +1,50 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keiryo.models.spec import build
+from keiryo.train.recipe import RECIPES, learning_rate_factor, make_optimizer, peak_learning_rate
+
+
+@given(st.floats(0, 1))
+def test_the_factor_rises_over_the_warm_up_and_falls_to_zero(progress: float) -> None:
+    recipe = RECIPES["keiryo"]
+    factor = learning_rate_factor(recipe, progress)
+    assert 0 <= factor <= 1
+    later = learning_rate_factor(recipe, min(1.0, progress + 0.01))
+    if progress + 0.01 <= recipe.warmup:
+        assert later > factor
+    elif progress >= recipe.warmup:
+        assert later <= factor
+
+
+def test_the_schedule_begins_and_ends_at_zero_with_its_peak_between() -> None:
+    recipe = RECIPES["keiryo"]
+    assert learning_rate_factor(recipe, 0.0) == 0.0
+    assert learning_rate_factor(recipe, recipe.warmup) == pytest.approx(1.0)
+    assert learning_rate_factor(recipe, 1.0) == pytest.approx(0.0)
+
+
+@given(st.floats(0, 1))
+def test_plain_is_constant(progress: float) -> None:
+    assert learning_rate_factor(RECIPES["plain"], progress) == 1.0
+
+
+def test_norms_and_biases_are_not_decayed() -> None:
+    with torch.device("meta"):
+        network = build("mobilenet_v2", classes=5)
+    decayed, others = make_optimizer(network, RECIPES["keiryo"]).param_groups
+    assert decayed["weight_decay"] > 0
+    assert others["weight_decay"] == 0
+    assert all(parameter.ndim > 1 for parameter in decayed["params"])
+    assert all(parameter.ndim <= 1 for parameter in others["params"])
+    together = {id(p) for p in [*decayed["params"], *others["params"]]}
+    assert together == {id(p) for p in network.parameters()}
+
+
+def test_a_network_without_norms_takes_smaller_steps() -> None:
+    with torch.device("meta"):
+        bare, normed = build("vgg11", classes=5), build("vgg11:norm=batch", classes=5)
+    recipe = RECIPES["keiryo"]
+    assert peak_learning_rate(bare, recipe) < peak_learning_rate(normed, recipe)
