@@ -10,6 +10,7 @@ the rounds, images per second, and the peak memory of the process.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -107,7 +108,7 @@ def summarize(step_ends: list[float], batch: int) -> dict[str, float]:
     """Return the rate of the median step after the warm-up, and the peak memory."""
     import resource
 
-    steps = [after - before for before, after in zip(step_ends, step_ends[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(step_ends)]
     return {
         "images_per_second": batch / statistics.median(steps[WARMUP_STEPS - 1 :]),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

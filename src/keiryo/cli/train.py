@@ -10,8 +10,12 @@ from keiryo.cli.compare import run
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="A model; `keiryo models` lists them.")],
-    data: Annotated[str, typer.Argument(help="The pictures, as for `keiryo compare`.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model; `keiryo models` lists them.")
+    ],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="The pictures, as for `keiryo compare`.")
+    ],
     epochs: options.Epochs = None,
     minutes: options.Minutes = None,
     size: options.Size = None,

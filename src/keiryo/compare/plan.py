@@ -62,7 +62,7 @@ class Plan(Record):
     max_latency_ms: float | None = Field(default=None, gt=0)
     max_size_mb: float | None = Field(default=None, gt=0)
     max_params: int | None = Field(default=None, gt=0)
-    device: str = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: int = Field(ge=1)
 
     @property

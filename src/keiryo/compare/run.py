@@ -11,7 +11,7 @@ from keiryo.compare.folder import check_space, claim_folder, clear_leftovers
 from keiryo.compare.listener import Listener
 from keiryo.compare.plan import Plan, pack_folder
 from keiryo.compare.rank import rank
-from keiryo.compare.trial_runner import finished_trial, run_trial_process
+from keiryo.compare.trial_runner import complete_trial
 from keiryo.cost import count_cost
 from keiryo.data.audit import audit
 from keiryo.data.locate import locate
@@ -86,16 +86,16 @@ def _run_trials(
     planned = plan.trials()
     for number, trial_plan in enumerate(planned):
         listener.trial_started(trial_plan, number, len(planned))
-        trial = finished_trial(out, trial_plan) or run_trial_process(
+        ended = complete_trial(
             out,
             plan,
             number,
             costs[trial_plan.model],
             lambda report, trial_plan=trial_plan: listener.trial_reported(trial_plan, report),
         )
-        trials.append(trial)
-        listener.trial_finished(trial)
-        if trial.status == "stopped":
+        trials.append(ended.trial)
+        listener.trial_finished(ended.trial)
+        if ended.interrupted:
             return trials, False
     return trials, True
 

@@ -92,7 +92,9 @@ def _watcher(training: "Training", reports: IO[str], stop: threading.Event) -> "
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not by sys.stdin, whose lock this thread would hold when the process ends.
+    while os.read(0, 1024):
+        pass
     os._exit(EXIT_STOPPED)
 
 

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from keiryo.compare.plan import Plan, TrialPlan
 from keiryo.compare.trial import TRIAL_FILE
-from keiryo.compare.trial_process import EXIT_INPUT, EXIT_STOPPED, TrialReport
+from keiryo.compare.trial_process import EXIT_INPUT, TrialReport
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.latency import measure_latency
@@ -29,26 +30,52 @@ ALLOCATOR_SETTINGS = {
 }
 
 
-def finished_trial(out: Path, trial_plan: TrialPlan) -> Trial | None:
-    """Return the record of a trial that was done in an earlier run, or None."""
-    trial = _read_trial(out / trial_plan.folder)
-    return trial if trial is not None and trial.status == "done" else None
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended, and whether the user wants no more of them."""
+
+    trial: Trial
+    interrupted: bool
 
 
-def run_trial_process(
+def complete_trial(
     out: Path,
     plan: Plan,
     number: int,
     cost: Cost | None,
     on_report: Callable[[TrialReport], None],
-) -> Trial:
-    """Run trial `number` of the plan in a process of its own and return its record.
+) -> Ended:
+    """Do what is still to be done of trial `number`: train it, measure it, record it.
 
-    A trial that crashes is a failed one, with its last words. An interrupt is handed
-    on to the process, which saves a checkpoint; the record then says `stopped`.
-    Raises InputError where the trial ended by the user's own fault.
+    It is trained in a process of its own. One that crashes is a failed one, with its
+    last words. An interrupt is handed on to the process, which saves a checkpoint; the
+    record then says `stopped`. Raises InputError where it ended by the user's own fault.
     """
-    trial_plan = plan.trials()[number]
+    folder = out / plan.trials()[number].folder
+    trial = _read_trial(folder)
+    interrupted = False
+    if trial is None or trial.status != "done":
+        trial, interrupted = _train(out, plan.trials()[number], number, on_report)
+    if cost is not None:
+        trial.parameters = cost.parameters
+        trial.state_elements = cost.state_elements
+        trial.macs = cost.macs
+    if trial.status == "done" and trial.latency_ms is None and not interrupted:
+        try:
+            trial.latency_ms = measure_latency(
+                folder / MODEL_FILE, device=plan.device, threads=plan.threads
+            )
+        except KeyboardInterrupt:
+            interrupted = True
+        except subprocess.CalledProcessError as error:
+            trial.error = f"latency could not be measured: {error.stderr.strip()[-500:]}"
+    write_text(folder / TRIAL_FILE, trial.model_dump_json(indent=2))
+    return Ended(trial, interrupted)
+
+
+def _train(
+    out: Path, trial_plan: TrialPlan, number: int, on_report: Callable[[TrialReport], None]
+) -> tuple[Trial, bool]:
     folder = out / trial_plan.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRIAL_FILE).unlink(missing_ok=True)
@@ -59,41 +86,31 @@ def run_trial_process(
             history.append(report.epoch)
         on_report(report)
 
-    status = _run_process(out, number, folder / LOG_FILE, follow)
-    trial = _read_trial(folder) or Trial(
-        model=trial_plan.model,
-        seed=trial_plan.seed,
-        status="stopped" if status == EXIT_STOPPED else "failed",
-        folder=trial_plan.folder,
-        history=history,
-        epochs=len(history),
-    )
+    status, interrupted = _run_process(out, number, folder / LOG_FILE, follow)
     last_words = _last_words(folder / LOG_FILE)
     if status == EXIT_INPUT:
         raise InputError(last_words)
-    if trial.status == "failed" and trial.error is None:
-        trial.error = (
-            f"{_how_it_ended(status)}: {last_words}" if last_words else _how_it_ended(status)
+    trial = _read_trial(folder)
+    if trial is None:
+        trial = Trial(
+            model=trial_plan.model,
+            seed=trial_plan.seed,
+            status="stopped" if interrupted else "failed",
+            folder=trial_plan.folder,
+            history=history,
+            epochs=len(history),
         )
-    if cost is not None:
-        trial.parameters = cost.parameters
-        trial.state_elements = cost.state_elements
-        trial.macs = cost.macs
-    if trial.status == "done":
-        try:
-            trial.latency_ms = measure_latency(
-                folder / MODEL_FILE, device=plan.device, threads=plan.threads
-            )
-        except subprocess.CalledProcessError as error:
-            trial.error = f"latency could not be measured: {error.stderr.strip()[-500:]}"
-    write_text(folder / TRIAL_FILE, trial.model_dump_json(indent=2))
-    return trial
+        if not interrupted:
+            trial.error = ": ".join(filter(None, (_how_it_ended(status), last_words)))
+    return trial, interrupted
 
 
 def _run_process(
     out: Path, number: int, log: Path, on_report: Callable[[TrialReport], None]
-) -> int:
+) -> tuple[int, bool]:
+    """Return the exit status of the trial's process and whether it was interrupted."""
     command = [sys.executable, "-m", "keiryo.compare.trial_process", str(out), str(number)]
+    interrupted = False
     with (
         log.open("w", encoding="utf-8") as log_file,
         subprocess.Popen(
@@ -109,18 +126,24 @@ def _run_process(
         ) as process,
     ):
         assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                on_report(TrialReport.model_validate_json(line))
-            return process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
+        while process.poll() is None:
             try:
-                process.communicate()
+                for line in process.stdout:
+                    if (report := _parse(line)) is not None:
+                        on_report(report)
+                process.wait()
             except KeyboardInterrupt:
-                process.kill()
-            process.wait()
-            return EXIT_STOPPED
+                # The first asks it to save and end; a second will not wait for that.
+                process.kill() if interrupted else process.send_signal(signal.SIGINT)
+                interrupted = True
+        return process.returncode, interrupted
+
+
+def _parse(line: str) -> TrialReport | None:
+    try:
+        return TrialReport.model_validate_json(line)
+    except ValidationError:
+        return None  # an interrupt may cut a line in two
 
 
 def _read_trial(folder: Path) -> Trial | None:

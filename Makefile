@@ -1,0 +1,49 @@
+# Everything on a fresh machine with Python 3.11 or newer: `make demo`, `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-all lint format bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/keiryo compare --out demo --force
+
+test: $(VENV)/installed-test
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(VENV)/installed-test
+	$(BIN)/pytest
+
+lint: $(VENV)/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed $(VENV)-bench/installed
+	$(BIN)/python benchmarks/training.py --keras-python $(VENV)-bench/bin/python
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/installed-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e ".[$*]"
+	@touch $@
+
+$(VENV)-bench/installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-bench demo

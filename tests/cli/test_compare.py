@@ -1,0 +1,317 @@
+"""The main job, end to end, on small real pictures."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from conftest import Finished, write_pictures
+
+SMALL = ["--size", 32, "--batch", 8, "--threads", 2]
+TWO_MODELS = "mobilenet_v2:width=0.35,resnet18"
+
+
+def run_for_real(*arguments: object) -> subprocess.Popen[str]:
+    """Start the command in a process of its own, as a shell does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "keiryo", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came to pass"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def compared(
+    tmp_path_factory: pytest.TempPathFactory, flower_folder: Path
+) -> tuple[Path, dict[str, object]]:
+    """One comparison whose results several tests look at."""
+    out = tmp_path_factory.mktemp("compared") / "out"
+    process = run_for_real(
+        "compare", flower_folder, "--models", TWO_MODELS, "--epochs", 2, *SMALL,
+        "--max-params", 2_000_000, "--out", out, "--json",
+    )  # fmt: skip
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode == 0, stderr
+    return out, json.loads(stdout)
+
+
+def test_results_hold_every_key_that_scripts_rely_on(
+    compared: tuple[Path, dict[str, object]],
+) -> None:
+    out, printed = compared
+    results = json.loads((out / "results.json").read_text())
+    assert results == printed
+    assert {
+        "keiryo_version", "machine", "data", "trials", "ranking", "pareto", "recommended",
+    } <= results.keys()  # fmt: skip
+    assert {"classes", "train_images", "val_images", "findings"} <= results["data"].keys()
+    assert results["data"]["train_images"] + results["data"]["val_images"] == 48
+    for trial in results["trials"]:
+        assert trial["status"] == "done"
+        for key in (
+            "model", "seed", "parameters", "state_elements", "macs", "artifact_bytes",
+            "train_seconds", "epochs", "images_per_second", "peak_memory_bytes",
+            "train_accuracy", "val_accuracy", "history", "diagnosis",
+        ):  # fmt: skip
+            assert trial[key] is not None, key
+        assert 0 < trial["latency_ms"]["p50"] <= trial["latency_ms"]["p95"]
+        assert len(trial["history"]) == trial["epochs"] == 2
+        assert trial["val_accuracy"] == trial["history"][-1]["val_accuracy"]
+    assert sorted(results["ranking"]) == sorted(TWO_MODELS.split(","))
+    assert results["recommended"] == "mobilenet_v2:width=0.35"  # the limit excludes the other
+    table = (out / "results.csv").read_text().splitlines()
+    assert len(table) == 3
+    assert table[0].startswith("model,seed,status,val_accuracy")
+
+
+def test_the_report_stands_alone(compared: tuple[Path, dict[str, object]]) -> None:
+    out, _ = compared
+    page = (out / "report.html").read_text(encoding="utf-8")
+    body = page[page.rindex("</style>") :]
+    body = body[body.index("</script>") :]  # behind the inlined Plotly
+    assert "src=" not in body
+    assert "href=" not in body
+    for text in ("Recommended", *TWO_MODELS.split(","), "keiryo predict", "cores"):
+        assert text in body
+    for name in ("mobilenet_v2-width=0.35-seed0", "resnet18-seed0"):
+        with Image.open(out / "curves" / f"{name}.png") as curve:
+            assert curve.width > 500
+
+
+def test_the_winner_labels_new_pictures(
+    compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished], tmp_path: Path
+) -> None:
+    out, printed = compared
+    folder = write_pictures(tmp_path / "new 花", classes=2, each=1, size=90)
+    pictures = sorted(folder.rglob("*.jpg"))
+    trial = out / str(printed["recommended_trial"])
+    finished = keiryo("predict", trial, *pictures, "--top", 2, "--json")
+    assert finished.status == 0
+    answers = json.loads(finished.out)
+    assert [answer["image"] for answer in answers] == [str(picture) for picture in pictures]
+    assert [len(answer["labels"]) for answer in answers] == [2, 2]
+    plain = keiryo("predict", trial, pictures[0])
+    assert plain.out.startswith(f"{pictures[0]}: ")
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("no picture")
+    assert keiryo("predict", trial, broken).status == 2
+
+
+def test_the_report_can_be_made_again(
+    compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished], tmp_path: Path
+) -> None:
+    out, _ = compared
+    shutil.copy(out / "results.json", tmp_path)
+    assert keiryo("report", tmp_path).status == 0
+    assert (tmp_path / "report.html").exists()
+    assert keiryo("report", tmp_path / "absent").status == 2
+
+
+def test_nothing_is_overwritten_and_done_trials_are_not_run_again(
+    compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished]
+) -> None:
+    out, _ = compared
+    arguments = ["compare", "petals", "--models", "resnet18", "--epochs", 1, "--out", out]
+    refused = keiryo(*arguments)
+    assert refused.status == 2
+    assert "--resume" in refused.err
+    written = (out / "trials" / "resnet18-seed0" / "model.safetensors").stat().st_mtime_ns
+    resumed = keiryo("compare", "--resume", "--out", out)
+    assert resumed.status == 0
+    assert "mobilenet_v2:width=0.35" in resumed.out
+    assert (out / "trials" / "resnet18-seed0" / "model.safetensors").stat().st_mtime_ns == written
+    changed = keiryo("compare", "--resume", "--epochs", 3, "--out", out)
+    assert changed.status == 2
+    assert "--epochs 3" in changed.err
+
+
+def histories(out: Path) -> list[list[dict[str, float]]]:
+    trials = json.loads((out / "results.json").read_text())["trials"]
+    return [
+        [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in trial["history"]]
+        for trial in trials
+    ]
+
+
+def stopped_comparison(flower_folder: Path, out: Path, signal_number: int) -> int:
+    """Start a comparison, send the signal in the midst of its training, return the exit status."""
+    process = run_for_real(
+        "compare", flower_folder, "--models", "resnet18", "--epochs", 12, *SMALL, "--out", out
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "epoch 2" in line:
+            break
+    process.send_signal(signal_number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def test_ctrl_c_keeps_what_is_done_and_resume_gives_the_same_bits(
+    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    out = tmp_path / "out"
+    assert stopped_comparison(flower_folder, out, signal.SIGINT) == 130
+    results = json.loads((out / "results.json").read_text())
+    assert results["complete"] is False
+    assert [trial["status"] for trial in results["trials"]] == ["stopped"]
+    assert (out / "report.html").exists()
+    assert (out / "trials" / "resnet18-seed0" / "checkpoint.safetensors").exists()
+    assert keiryo("compare", "--resume", "--out", out).status == 0
+
+    whole = tmp_path / "whole"
+    uninterrupted = keiryo(
+        "compare", flower_folder, "--models", "resnet18", "--epochs", 12, *SMALL, "--out", whole
+    )
+    assert uninterrupted.status == 0
+    assert histories(out) == histories(whole)
+    weights = [
+        (folder / "trials" / "resnet18-seed0" / "model.safetensors").read_bytes()
+        for folder in (out, whole)
+    ]
+    assert weights[0] == weights[1]
+    assert not (out / "trials" / "resnet18-seed0" / "checkpoint.safetensors").exists()
+
+
+def test_after_kill_9_resume_goes_on_and_no_trial_is_left_running(
+    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    out = tmp_path / "out"
+    assert stopped_comparison(flower_folder, out, signal.SIGKILL) == -signal.SIGKILL
+
+    def is_running() -> bool:
+        listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+        return f"trial_process {out}" in listing.stdout
+
+    wait_for(lambda: not is_running(), seconds=20)
+    assert keiryo("compare", "--resume", "--out", out).status == 0
+    (trial,) = json.loads((out / "results.json").read_text())["trials"]
+    assert trial["status"] == "done"
+    assert len(trial["history"]) == 12
+
+
+CRASHERS = """
+import os
+
+from torch import nn
+
+class Crashes(nn.Module):
+    def __init__(self, classes, how):
+        super().__init__()
+        self.layer = nn.Linear(3 * 32 * 32, classes)
+        self.how = how
+
+    def forward(self, x):
+        if x.device.type != "meta":
+            print("going down", flush=True)
+            self.how()
+        return self.layer(x.flatten(1))
+
+def explode():
+    raise RuntimeError("the boiler burst")
+
+def raising(classes):
+    return Crashes(classes, explode)
+
+def killed(classes):
+    return Crashes(classes, lambda: os.kill(os.getpid(), 9))
+"""
+
+
+def test_a_trial_that_crashes_is_reported_and_the_others_go_on(
+    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(CRASHERS)
+    out = tmp_path / "out"
+    models = f"{mine}:raising,{mine}:killed,mobilenet_v2:width=0.35"
+    finished = keiryo(
+        "compare", flower_folder, "--models", models, "--epochs", 1, *SMALL, "--out", out
+    )
+    assert finished.status == 0
+    raised, killed, done = json.loads((out / "results.json").read_text())["trials"]
+    assert raised["status"] == killed["status"] == "failed"
+    assert "the boiler burst" in raised["error"]
+    assert "killed" in killed["error"]
+    assert "going down" in killed["error"]
+    assert done["status"] == "done"
+    assert "the boiler burst" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_class_too_small_to_split_still_ends_with_a_report(
+    tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    folder = write_pictures(tmp_path / "set", classes=3, each=10)
+    for picture in sorted((folder / "rose").iterdir())[1:]:
+        picture.unlink()
+    finished = keiryo(
+        "compare", folder, "--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL,
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert finished.status == 0
+    assert "class 'rose' has only one picture" in finished.err.replace("\n", " ")
+    assert "class &#39;rose&#39; has only one picture" in (tmp_path / "out/report.html").read_text()
+
+
+def test_a_messy_folder_is_trained_on_and_its_mess_listed(
+    tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    folder = write_pictures(tmp_path / "my set", classes=2, each=10)
+    picture = Image.open(folder / "daisy" / "000.jpg")
+    whole = (folder / "daisy" / "001.jpg").read_bytes()
+    (folder / "daisy" / "cut off.jpg").write_bytes(whole[:400])
+    (folder / "daisy" / "text.jpg").write_text("no picture")
+    (folder / "daisy" / "zero.jpg").write_bytes(b"")
+    (folder / "daisy" / "写真 'é\".png").write_bytes((folder / "daisy" / "002.jpg").read_bytes())
+    picture.convert("CMYK").save(folder / "daisy" / "print.jpg")
+    picture.convert("I;16").save(folder / "dandelion" / "deep.png")
+    picture.convert("P").save(folder / "dandelion" / "palette.gif")
+    picture.save(
+        folder / "dandelion" / "moving.gif", save_all=True, append_images=[picture.rotate(90)]
+    )
+    picture.resize((1, 1)).save(folder / "dandelion" / "dot.png")
+    out = tmp_path / "out"
+    finished = keiryo(
+        "compare", folder, "--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL,
+        "--out", out,
+    )  # fmt: skip
+    assert finished.status == 0
+    data = json.loads((out / "results.json").read_text())["data"]
+    listed = {finding["code"]: finding["files"] for finding in data["findings"]}
+    assert len(listed["unreadable"]) == 3
+    assert listed["cmyk"] == ["daisy/print.jpg"]
+    assert listed["sixteen_bit"] == ["dandelion/deep.png"]
+    assert listed["animated"] == ["dandelion/moving.gif"]
+    assert listed["tiny"] == ["dandelion/dot.png"]
+    assert listed["wrong_suffix"] == ["daisy/写真 'é\".png"]
+    assert data["train_images"] + data["val_images"] == 20 + 6
+    assert not list(out.rglob(".*"))
+
+
+def test_train_is_a_comparison_of_one(
+    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    out = tmp_path / "out"
+    finished = keiryo(
+        "train", "densenet:layers=2-2,growth=4", flower_folder, "--epochs", 1, "--seeds", 2,
+        *SMALL, "--out", out, "--json",
+    )  # fmt: skip
+    assert finished.status == 0
+    results = json.loads(finished.out)
+    assert [trial["seed"] for trial in results["trials"]] == [0, 1]
+    assert results["recommended"] == "densenet:layers=2-2,growth=4"

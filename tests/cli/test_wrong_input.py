@@ -1,0 +1,110 @@
+"""Whatever is wrong: one or two plain lines that name it, exit status 2, nothing lost."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Finished
+
+MODEL = "mobilenet_v2:width=0.35"
+
+
+@pytest.fixture
+def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one" / "daisy").mkdir(parents=True)
+    (tmp_path / "one" / "daisy" / "a.jpg").write_bytes(
+        (flower_folder / "daisy" / "000.jpg").read_bytes()
+    )
+    (tmp_path / "list.csv").write_text("path,label\nabsent.jpg,rose\n")
+    (tmp_path / "file").write_text("a file")
+    for label in ("a", "b"):
+        (tmp_path / "broken" / label).mkdir(parents=True)
+        (tmp_path / "broken" / label / "x.jpg").write_text("text")
+    return {"here": tmp_path, "flowers": flower_folder}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["compare", "{here}/absent"], "absent: no such folder"),
+        (["compare", "{here}/empty"], "empty: no pictures"),
+        (["compare", "{here}/one"], "only one class"),
+        (["compare", "{here}/broken", "--epochs", "1"], "readable"),
+        (["compare", "{here}/list.csv"], "line 2: no such file"),
+        (["compare", "{here}/file"], "neither a folder"),
+        (["compare", "{flowers}", "--models", "mobilnet_v2"], "did you mean mobilenet_v2"),
+        (["compare", "{flowers}", "--models", ""], "--models"),
+        (["compare", "{flowers}", "--epochs", "0"], "--epochs"),
+        (["compare", "{flowers}", "--epochs", "two"], "--epochs"),
+        (["compare", "{flowers}", "--epochs", "1", "--minutes", "1"], "one of the two"),
+        (["compare", "{flowers}", "--size", "4"], "--size"),
+        (["compare", "{flowers}", "--size", "16", "--models", "vgg16"], "16 x 16"),
+        (["compare", "{flowers}", "--recipe", "best"], "--recipe"),
+        (["compare", "{flowers}", "--device", "abacus"], "--device"),
+        (["compare", "{flowers}", "--device", "cuda"], "--device cuda"),
+        (["compare", "{flowers}", "--no-such-option"], "--no-such-option"),
+        (["compare", "{flowers}", "--out", "{here}/file"], "file"),
+        (["compare", "{flowers}", "--out", "{here}/file/below"], "file"),
+        (["compare", "{flowers}", "--out", "/proc/out"], "/proc"),
+        (["compare", "--resume", "--out", "{here}/empty"], "no comparison"),
+        (["train", "resnet18"], "Missing argument"),
+        (["predict", "{here}/empty", "{here}/file"], "model"),
+        (["predict", "{here}/file", "{here}/file"], "file"),
+        (["data", "pack", "{flowers}", "--out", "{here}/empty"], "not a pack"),
+        (["report", "{here}/empty"], "results.json"),
+        (["fly"], "fly"),
+    ],
+)
+def test_wrong_input(
+    arguments: list[str], hint: str, places: dict[str, Path], keiryo: Callable[..., Finished]
+) -> None:
+    given = [argument.format(**places) for argument in arguments]
+    if given[0] == "compare" and "--out" not in given:
+        given += ["--out", str(places["here"] / "out")]
+    before = sorted(places["here"].rglob("*"))
+    finished = keiryo(*given)
+    assert finished.status == 2
+    assert hint in finished.err
+    assert finished.out == ""
+    assert "Traceback" not in finished.err
+    lines = [line for line in finished.err.splitlines() if line.startswith("keiryo: ")]
+    assert len(lines) == 1
+    # Only pictures that turn out unreadable are found out after the folder is claimed.
+    if "{here}/broken" not in arguments:
+        assert sorted(places["here"].rglob("*")) == before
+
+
+def test_help_is_there_without_torch() -> None:
+    code = (
+        "import sys; sys.argv = ['keiryo', '--help']\n"
+        "from keiryo.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'plotly', 'matplotlib', 'sklearn', 'pydantic'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert "compare" in finished.stdout
+
+
+def test_importing_keiryo_is_light() -> None:
+    code = (
+        "import sys, keiryo\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert callable(keiryo.compare) and callable(keiryo.load) and callable(keiryo.build)\n"
+        "assert 'torch' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_models_lists_every_family(keiryo: Callable[..., Finished]) -> None:
+    finished = keiryo("models")
+    assert finished.status == 0
+    for name in ("mobilenet_v2", "vgg16", "resnet50", "densenet201"):
+        assert name in finished.out
+    assert MODEL.split(":")[0] in keiryo("models", "--json").out
