@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keiryo.compare.listener import Listener
-from keiryo.compare.plan import new_plan, resumed_plan
-from keiryo.compare.run import run_comparison
+from keiryo.comparison.listener import Listener
+from keiryo.comparison.plan import new_plan, resumed_plan
+from keiryo.comparison.run import run_comparison
 from keiryo.report.page import write_report
 from keiryo.results import Comparison
 

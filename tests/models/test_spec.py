@@ -62,6 +62,7 @@ def test_the_same_model_twice_is_refused() -> None:
         parse_specs("vgg16,vgg16")
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
 def test_a_width_that_leaves_no_channels_is_refused() -> None:
     with pytest.raises(InputError, match="width=0"):
         build("mobilenet_v1:width=0.001", classes=3)

@@ -25,7 +25,7 @@ def pack(
 ) -> None:
     """Decode pictures once into a memory-mapped pack, which every command takes as DATA."""
     from keiryo.cli.progress import make_listener
-    from keiryo.compare.plan import DATA_DEFAULTS
+    from keiryo.comparison.plan import DATA_DEFAULTS
     from keiryo.data.locate import locate
     from keiryo.data.pack import is_pack, prepare_pack
     from keiryo.errors import InputError

@@ -5,9 +5,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from keiryo.compare.listener import Listener
-from keiryo.compare.plan import TrialPlan
-from keiryo.compare.trial_process import TrialReport
+from keiryo.comparison.listener import Listener
+from keiryo.comparison.plan import TrialPlan
+from keiryo.comparison.trial_process import TrialReport
 from keiryo.report import words
 from keiryo.results import DataSummary, Epoch, Finding, Trial
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy.stats import binomtest
 
-from keiryo.compare.plan import Plan, TrialPlan, pack_folder
+from keiryo.comparison.plan import Plan, TrialPlan, pack_folder
 from keiryo.data.pack import Pack, open_pack
 from keiryo.data.split import Splits, split_pictures
 from keiryo.data.statistics import channel_statistics

@@ -1,4 +1,4 @@
-"""A trial in a process of its own: `python -m keiryo.compare.trial_process OUT NUMBER`.
+"""A trial in a process of its own: `python -m keiryo.comparison.trial_process OUT NUMBER`.
 
 It reports to its parent in lines of JSON on standard output; what it says in words
 goes to standard error, which the parent keeps in the trial's log. On an interrupt
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from keiryo.compare.plan import read_plan
+from keiryo.comparison.plan import read_plan
 from keiryo.errors import InputError
 from keiryo.results import Epoch, Record
 
@@ -47,7 +47,7 @@ def main(out: Path, number: int) -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     # Here, so that an interrupt is heeded while torch is being imported.
-    from keiryo.compare.trial import run_trial
+    from keiryo.comparison.trial import run_trial
 
     try:
         plan = read_plan(out)

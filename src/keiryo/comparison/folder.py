@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from keiryo.compare.plan import PLAN_FILE, TRIALS_FOLDER, Plan, write_plan
+from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, write_plan
 from keiryo.errors import InputError
 from keiryo.results import CURVES_FOLDER, REPORT_FILE, RESULTS_FILE, TABLE_FILE
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from keiryo.compare.folder import check_space, claim_folder, clear_leftovers
-from keiryo.compare.listener import Listener
-from keiryo.compare.plan import Plan, pack_folder
-from keiryo.compare.rank import rank
-from keiryo.compare.trial_runner import complete_trial
+from keiryo.comparison.folder import check_space, claim_folder, clear_leftovers
+from keiryo.comparison.listener import Listener
+from keiryo.comparison.plan import Plan, pack_folder
+from keiryo.comparison.rank import rank
+from keiryo.comparison.trial_runner import complete_trial
 from keiryo.cost import count_cost
 from keiryo.data.audit import audit
 from keiryo.data.locate import locate

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from keiryo.compare.folder import claim_folder, clear_leftovers
-from keiryo.compare.plan import PLAN_FILE, new_plan, read_plan, resumed_plan, write_plan
+from keiryo.comparison.folder import claim_folder, clear_leftovers
+from keiryo.comparison.plan import PLAN_FILE, new_plan, read_plan, resumed_plan, write_plan
 from keiryo.errors import InputError
 
 

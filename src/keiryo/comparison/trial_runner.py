@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from keiryo.compare.plan import Plan, TrialPlan
-from keiryo.compare.trial import TRIAL_FILE
-from keiryo.compare.trial_process import EXIT_INPUT, TrialReport
+from keiryo.comparison.plan import Plan, TrialPlan
+from keiryo.comparison.trial import TRIAL_FILE
+from keiryo.comparison.trial_process import EXIT_INPUT, TrialReport
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.latency import measure_latency
@@ -109,7 +109,7 @@ def _run_process(
     out: Path, number: int, log: Path, on_report: Callable[[TrialReport], None]
 ) -> tuple[int, bool]:
     """Return the exit status of the trial's process and whether it was interrupted."""
-    command = [sys.executable, "-m", "keiryo.compare.trial_process", str(out), str(number)]
+    command = [sys.executable, "-m", "keiryo.comparison.trial_process", str(out), str(number)]
     interrupted = False
     with (
         log.open("w", encoding="utf-8") as log_file,

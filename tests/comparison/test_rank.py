@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keiryo.compare.rank import rank
+from keiryo.comparison.rank import rank
 from keiryo.results import Latency, Limits, Trial
 
 

@@ -1,7 +1,7 @@
 """Who is told how a comparison goes."""
 
-from keiryo.compare.plan import TrialPlan
-from keiryo.compare.trial_process import TrialReport
+from keiryo.comparison.plan import TrialPlan
+from keiryo.comparison.trial_process import TrialReport
 from keiryo.results import DataSummary, Trial
 
 
