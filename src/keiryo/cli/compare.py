@@ -72,8 +72,14 @@ def run(given: dict[str, Any], *, out: Path, resume: bool, force: bool, json: bo
 
     if given["models"] is not None:
         given["models"] = [str(spec) for spec in parse_specs(given["models"])]
-    with make_listener() as listener:
-        comparison = api.compare(**given, out=out, resume=resume, force=force, listener=listener)
+    try:
+        with make_listener() as listener:
+            comparison = api.compare(
+                **given, out=out, resume=resume, force=force, listener=listener
+            )
+    except OSError as error:
+        error.filename = error.filename or str(out)
+        raise
     if json:
         typer.echo(comparison.model_dump_json(indent=2))
     else:

@@ -7,12 +7,14 @@ import typer
 
 from keiryo.cli import options
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prepare pictures.")
+app = typer.Typer(rich_markup_mode=None, help="Prepare pictures.")
 
 
-@app.callback()
-def group() -> None:
+@app.callback(invoke_without_command=True)
+def group(context: typer.Context) -> None:
     """Prepare pictures before they are trained on."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()

@@ -26,7 +26,6 @@ USERS_ERRNOS = {
 
 app = typer.Typer(
     name="keiryo",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     help="Weigh neural networks before they ship: train candidates side by side on your own "
@@ -41,13 +40,16 @@ app.add_typer(data.app, name="data")
 
 
 @app.callback(invoke_without_command=True)
-def version_option(
+def before_commands(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Say the version and exit."),
 ) -> None:
     """Act on the options that stand before any command."""
     if version:
         typer.echo(f"keiryo {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:

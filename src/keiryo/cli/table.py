@@ -31,8 +31,10 @@ def print_table(comparison: Comparison, out: Path) -> None:
         _say(
             console, f"Use it:      keiryo predict {out / comparison.recommended_trial} PICTURE.jpg"
         )
+    elif comparison.ranking:
+        _say(console, "Recommended: none, since no model is within the limits")
     else:
-        _say(console, "No model that finished is within the limits; none is recommended.")
+        _say(console, "Recommended: none, since no model has finished")
     _say(console, f"Report:      {out / REPORT_FILE}")
 
 

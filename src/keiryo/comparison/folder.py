@@ -40,13 +40,14 @@ def clear_leftovers(out: Path) -> None:
 
 
 def check_space(out: Path, needed_bytes: int) -> None:
-    """Raise InputError where the disk of `out` has not `needed_bytes` left."""
+    """Raise InputError where `out` cannot come to hold `needed_bytes` on its disk."""
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    if free < needed_bytes:
+    already = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    if free < needed_bytes - already:
         raise InputError(
-            f"--out {out}: its disk has {free / 1e9:.1f} GB left and this comparison needs "
-            f"{needed_bytes / 1e9:.1f} GB; free some, or name a folder on another disk"
+            f"--out {out}: its disk has {free / 1e9:.2f} GB left and this comparison needs "
+            f"{(needed_bytes - already) / 1e9:.2f} GB; free some, or name a folder on another disk"
         )
 
 

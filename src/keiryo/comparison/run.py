@@ -25,7 +25,8 @@ from keiryo.results import RESULTS_FILE, TABLE_FILE, Comparison, Cost, DataSumma
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
 
-CHECKPOINT_COPIES = 3  # the weights and the two moments of Adam
+# The weights and the two moments of Adam, in the last checkpoint and in the one being written.
+CHECKPOINT_COPIES = 2 * 3
 TABLE_COLUMNS = (
     "model",
     "seed",

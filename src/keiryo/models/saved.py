@@ -1,7 +1,7 @@
 """A trained model as one safetensors file that says how to rebuild itself.
 
-The weights are ordinary safetensors; the header's metadata holds, as JSON under
-the key `keiryo`, everything else that is needed to use them: the model's name,
+The weights are ordinary safetensors; the header's metadata holds, as JSON, everything
+else that is needed to use them: the model's name,
 the classes, the input size and how a picture is prepared. Nothing is unpickled.
 """
 
@@ -9,16 +9,13 @@ from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from keiryo.errors import InputError
-from keiryo.files import replaced_file
 from keiryo.models.spec import build
+from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 
 MODEL_FILE = "model.safetensors"
-METADATA_KEY = "keiryo"
 FORMAT_VERSION = 1
 PIXEL_MAXIMUM = 255.0
 
@@ -65,9 +62,7 @@ def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
 
 def save_model(path: Path, network: nn.Module, description: SavedModel) -> None:
     """Write the state of `network` with its description to `path`, whole or not at all."""
-    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with replaced_file(path) as temporary:
-        save_file(state, temporary, metadata={METADATA_KEY: description.model_dump_json()})
+    write_tensors(path, network.state_dict(), description.model_dump_json())
 
 
 def read_description(path: Path) -> SavedModel:
@@ -75,17 +70,14 @@ def read_description(path: Path) -> SavedModel:
 
     Raises InputError where the file is missing, damaged or not one of keiryo's.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return SavedModel.model_validate_json(metadata[METADATA_KEY])
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a readable safetensors file ({error})") from None
-    except (KeyError, ValidationError):
+        return SavedModel.model_validate_json(read_text(path))
+    except (TensorFileError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
         raise InputError(
-            f"{path}: has no description by keiryo; give a model.safetensors that keiryo wrote"
+            f"{path}: not a model that keiryo saved ({reason}); give a trial's {MODEL_FILE}"
         ) from None
 
 
@@ -97,10 +89,8 @@ def load_model(path: Path) -> tuple[nn.Module, SavedModel]:
     description = read_description(path)
     with torch.device("meta"):
         network = build(description.model, classes=len(description.classes))
-    with safe_open(path, framework="pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     try:
-        network.load_state_dict(state, assign=True)
-    except RuntimeError as error:
+        network.load_state_dict(read_tensors(path), assign=True)
+    except (TensorFileError, RuntimeError) as error:
         raise InputError(f"{path}: the weights do not fit {description.model} ({error})") from None
     return network.eval(), description

@@ -1,7 +1,6 @@
 """Everything that a training needs to go on as if it had never stopped.
 
-One safetensors file, replaced whole: tensors by name, and a JSON of plain figures
-in its metadata. Nothing is unpickled.
+One file, replaced whole: tensors by name, and a JSON of plain figures beside them.
 """
 
 from dataclasses import dataclass
@@ -9,14 +8,10 @@ from pathlib import Path
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from keiryo.files import replaced_file
+from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.results import Epoch, Record
-
-METADATA_KEY = "keiryo-progress"
 
 
 class Position(Record):
@@ -55,21 +50,15 @@ def save_checkpoint(path: Path, trainee: Trainee, position: Position) -> None:
     for number, state in trainee.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{key}": t for key, t in state.items()}
     tensors |= {f"random/{name}": state for name, state in _random_states(trainee.device).items()}
-    with replaced_file(path) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            temporary,
-            metadata={METADATA_KEY: position.model_dump_json()},
-        )
+    write_tensors(path, tensors, position.model_dump_json())
 
 
 def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
     """Restore the training from `path` in place; return None where no whole checkpoint is there."""
     try:
-        with safe_open(path, framework="pt") as file:
-            position = Position.model_validate_json(file.metadata()[METADATA_KEY])
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, TypeError, ValidationError):
+        position = Position.model_validate_json(read_text(path))
+        tensors = read_tensors(path)
+    except (TensorFileError, ValidationError):
         return None
     trainee.network.load_state_dict(_under("network/", tensors))
     _restore_optimizer(trainee.optimizer, _under("optimizer/", tensors))

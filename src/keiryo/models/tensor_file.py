@@ -1,0 +1,57 @@
+"""Named tensors with a JSON text beside them, in one safetensors file.
+
+Writing is whole or not at all; reading never unpickles.
+"""
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from keiryo.files import replaced_file
+
+METADATA_KEY = "keiryo"
+
+
+class TensorFileError(Exception):
+    """A file that is no safetensors file, is damaged, or has no text by keiryo."""
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
+    """Write `tensors` and `text` to `path`. Raises OSError where the disk will not take them."""
+    with replaced_file(path) as temporary:
+        try:
+            save_file(
+                {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+                temporary,
+                metadata={METADATA_KEY: text},
+            )
+        except SafetensorError as error:
+            # It wraps the system's errors in its own; a full disk is the one that happens.
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
+            raise
+
+
+def read_text(path: Path) -> str:
+    """Return the text in `path` without reading the tensors."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {})[METADATA_KEY]
+    except KeyError:
+        raise TensorFileError("it holds no description by keiryo") from None
+    except (SafetensorError, OSError) as error:
+        raise TensorFileError(str(error)) from None
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return all tensors in `path`, on the CPU."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise TensorFileError(str(error)) from None
