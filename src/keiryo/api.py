@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import new_plan, resumed_plan
+from keiryo.comparison.plan import has_plan, new_plan, resumed_plan
 from keiryo.comparison.run import run_comparison
 from keiryo.report.page import write_report
 from keiryo.results import Comparison
@@ -25,8 +25,9 @@ def compare(
 
     `options` are those of `keiryo compare` by their long names: `epochs` or `minutes`,
     `size`, `batch`, `seeds`, `seed`, `recipe`, `max_latency_ms`, `max_size_mb`,
-    `max_params`, `device`, `threads`. Results go into the folder `out`. Raises
-    InputError for what is not possible.
+    `max_params`, `device`, `threads`. Results go into the folder `out`; with `resume`,
+    the comparison there goes on, or begins if there is none. Raises InputError for what
+    is not possible.
     """
     given = {key: value for key, value in options.items() if value is not None}
     if data is not None:
@@ -34,6 +35,8 @@ def compare(
     if models is not None:
         given["models"] = list(models)
     folder = Path(out)
+    # A script that always resumes must be able to begin, and one killed early to go on.
+    resume = resume and (has_plan(folder) or "data" not in given)
     plan = resumed_plan(given, folder) if resume else new_plan(given)
     comparison = run_comparison(
         plan, folder, resume=resume, force=force, listener=listener or Listener()

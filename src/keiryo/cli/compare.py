@@ -1,5 +1,6 @@
 """`keiryo compare`: the main job."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,5 +86,8 @@ def run(given: dict[str, Any], *, out: Path, resume: bool, force: bool, json: bo
     else:
         print_table(comparison, out)
     if not comparison.complete:
-        typer.echo(f"keiryo: stopped; go on with: keiryo compare --resume --out {out}", err=True)
+        message = (
+            f"keiryo: stopped; go on with: keiryo compare --resume --out {shlex.quote(str(out))}"
+        )
+        typer.echo(message, err=True)
         raise typer.Exit(EXIT_INTERRUPTED)

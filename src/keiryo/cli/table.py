@@ -1,5 +1,6 @@
 """The comparison as a table on the terminal."""
 
+import shlex
 from pathlib import Path
 
 from rich import box
@@ -27,10 +28,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
         table.add_row(*_row(trial), style="bold" if recommended else None)
     console.print(table)
     if comparison.recommended_trial:
+        trial = out / comparison.recommended_trial
         _say(console, f"Recommended: {comparison.recommended}")
-        _say(
-            console, f"Use it:      keiryo predict {out / comparison.recommended_trial} PICTURE.jpg"
-        )
+        _say(console, f"Use it:      keiryo predict {shlex.quote(str(trial))} PICTURE.jpg")
     elif comparison.ranking:
         _say(console, "Recommended: none, since no model is within the limits")
     else:

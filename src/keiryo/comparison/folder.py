@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, write_plan
+from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, has_plan, write_plan
 from keiryo.errors import InputError
 from keiryo.results import CURVES_FOLDER, REPORT_FILE, RESULTS_FILE, TABLE_FILE
 
@@ -16,18 +16,19 @@ def claim_folder(out: Path, plan: Plan, *, force: bool) -> None:
     A pack in it is kept, since it is made again where it no longer fits. Raises
     InputError where there is something that must not be overwritten.
     """
-    if (out / PLAN_FILE).exists():
+    if has_plan(out):
         if not force:
             raise InputError(
                 f"--out {out}: already holds a comparison; "
                 "go on with it by --resume, replace it by --force, or name another folder"
             )
         _remove_results(out)
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or _holds_others_files(out)):
         raise InputError(
             f"--out {out}: exists and is not a comparison of keiryo's; name another folder"
         )
     out.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(out)
     write_plan(out, plan)
 
 
@@ -49,6 +50,11 @@ def check_space(out: Path, needed_bytes: int) -> None:
             f"--out {out}: its disk has {free / 1e9:.2f} GB left and this comparison needs "
             f"{(needed_bytes - already) / 1e9:.2f} GB; free some, or name a folder on another disk"
         )
+
+
+def _holds_others_files(out: Path) -> bool:
+    # A kill may have come while the plan was being written.
+    return any(not path.match(f".{PLAN_FILE}.*.tmp") for path in out.iterdir())
 
 
 def _remove_results(out: Path) -> None:

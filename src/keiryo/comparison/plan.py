@@ -126,13 +126,13 @@ def _shown(value: Any) -> str:
 
 def _from_anywhere(data: str) -> str:
     """Return the path `data` so that it holds in any folder; built-in names as they are."""
-    return data if is_builtin(data) else str(Path(data).absolute())
+    return data if is_builtin(data) else str(Path(data).resolve())
 
 
 def _models_from_anywhere(models: Sequence[str]) -> list[str]:
     specs = [parse_spec(model) for model in models]
     return [
-        str(replace(spec, name=str(Path(spec.name).absolute())))
+        str(replace(spec, name=str(Path(spec.name).resolve())))
         if spec.factory and spec.name.endswith(".py")
         else str(spec)
         for spec in specs
@@ -142,6 +142,11 @@ def _models_from_anywhere(models: Sequence[str]) -> list[str]:
 def pack_folder(out: Path, plan: Plan) -> Path:
     """Return the pack of the comparison in `out`: the one given as data, or its own."""
     return Path(plan.data) if is_pack(Path(plan.data)) else out / PACK_FOLDER
+
+
+def has_plan(out: Path) -> bool:
+    """Return whether `out` is the folder of a comparison."""
+    return (out / PLAN_FILE).is_file()
 
 
 def read_plan(out: Path) -> Plan:

@@ -1,5 +1,6 @@
 """The report: one HTML file that opens without a network."""
 
+import shlex
 from importlib import resources
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         "milliseconds": words.milliseconds,
         "duration": words.duration,
         "rate": words.rate,
+        "quote": lambda path: shlex.quote(str(path)),
     }
     order = {model: place for place, model in enumerate(comparison.ranking)}
     trials = sorted(
