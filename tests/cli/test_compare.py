@@ -253,6 +253,20 @@ def test_a_trial_that_crashes_is_reported_and_the_others_go_on(
     assert "the boiler burst" in (out / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_comparison_does_not_go_on_with_other_pictures(
+    tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    folder = write_pictures(tmp_path / "set", classes=2, each=8)
+    out = tmp_path / "out"
+    options = ["--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL, "--out", out]
+    assert keiryo("compare", folder, *options, "--resume").status == 0  # begins, too
+    (folder / "daisy" / "000.jpg").unlink()
+    refused = keiryo("compare", "--resume", "--out", out)
+    assert refused.status == 2
+    assert "has changed" in refused.err
+    assert "12 training and 3 held-out" in keiryo("compare", folder, *options, "--force").err
+
+
 def test_a_class_too_small_to_split_still_ends_with_a_report(
     tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:

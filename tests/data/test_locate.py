@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from keiryo.data.locate import locate
+from keiryo.data.pack import prepare_pack
 from keiryo.errors import InputError
 
 
@@ -42,6 +43,19 @@ def test_names_with_spaces_quotes_and_japanese(flower_folder: Path, tmp_path: Pa
     assert sorted(source.classes) == ["tu lip", "薔薇"]
     assert len(source.items) == 2 * len(names)
     assert source.read(0, 16).pixels.shape == (16, 16, 3)
+
+
+def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    odd = os.fsencode(folder / "rose") + b"/caf\xe9.jpg"
+    Path(os.fsdecode(odd)).write_bytes((folder / "rose" / "000.jpg").read_bytes())
+    (folder / "rose" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    source = locate(str(folder))
+    assert source.fingerprint() == locate(str(folder)).fingerprint()
+    pack = prepare_pack(source, size=16, folder=tmp_path / "pack", workers=1)
+    assert "rose/caf\ufffd.jpg" in [picture.name for picture in pack.header.pictures]
+    (unreadable,) = [f for f in pack.header.findings if f.code == "unreadable"]
+    assert unreadable.files[0].startswith("rose/gone.jpg")
 
 
 def test_other_files_and_empty_classes_are_said(flower_folder: Path, tmp_path: Path) -> None:

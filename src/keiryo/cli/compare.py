@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -45,38 +45,32 @@ def compare(
     json: options.Json = False,
 ) -> None:
     """Train candidates side by side on your pictures, measure, rank and report."""
-    given = {
-        "data": data,
-        "models": models,
-        "epochs": epochs,
-        "minutes": minutes,
-        "size": size,
-        "batch": batch,
-        "seeds": seeds,
-        "seed": seed,
-        "recipe": recipe,
-        "max_latency_ms": max_latency_ms,
-        "max_size_mb": max_size_mb,
-        "max_params": max_params,
-        "device": device,
-        "threads": threads,
-    }
-    run(given, out=out, resume=resume, force=force, json=json)
-
-
-def run(given: dict[str, Any], *, out: Path, resume: bool, force: bool, json: bool) -> None:
-    """Carry out a comparison with the options that are not None, and print its table."""
     from keiryo import api
-    from keiryo.cli.progress import make_listener
+    from keiryo.cli.progress import shown_progress
     from keiryo.cli.table import print_table
     from keiryo.models.spec import parse_specs
 
-    if given["models"] is not None:
-        given["models"] = [str(spec) for spec in parse_specs(given["models"])]
     try:
-        with make_listener() as listener:
+        with shown_progress() as listener:
             comparison = api.compare(
-                **given, out=out, resume=resume, force=force, listener=listener
+                data,
+                None if models is None else [str(spec) for spec in parse_specs(models)],
+                epochs=epochs,
+                minutes=minutes,
+                size=size,
+                batch=batch,
+                seeds=seeds,
+                seed=seed,
+                recipe=recipe,
+                max_latency_ms=max_latency_ms,
+                max_size_mb=max_size_mb,
+                max_params=max_params,
+                device=device,
+                threads=threads,
+                out=out,
+                resume=resume,
+                force=force,
+                listener=listener,
             )
     except OSError as error:
         error.filename = error.filename or str(out)

@@ -26,7 +26,7 @@ def pack(
     force: Annotated[bool, typer.Option("--force", help="Replace the pack in --out.")] = False,
 ) -> None:
     """Decode pictures once into a memory-mapped pack, which every command takes as DATA."""
-    from keiryo.cli.progress import make_listener
+    from keiryo.cli.progress import shown_progress
     from keiryo.comparison.plan import DATA_DEFAULTS
     from keiryo.data.locate import locate
     from keiryo.data.pack import is_pack, prepare_pack
@@ -39,7 +39,7 @@ def pack(
         raise InputError(f"--out {out}: already holds a pack; replace it by --force")
     if is_pack(Path(data)):
         raise InputError(f"{data}: is a pack already")
-    with make_listener() as listener:
+    with shown_progress() as listener:
         made = prepare_pack(
             locate(data),
             size=size or DATA_DEFAULTS["size"],

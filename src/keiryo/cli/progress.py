@@ -1,6 +1,7 @@
 """What is seen while a comparison runs: live bars on a terminal, plain lines elsewhere."""
 
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -19,17 +20,6 @@ class PlainListener(Listener):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-
-    def __enter__(self) -> "PlainListener":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
     def data_ready(self, data: DataSummary) -> None:
         self._say(
@@ -73,29 +63,11 @@ class PlainListener(Listener):
 class LiveListener(PlainListener):
     """Keeps a bar at the foot of the terminal: packing, then the trial that is running."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, bar: Progress) -> None:
         super().__init__(console)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[figures]}"),
-            console=console,
-            transient=True,
-        )
+        self._bar = bar
         self._task: TaskID | None = None
         self._epoch = ""
-
-    def __enter__(self) -> "LiveListener":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def packing(self, done: int, total: int) -> None:
         self._show("decoding", done / total, f"{done} of {total} pictures")
@@ -135,10 +107,20 @@ class LiveListener(PlainListener):
             self._task = None
 
 
-def make_listener() -> PlainListener:
-    """Return the listener that suits standard error."""
+@contextmanager
+def shown_progress() -> Iterator[Listener]:
+    """Give the listener that suits standard error, and leave the terminal as it was."""
     console = Console(stderr=True)
-    return LiveListener(console) if console.is_terminal else PlainListener(console)
+    if not console.is_terminal:
+        yield PlainListener(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield LiveListener(console, bar)
 
 
 def _epoch_line(epoch: Epoch) -> str:

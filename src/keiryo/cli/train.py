@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keiryo.cli import options
-from keiryo.cli.compare import run
+from keiryo.cli.compare import compare
 
 
 def train(
@@ -23,6 +23,9 @@ def train(
     seeds: options.Seeds = None,
     seed: options.Seed = None,
     recipe: options.Recipe = None,
+    max_latency_ms: options.MaxLatency = None,
+    max_size_mb: options.MaxSize = None,
+    max_params: options.MaxParams = None,
     device: options.Device = None,
     threads: options.Threads = None,
     out: options.Out = Path("training"),
@@ -31,17 +34,23 @@ def train(
     json: options.Json = False,
 ) -> None:
     """Train one model on your pictures, measure it and report."""
-    given = {
-        "data": data,
-        "models": model,
-        "epochs": epochs,
-        "minutes": minutes,
-        "size": size,
-        "batch": batch,
-        "seeds": seeds,
-        "seed": seed,
-        "recipe": recipe,
-        "device": device,
-        "threads": threads,
-    }
-    run(given, out=out, resume=resume, force=force, json=json)
+    compare(
+        data=data,
+        models=model,
+        epochs=epochs,
+        minutes=minutes,
+        size=size,
+        batch=batch,
+        seeds=seeds,
+        seed=seed,
+        recipe=recipe,
+        max_latency_ms=max_latency_ms,
+        max_size_mb=max_size_mb,
+        max_params=max_params,
+        device=device,
+        threads=threads,
+        out=out,
+        resume=resume,
+        force=force,
+        json=json,
+    )

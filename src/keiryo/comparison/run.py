@@ -15,7 +15,8 @@ from keiryo.comparison.trial_runner import complete_trial
 from keiryo.cost import count_cost
 from keiryo.data.audit import audit
 from keiryo.data.locate import locate
-from keiryo.data.pack import Pack, pack_bytes, prepare_pack
+from keiryo.data.pack import Pack, pack_bytes, packed_fingerprint, prepare_pack
+from keiryo.data.sources import Source
 from keiryo.data.split import split_pictures
 from keiryo.errors import InputError
 from keiryo.files import write_text
@@ -62,6 +63,7 @@ def run_comparison(
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if resume:
         clear_leftovers(out)
+        _check_unchanged(plan, out, source)
     else:
         claim_folder(out, plan, force=force)
     pack = prepare_pack(
@@ -78,6 +80,15 @@ def run_comparison(
     write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
     write_text(out / TABLE_FILE, _as_csv(trials))
     return comparison
+
+
+def _check_unchanged(plan: Plan, out: Path, source: Source) -> None:
+    packed = packed_fingerprint(pack_folder(out, plan))
+    if packed not in (None, source.fingerprint()):
+        raise InputError(
+            f"{plan.data}: has changed since the comparison in {out} was begun, so its trials "
+            "could not be compared; begin again with --force, or with another --out"
+        )
 
 
 def _run_trials(

@@ -1,6 +1,7 @@
 """From what the user typed as DATA to a source of labelled pictures."""
 
 import csv
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def _folder(root: Path) -> Source:
         for folder in _subfolders(class_root):
             for path in _files(folder):
                 if path.suffix.lower() in PICTURE_SUFFIXES:
-                    found.append((folder.name, split, path))
+                    found.append((_readable_name(folder, class_root), split, path))
                 else:
                     others.append(path)
         others += [path for path in sorted(class_root.iterdir()) if path.is_file()]
@@ -98,16 +99,16 @@ def _folder(root: Path) -> Source:
         raise InputError(
             f"{root}: no pictures in it; put them into one folder a class: {root}/CLASS/*.jpg"
         )
-    names = [str(path.relative_to(root)) for _, _, path in found]
+    names = [_readable_name(path, root) for _, _, path in found]
     empty = [
-        folder.name
+        _readable_name(folder, class_root)
         for class_root, _ in class_roots
         for folder in _subfolders(class_root)
-        if folder.name not in {label for label, _, _ in found}
+        if _readable_name(folder, class_root) not in {label for label, _, _ in found}
     ]
     findings = [
         *_left_out(
-            "other_files", [str(path.relative_to(root)) for path in others], "no picture by name"
+            "other_files", [_readable_name(path, root) for path in others], "no picture by name"
         ),
         *_left_out("empty_class", sorted(set(empty)), "a class folder without pictures"),
     ]
@@ -181,7 +182,17 @@ def _subfolders(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    # A link to nothing is listed too, so that it is reported rather than passed over.
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() or (path.is_symlink() and not path.exists())
+    )
+
+
+def _readable_name(path: Path, root: Path) -> str:
+    """Return the name relative to `root`, whose bytes need not be UTF-8, as text that is."""
+    return os.fsencode(path.relative_to(root)).decode("utf-8", "replace")
 
 
 def _listed(root: Path, wanted: Callable[[Path], bool]) -> list[Path]:

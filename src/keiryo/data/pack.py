@@ -136,6 +136,14 @@ def open_pack(folder: Path, *, verify: bool = True) -> Pack:
     return Pack(images, header)
 
 
+def packed_fingerprint(folder: Path) -> str | None:
+    """Return the fingerprint of what was packed into `folder`; None where no whole pack is."""
+    try:
+        return open_pack(folder, verify=False).header.fingerprint
+    except InputError:
+        return None
+
+
 def is_pack(folder: Path) -> bool:
     """Return whether `folder` holds a pack."""
     return (folder / HEADER_FILE).is_file()

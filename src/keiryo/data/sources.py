@@ -82,10 +82,8 @@ class FileSource(Source):
         digest = hashlib.blake2b(digest_size=16)
         digest.update("\0".join(self.classes).encode())
         for item, path in zip(self.items, self._paths, strict=True):
-            status = path.stat()
-            digest.update(
-                f"{item}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape")
-            )
+            status = path.stat() if path.exists() else path.lstat()
+            digest.update(f"{item}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
     def read(self, index: int, size: int) -> Reading:

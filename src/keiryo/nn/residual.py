@@ -39,49 +39,54 @@ class InvertedResidual(nn.Module):
         return x + self.branch(x) if self.adds_input else self.branch(x)
 
 
-class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions around which the input is added.
+class ResidualBlock(nn.Module):
+    """A branch with its input added, then a ReLU.
 
-    He et al. 2015, "Deep Residual Learning", figure 5 (left).
+    He et al. 2015, "Deep Residual Learning", equation 1.
     """
 
-    expansion = 1
-
-    def __init__(self, in_channels: int, width: int, *, stride: int, norm: Norm) -> None:
+    def __init__(self, branch: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
-        self.branch = nn.Sequential(
-            ConvNormActivation(in_channels, width, 3, stride=stride, norm=norm, activation="relu"),
-            ConvNormActivation(width, width, 3, norm=norm, activation="none"),
-        )
-        self.shortcut = projection_shortcut(in_channels, width, stride=stride, norm=norm)
+        self.branch = branch
+        self.shortcut = shortcut
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.branch(x) + self.shortcut(x))
 
 
-class Bottleneck(nn.Module):
-    """1 x 1 down, 3 x 3, 1 x 1 up, around which the input is added.
+class BasicBlock(ResidualBlock):
+    """Two 3 x 3 convolutions (He et al. 2015, figure 5, left)."""
 
-    He et al. 2015, figure 5 (right), with the stride on the 3 x 3 convolution as
-    the published weights of torchvision have it.
+    expansion = 1
+
+    def __init__(self, in_channels: int, width: int, *, stride: int, norm: Norm) -> None:
+        branch = nn.Sequential(
+            ConvNormActivation(in_channels, width, 3, stride=stride, norm=norm, activation="relu"),
+            ConvNormActivation(width, width, 3, norm=norm, activation="none"),
+        )
+        super().__init__(branch, projection_shortcut(in_channels, width, stride=stride, norm=norm))
+
+
+class Bottleneck(ResidualBlock):
+    """1 x 1 down, 3 x 3, 1 x 1 up (He et al. 2015, figure 5, right).
+
+    The stride is on the 3 x 3 convolution, as the published weights of torchvision
+    have it.
     """
 
     expansion = 4
 
     def __init__(self, in_channels: int, width: int, *, stride: int, norm: Norm) -> None:
-        super().__init__()
         out_channels = width * self.expansion
-        self.branch = nn.Sequential(
+        branch = nn.Sequential(
             ConvNormActivation(in_channels, width, 1, norm=norm, activation="relu"),
             ConvNormActivation(width, width, 3, stride=stride, norm=norm, activation="relu"),
             ConvNormActivation(width, out_channels, 1, norm=norm, activation="none"),
         )
-        self.shortcut = projection_shortcut(in_channels, out_channels, stride=stride, norm=norm)
-        self.activation = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.branch(x) + self.shortcut(x))
+        super().__init__(
+            branch, projection_shortcut(in_channels, out_channels, stride=stride, norm=norm)
+        )
 
 
 def projection_shortcut(
