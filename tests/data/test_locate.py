@@ -45,6 +45,17 @@ def test_names_with_spaces_quotes_and_japanese(flower_folder: Path, tmp_path: Pa
     assert source.read(0, 16).pixels.shape == (16, 16, 3)
 
 
+def test_what_lies_beside_the_split_folders_is_said(flower_folder: Path, tmp_path: Path) -> None:
+    for name in ("train", "val", "extra"):
+        copy_into(tmp_path / name, flower_folder)
+    (tmp_path / "labels.txt").write_text("mine")
+    source = locate(str(tmp_path))
+    assert len(source.items) == 2 * 48
+    findings = {finding.code: finding for finding in source.findings}
+    assert len(findings["beside_splits"].files) == 48
+    assert findings["other_files"].files == ["labels.txt"]
+
+
 def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_path: Path) -> None:
     folder = copy_into(tmp_path / "set", flower_folder)
     odd = os.fsencode(folder / "rose") + b"/caf\xe9.jpg"

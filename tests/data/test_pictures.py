@@ -5,6 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,6 +63,16 @@ def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
     deep = Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8)
     pixels, _ = decode_picture(encoded(deep, "PNG"), suffix=".png")
     assert np.abs(pixels[..., 0].astype(int) - PIXELS[..., 0]).max() <= 1
+
+
+def test_sixteen_bits_in_colour_are_noted_too(capfd: pytest.CaptureFixture[str]) -> None:
+    data = cv2.imencode(".png", PIXELS[..., ::-1].astype(np.uint16) << 8)[1].tobytes()
+    pixels, notes = decode_picture(data, suffix=".png")
+    assert notes == ["sixteen_bit"]
+    assert np.abs(pixels.astype(int) - PIXELS).max() <= 1
+    with pytest.raises(UnreadablePictureError):
+        decode_picture(data[: len(data) // 2], suffix=".png")
+    assert capfd.readouterr().err == ""
 
 
 def test_cmyk_keeps_its_colours() -> None:

@@ -11,6 +11,7 @@ from keiryo.data.builtin.petals import Petals
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.results import Epoch
+from keiryo.train import loop
 from keiryo.train.loop import Budget, Pictures, Training, Watcher
 from keiryo.train.recipe import RECIPES
 
@@ -100,6 +101,38 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
     expected, state = whole.network.state_dict(), second.network.state_dict()
     assert all(torch.equal(expected[name], state[name]) for name in expected)
     assert without_seconds(second.position.history) == without_seconds(whole.position.history)
+
+
+class KilledError(Exception):
+    """Stands for a kill, which leaves no time to save anything."""
+
+
+@pytest.mark.parametrize("steps", [3, 5, 9])
+def test_a_checkpoint_written_on_the_way_gives_the_same_bits_after_a_kill(
+    steps: int, pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_training(pictures)
+    whole.run(Watcher())
+    # After every step, where it is otherwise after some seconds.
+    monkeypatch.setattr(loop, "SHORTEST_CHECKPOINT_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_FACTOR", 0)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    taken = 0
+
+    def kill(progress: loop.Progress) -> None:
+        nonlocal taken
+        taken += 1
+        if taken == steps:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        make_training(pictures, checkpoint=checkpoint).run(Watcher(on_progress=kill))
+    again = make_training(pictures, checkpoint=checkpoint)
+    assert again.position.epoch * 5 + again.position.step == steps - 1
+    again.run(Watcher())
+    expected, state = whole.network.state_dict(), again.network.state_dict()
+    assert all(torch.equal(expected[name], state[name]) for name in expected)
+    assert without_seconds(again.position.history) == without_seconds(whole.position.history)
 
 
 def test_the_seed_decides_the_training(pictures: Pictures) -> None:

@@ -13,14 +13,13 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from keiryo.comparison.plan import read_plan
+from keiryo.comparison.trial import run_trial
 from keiryo.errors import InputError
 from keiryo.results import Epoch, Record
-
-if TYPE_CHECKING:
-    from keiryo.train.loop import Progress, Training, Watcher
+from keiryo.train.loop import Progress, Training, Watcher
 
 SHORTEST_REPORT_INTERVAL_SECONDS = 0.25
 EXIT_STOPPED = 130
@@ -45,10 +44,6 @@ def main(out: Path, number: int) -> int:
     reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-
-    # Here, so that an interrupt is heeded while torch is being imported.
-    from keiryo.comparison.trial import run_trial
-
     try:
         plan = read_plan(out)
         trial = run_trial(
@@ -65,16 +60,14 @@ def main(out: Path, number: int) -> int:
     return EXIT_STOPPED if trial.status == "stopped" else 0
 
 
-def _watcher(training: "Training", reports: IO[str], stop: threading.Event) -> "Watcher":
-    from keiryo.train.loop import Watcher
-
+def _watcher(training: Training, reports: IO[str], stop: threading.Event) -> Watcher:
     def send(report: TrialReport) -> None:
         reports.write(report.model_dump_json() + "\n")
         reports.flush()
 
     last_sent = 0.0
 
-    def on_progress(progress: "Progress") -> None:
+    def on_progress(progress: Progress) -> None:
         nonlocal last_sent
         if time.monotonic() - last_sent > SHORTEST_REPORT_INTERVAL_SECONDS:
             last_sent = time.monotonic()

@@ -82,9 +82,8 @@ def _folder(root: Path) -> Source:
         for folder in _subfolders(root)
         if folder.name.lower() in SPLIT_FOLDERS
     }
-    class_roots: list[tuple[Path, Split | None]] = [(root, None)]
-    if "train" in splits.values():
-        class_roots = [*splits.items()]
+    is_split = "train" in splits.values()
+    class_roots: list[tuple[Path, Split | None]] = [*splits.items()] if is_split else [(root, None)]
     found: list[tuple[str, Split | None, Path]] = []
     others: list[Path] = []
     for class_root, split in class_roots:
@@ -95,6 +94,10 @@ def _folder(root: Path) -> Source:
                 else:
                     others.append(path)
         others += [path for path in sorted(class_root.iterdir()) if path.is_file()]
+    beside: list[Path] = []
+    if is_split:
+        others += [path for path in sorted(root.iterdir()) if path.is_file()]
+        beside = [folder for folder in _subfolders(root) if folder not in splits]
     if not found:
         raise InputError(
             f"{root}: no pictures in it; put them into one folder a class: {root}/CLASS/*.jpg"
@@ -109,6 +112,11 @@ def _folder(root: Path) -> Source:
     findings = [
         *_left_out(
             "other_files", [_readable_name(path, root) for path in others], "no picture by name"
+        ),
+        *_left_out(
+            "beside_splits",
+            [_readable_name(path, root) for folder in beside for path in _files(folder)],
+            "in a folder beside the split folders",
         ),
         *_left_out("empty_class", sorted(set(empty)), "a class folder without pictures"),
     ]

@@ -19,6 +19,8 @@ PLAIN_MODES = frozenset({"RGB", "L", "I;16", "I;16B"})
 JPEG_END_MARKER = b"\xff\xd9"
 
 Image.MAX_IMAGE_PIXELS = None  # checked here, before decoding, with a finding of its own
+# What OpenCV has to say of a damaged file becomes a finding, not a line across the live bar.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class UnreadablePictureError(Exception):
@@ -63,7 +65,7 @@ def decode_picture(data: bytes, *, suffix: str) -> tuple[np.ndarray, list[str]]:
         notes.append("animated")
     if header.mode in ("CMYK", "YCCK"):
         notes.append("cmyk")
-    if header.mode.startswith("I"):
+    if header.mode.startswith("I") or any(";16" in str(tile[3]) for tile in header.tile):
         notes.append("sixteen_bit")
     if header.has_transparency_data:
         notes.append("transparent")

@@ -52,6 +52,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Return all tensors in `path`, on the CPU."""
     try:
         with safe_open(path, framework="pt") as file:
+            # The open file is no mapping: it cannot be gone through but by its keys.
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise TensorFileError(str(error)) from None
