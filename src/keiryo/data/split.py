@@ -111,5 +111,6 @@ def _check(header: PackHeader, splits: Splits) -> None:
         )
     if splits.val.size == 0:
         raise InputError(
-            f"{header.name}: no picture could be held out to measure with; add pictures"
+            f"{header.name}: no picture held out from training is left to measure with: there is "
+            "none, or each is a training picture too; add others"
         )
