@@ -7,7 +7,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli import compare, data, models, predict, report, train
+from keiryo.cli import compare, data, doctor, models, predict, report, train, weigh
 from keiryo.errors import InputError
 from keiryo.version import __version__
 
@@ -33,8 +33,10 @@ app = typer.Typer(
 )
 app.command()(compare.compare)
 app.command()(train.train)
+app.command()(weigh.weigh)
 app.command()(predict.predict)
 app.command()(models.models)
+app.command()(doctor.doctor)
 app.command()(report.report)
 app.add_typer(data.app, name="data")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
+from keiryo.comparison.costs import weigh_model
 from keiryo.comparison.folder import check_space, claim_folder, clear_leftovers
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, pack_folder
 from keiryo.comparison.rank import rank
 from keiryo.comparison.trial_runner import complete_trial
-from keiryo.cost import count_cost
 from keiryo.data.audit import audit
 from keiryo.data.locate import locate
 from keiryo.data.pack import Pack, pack_bytes, packed_fingerprint, prepare_pack
@@ -21,7 +21,7 @@ from keiryo.data.split import split_pictures
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
-from keiryo.models.spec import build, parse_spec
+from keiryo.models.spec import parse_spec
 from keiryo.results import RESULTS_FILE, TABLE_FILE, Comparison, Cost, DataSummary, Trial
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
@@ -113,20 +113,15 @@ def _run_trials(
 
 
 def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
-    """Return what each model costs; None for a user's own that cannot run without data."""
+    """Return what each model costs; None for a user's own that runs nowhere but on its device."""
     costs: dict[str, Cost | None] = {}
     for model in plan.models:
         spec = parse_spec(model)
-        with torch.device("meta"):
-            network = build(spec, classes=classes)
         try:
-            costs[model] = count_cost(network, (3, plan.size, plan.size))
-        except Exception as error:
-            if spec.factory is None:
-                raise InputError(
-                    f"{model} cannot take pictures of {plan.size} x {plan.size}: "
-                    f"{str(error).splitlines()[0]}"
-                ) from error
+            costs[model] = weigh_model(spec, (3, plan.size, plan.size), classes=classes)
+        except InputError:
+            if spec.factory is None or plan.device == "cpu":
+                raise
             costs[model] = None
     return costs
 

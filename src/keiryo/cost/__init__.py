@@ -1,13 +1,13 @@
 """What a module costs before it runs.
 
-This room weighs any `nn.Module`; it must never know keiryo's own families.
-
-One multiply-accumulate is one multiplication with the addition that follows it.
-Convolutions, matrix products and attention are counted; biases, normalisation,
-pooling, activations and other element-wise work are not. Padded positions count,
-as they do in W·H·K·K·C_in·C_out. It is never called a FLOP: that would be two.
+This room weighs any `nn.Module`; it must never know keiryo's own families. Two
+independent ways lead to each figure: closed formulas from hyperparameters and the
+input's shape (`formulas`, `layers`), and a count of the operators that really run, on
+meta tensors (`operators`, `trace`). `weigh` holds one against the other. What is
+counted is said in `convention`.
 """
 
-from keiryo.cost.count import count_cost
+from keiryo.cost.convention import CONVENTION
+from keiryo.cost.weigh import weigh
 
-__all__ = ["count_cost"]
+__all__ = ["CONVENTION", "weigh"]

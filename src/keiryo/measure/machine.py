@@ -15,7 +15,7 @@ def describe_machine(*, device: str, threads: int, torch_version: str) -> Machin
     """Return the record of this machine."""
     return Machine(
         system=f"{platform.system()} {platform.release()}",
-        processor=_processor_name(),
+        processor=processor_name(),
         cores=usable_cores(),
         memory_bytes=psutil.virtual_memory().total,
         device=device,
@@ -31,7 +31,8 @@ def usable_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _processor_name() -> str:
+def processor_name() -> str:
+    """Return what the processor calls itself."""
     if LINUX_PROCESSOR.exists():
         for line in LINUX_PROCESSOR.read_text().splitlines():
             if line.startswith("model name"):

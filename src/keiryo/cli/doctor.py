@@ -1,0 +1,76 @@
+"""`keiryo doctor`: what this machine offers."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keiryo.cli import options
+
+
+def doctor(
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Measure matrix rate, memory bandwidth and the cost of a call, and write them "
+            "to device-profile.json in --out, for `keiryo weigh --device-profile`.",
+        ),
+    ] = False,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    out: options.Out = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace the profile in --out.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Say what this machine offers: processor, memory, devices, versions."""
+    import torch
+
+    from keiryo.errors import InputError
+    from keiryo.files import write_text
+    from keiryo.measure.machine import describe_machine, usable_cores
+    from keiryo.measure.profile import measure_profile
+    from keiryo.report import words
+    from keiryo.results import PROFILE_FILE
+    from keiryo.train.device import choose_device
+    from keiryo.version import __version__
+
+    path = out / PROFILE_FILE
+    if measure and path.exists() and not force:
+        raise InputError(f"--out {out}: already holds {PROFILE_FILE}; replace it by --force")
+    chosen = choose_device(device or "auto").type
+    machine = describe_machine(
+        device=chosen, threads=threads or usable_cores(), torch_version=torch.__version__
+    )
+    profile = None
+    if measure:
+        typer.echo("Measuring, which takes some seconds; let the machine rest.", err=True)
+        profile = measure_profile(device=chosen, threads=machine.threads)
+        write_text(path, profile.model_dump_json(indent=2) + "\n")
+    if json:
+        document = {"keiryo_version": __version__, **machine.model_dump()}
+        document["profile"] = None if profile is None else profile.model_dump()
+        typer.echo(json_format.dumps(document, indent=2))
+        return
+    lines = {
+        "keiryo": __version__,
+        "processor": f"{machine.processor}, {machine.cores} cores",
+        "memory": words.size(machine.memory_bytes),
+        "computes on": f"{machine.device}, {machine.threads} threads",
+        "system": machine.system,
+        "versions": f"torch {machine.torch}, Python {machine.python}",
+    }
+    if profile is not None:
+        small, large = profile.bandwidths[0], profile.bandwidths[-1]
+        lines |= {
+            "matrix rate": f"{words.number(profile.macs_per_second)} multiply-accumulates/s",
+            "bandwidth": f"{words.size(large[1])}/s over {words.size(large[0])}, "
+            f"{words.size(small[1])}/s over {words.size(small[0])}",
+            "cost of a call": ", ".join(
+                f"{kind} {seconds * 1e6:.1f} µs" for kind, seconds in profile.call_seconds.items()
+            ),
+            "profile": str(path),
+        }
+    for title, text in lines.items():
+        typer.echo(f"{title:<15} {text}")

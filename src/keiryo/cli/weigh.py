@@ -1,0 +1,119 @@
+"""`keiryo weigh`: what models cost before any training."""
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keiryo.cli import options
+
+if TYPE_CHECKING:
+    from keiryo.results import DeviceProfile
+
+DEFAULT_INPUT = "3x224x224"
+DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
+
+
+def weigh(
+    models: Annotated[
+        list[str], typer.Argument(help="What `keiryo models` lists, or FILE.py:FACTORY.")
+    ],
+    input: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Shape of one example, channels first; again for each further input.",
+            show_default=DEFAULT_INPUT,
+        ),
+    ] = None,
+    classes: Annotated[int, typer.Option(min=1, help="Classes to tell apart.")] = DEFAULT_CLASSES,
+    layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
+    device_profile: Annotated[
+        Path | None,
+        typer.Option(
+            help="What a machine can do, written by `keiryo doctor --measure`: "
+            "adds the time each layer takes there at best, and what bounds it."
+        ),
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Measure on this machine how long each layer takes."),
+    ] = False,
+    threads: options.Threads = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Draw the networks, as weigh.html in --out.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace weigh.html in --out.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Weigh models before any training: parameters, arithmetic, memory, what each layer sees."""
+    from keiryo.cli.weigh_table import print_layers, print_weighings
+    from keiryo.comparison.costs import measured, weigh_model
+    from keiryo.cost.roofline import with_predicted_times
+    from keiryo.errors import InputError
+    from keiryo.models.spec import parse_spec
+    from keiryo.results import WEIGHING_FILE
+
+    if html and (out / WEIGHING_FILE).exists() and not force:
+        raise InputError(
+            f"--out {out}: already holds {WEIGHING_FILE}; replace it by --force, or name another"
+        )
+    shapes = [_shape(text) for text in input or [DEFAULT_INPUT]]
+    profile = None if device_profile is None else _profile(device_profile)
+    weighings = []
+    for model in models:
+        spec = parse_spec(model)
+        weighing = weigh_model(spec, shapes, classes=classes)
+        if profile is not None:
+            weighing = with_predicted_times(weighing, profile)
+        if measure:
+            weighing = measured(weighing, spec, shapes, threads=threads)
+        weighings.append(weighing)
+    if html:
+        from keiryo.report.weighing_page import write_weighing_page
+
+        typer.echo(f"Drawn: {write_weighing_page(weighings, profile, out)}", err=True)
+    if json:
+        document = [weighing.model_dump(mode="json") for weighing in weighings]
+        typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))
+        return
+    if layers:
+        for weighing in weighings:
+            print_layers(weighing)
+    print_weighings(weighings)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    from keiryo.errors import InputError
+
+    try:
+        shape = tuple(int(size) for size in text.lower().replace("×", "x").split("x"))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise InputError(
+            f"--input {text}: give the sizes of one example joined by x, for example "
+            f"{DEFAULT_INPUT} (channels, height, width)"
+        )
+    return shape
+
+
+def _profile(path: Path) -> "DeviceProfile":
+    from pydantic import ValidationError
+
+    from keiryo.errors import InputError
+    from keiryo.results import DeviceProfile
+
+    try:
+        return DeviceProfile.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(
+            f"--device-profile {path}: no such file; `keiryo doctor --measure` writes one"
+        ) from None
+    except IsADirectoryError:
+        raise InputError(f"--device-profile {path}: is a folder, name the file in it") from None
+    except ValidationError:
+        raise InputError(
+            f"--device-profile {path}: not a profile; `keiryo doctor --measure` writes one"
+        ) from None

@@ -1,0 +1,31 @@
+"""Which layers belong together: the blocks that a network's table is grouped by."""
+
+from torch import nn
+
+# What only holds other modules, and says nothing about what they are together.
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
+def block_names(network: nn.Module) -> dict[str, str]:
+    """Return for each module's name that of its block, "" for what the network does itself.
+
+    A block is the outermost module that is more than a container of others, or a
+    container that holds layers alone (a stage of VGG: convolution, norm, activation).
+    """
+    names: dict[str, str] = {"": ""}
+    for name, module in network.named_modules():
+        if not name:
+            continue
+        parent = name.rpartition(".")[0]
+        inherited = names.get(parent, "")
+        if inherited:
+            names[name] = inherited
+        else:
+            names[name] = "" if _only_holds_blocks(module) else name
+    return names
+
+
+def _only_holds_blocks(module: nn.Module) -> bool:
+    if type(module) not in CONTAINERS:
+        return False
+    return any(next(child.children(), None) is not None for child in module.children())

@@ -1,0 +1,17 @@
+"""What one multiply-accumulate is, and what is counted beside it.
+
+This is the one place that says it; the output repeats `CONVENTION`.
+"""
+
+CONVENTION = (
+    "One multiply-accumulate (MAC) is one multiplication with the addition that follows it; "
+    "it is never called a FLOP, which would be half of it. Convolutions, matrix products and "
+    "attention are counted in MACs, positions that fall on padding included. Biases, "
+    "normalisation, pooling, activations, softmax and other element-wise work are no MACs: "
+    "they are counted apart, as elements visited (a bias or an element-wise operator visits "
+    "each output once, a reduction each input, pooling each place of its window). Copies and "
+    "views do no work. Activations are the outputs of all layers in float32 for one example; "
+    "the peak is what an inference must hold at once, input included, weights not. The "
+    "receptive field is that of the last layer whose output still has positions; "
+    "normalisation does not widen it."
+)

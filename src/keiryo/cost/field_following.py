@@ -1,0 +1,174 @@
+"""Following receptive fields through a run, operator by operator."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+
+from keiryo.cost import field_shapes, field_windows
+from keiryo.cost.operators import NORMALIZATION, has_tag
+from keiryo.cost.receptive_field import LOST, Field, Known, Lost
+
+aten = torch.ops.aten
+
+Arguments = dict[str, Any]
+FieldOf = Callable[[Tensor], Known]
+Rule = Callable[[Field, Arguments, Sequence[Tensor]], Known]
+
+
+def follow(
+    operator: OpOverload, arguments: Arguments, outputs: Sequence[Tensor], field_of: FieldOf
+) -> Known:
+    """Return the field of what `operator` made of `arguments` (by their names)."""
+    packet = operator.overloadpacket
+    known = [field_of(tensor) for tensor in _tensors(list(arguments.values()))]
+    if all(field is None for field in known):
+        return None
+    if any(isinstance(field, Lost) for field in known) or not outputs:
+        return LOST
+    if packet in _PRODUCTS:
+        return _product(*_PRODUCTS[packet], arguments, field_of)
+    if packet in _ATTENTION:
+        return _attention(arguments, field_of)
+    if packet in (aten.cat, aten.stack):
+        return _joining(arguments, outputs[0], field_of, is_new_dimension=packet is aten.stack)
+    rule = _RULES.get(packet)
+    if rule is None and has_tag(operator, torch.Tag.reduction):
+        rule = field_shapes.reduction
+    if rule is not None:
+        subject = next(_tensors(list(arguments.values())))
+        field = field_of(subject)
+        return rule(field, arguments, outputs) if isinstance(field, Field) else LOST
+    if packet in _ELEMENT_WISE or has_tag(operator, torch.Tag.pointwise):
+        return _element_wise(arguments, outputs[0], field_of)
+    return LOST
+
+
+def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
+
+
+def _element_wise(arguments: Arguments, output: Tensor, field_of: FieldOf) -> Known:
+    union: Field | None = None
+    for tensor in _tensors(list(arguments.values())):
+        field = field_of(tensor)
+        if isinstance(field, Field):
+            # Broadcasting aligns the last dimensions.
+            shift = output.dim() - tensor.dim()
+            union = field.renamed({d: d + shift for d in range(tensor.dim())}).union(union)
+    return union
+
+
+def _joining(
+    arguments: Arguments, output: Tensor, field_of: FieldOf, *, is_new_dimension: bool
+) -> Known:
+    along = arguments.get("dim", 0) % output.dim()
+    union: Field | None = None
+    for tensor in arguments["tensors"]:
+        field = field_of(tensor)
+        if not isinstance(field, Field):
+            continue
+        if is_new_dimension:
+            shift = {d: d if d < along else d + 1 for d in range(tensor.dim())}
+            field = field.renamed(shift)
+        elif any(
+            axis.dimension == along and not field.shares_dimension(axis) for axis in field.axes
+        ):
+            return LOST
+        union = field.union(union)
+    return union
+
+
+def _product(left: str, right: str, arguments: Arguments, field_of: FieldOf) -> Known:
+    """Follow (..., L, K) @ (..., K, M): what is summed over is pooled."""
+    union: Field | None = None
+    for name, summed in ((left, -1), (right, -2)):
+        tensor = arguments[name]
+        field = field_of(tensor)
+        if isinstance(field, Field):
+            along = tensor.dim() + summed
+            pooled = field.changed(
+                lambda axis, d, along=along: axis.pooled() if d == along else axis
+            )
+            union = pooled.union(union)
+    return union
+
+
+def _attention(arguments: Arguments, field_of: FieldOf) -> Known:
+    query = field_of(arguments["query"])
+    union = query if isinstance(query, Field) else None
+    for name in ("key", "value"):
+        field = field_of(arguments[name])
+        if isinstance(field, Field):
+            union = field.changed(lambda axis, _: axis.seeing_all()).union(union)
+    return union
+
+
+def _softmax(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    along = arguments["dim"] % arguments["self"].dim()
+    return field.changed(lambda axis, d: axis.seeing_all() if d == along else axis)
+
+
+_PRODUCTS = {
+    aten.mm: ("self", "mat2"),
+    aten.bmm: ("self", "mat2"),
+    aten.addmm: ("mat1", "mat2"),
+    aten.baddbmm: ("batch1", "batch2"),
+}
+_ATTENTION = frozenset(
+    {
+        aten._scaled_dot_product_flash_attention_for_cpu,
+        aten._scaled_dot_product_flash_attention,
+        aten._scaled_dot_product_efficient_attention,
+        aten._scaled_dot_product_cudnn_attention,
+    }
+)
+_ELEMENT_WISE = frozenset(
+    {aten.hardswish, aten.hardswish_, aten._prelu_kernel, aten.masked_fill_, aten.native_dropout}
+)
+_RULES: dict[Any, Rule] = {
+    aten.convolution: field_windows.convolution,
+    aten.max_pool2d_with_indices: field_windows.pooling,
+    aten.max_pool3d_with_indices: field_windows.pooling,
+    aten.avg_pool2d: field_windows.pooling,
+    aten.avg_pool3d: field_windows.pooling,
+    aten._adaptive_avg_pool2d: field_windows.adaptive_pooling,
+    aten._adaptive_avg_pool3d: field_windows.adaptive_pooling,
+    aten.adaptive_max_pool2d: field_windows.adaptive_pooling,
+    aten.adaptive_max_pool3d: field_windows.adaptive_pooling,
+    aten.upsample_nearest1d: field_windows.nearest_upsampling,
+    aten.upsample_nearest2d: field_windows.nearest_upsampling,
+    aten.upsample_nearest3d: field_windows.nearest_upsampling,
+    aten.constant_pad_nd: field_windows.padding,
+    aten.reflection_pad1d: field_windows.padding,
+    aten.reflection_pad2d: field_windows.padding,
+    aten.replication_pad1d: field_windows.padding,
+    aten.replication_pad2d: field_windows.padding,
+    aten._softmax: _softmax,
+    aten._log_softmax: _softmax,
+    aten._safe_softmax: _softmax,
+    aten.permute: field_shapes.permutation,
+    aten.transpose: field_shapes.transposition,
+    aten.t: field_shapes.transposition,
+    aten.slice: field_shapes.slicing,
+    aten.select: field_shapes.selection,
+    aten.unbind: field_shapes.selection,
+    aten.split: field_shapes.splitting,
+    aten.split_with_sizes: field_shapes.splitting,
+    aten.view: field_shapes.reshaping,
+    aten._unsafe_view: field_shapes.reshaping,
+    aten._reshape_alias: field_shapes.reshaping,
+    aten.unsqueeze: field_shapes.unsqueezing,
+    aten.squeeze: field_shapes.squeezing,
+}
+# What moves nothing, and statistics over positions, which do not count as seeing.
+_RULES |= dict.fromkeys(
+    (aten.expand, aten.clone, aten.alias, aten.detach, aten._to_copy, *NORMALIZATION),
+    field_shapes.same,
+)

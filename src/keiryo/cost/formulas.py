@@ -1,0 +1,146 @@
+"""Closed formulas: what a layer costs, from its hyperparameters and its input's shape alone.
+
+They know no tensors, so that they can be held against a count of what really ran.
+Shapes are (N, C, H, W) and the like; `spatial` is what follows N and C. All counts
+are for the whole batch.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, prod
+
+
+def output_length(
+    length: int, *, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> int:
+    """Return how many positions a convolution or pooling has along one axis.
+
+    `padding` is the sum of both sides. Dumoulin & Visin 2016, "A guide to convolution
+    arithmetic for deep learning", relationship 6 with the dilated kernel of section 5.1.
+    """
+    return (length + padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def transposed_output_length(
+    length: int,
+    *,
+    kernel: int,
+    stride: int = 1,
+    padding: int = 0,
+    output_padding: int = 0,
+    dilation: int = 1,
+) -> int:
+    """Return the positions of a transposed convolution; `padding` is the sum of both sides.
+
+    Dumoulin & Visin 2016, relationship 14.
+    """
+    return (length - 1) * stride - padding + dilation * (kernel - 1) + output_padding + 1
+
+
+def convolution_macs(
+    batch: int,
+    output_spatial: Sequence[int],
+    kernel: Sequence[int],
+    in_channels: int,
+    out_channels: int,
+    groups: int = 1,
+) -> int:
+    """Return N · H·W · K² · C_in · C_out / groups, with H and W of the output.
+
+    Ordinary convolution: Howard et al. 2017, "MobileNets", section 3.1, equation 2;
+    dilation changes nothing but H and W. With `groups` = C_in this is the depthwise
+    step (equation 4), with K = 1 the pointwise one. Every position counts, whether its
+    window lies on the input or on padding.
+    """
+    return batch * prod(output_spatial) * prod(kernel) * in_channels * out_channels // groups
+
+
+def transposed_convolution_macs(
+    batch: int,
+    input_spatial: Sequence[int],
+    kernel: Sequence[int],
+    in_channels: int,
+    out_channels: int,
+    groups: int = 1,
+) -> int:
+    """Return N · H·W · K² · C_in · C_out / groups, with H and W of the input.
+
+    Each input is multiplied with the whole kernel, places that `padding` then cuts off
+    included (Dumoulin & Visin 2016, section 4: the convolution with its passes swapped).
+    """
+    return batch * prod(input_spatial) * prod(kernel) * in_channels * out_channels // groups
+
+
+def depthwise_separable_ratio(out_channels: int, kernel: Sequence[int]) -> Fraction:
+    """Return 1/C_out + 1/K²: depthwise and pointwise step against the ordinary convolution.
+
+    Howard et al. 2017, section 3.1, below equation 5.
+    """
+    return Fraction(1, out_channels) + Fraction(1, prod(kernel))
+
+
+def taps_on_input(
+    length: int, outputs: int, *, kernel: int, stride: int, padding: int, dilation: int
+) -> int:
+    """Return how many pairs of output position and kernel tap meet the input, not the padding.
+
+    Along one axis, `padding` before the first position. Output i and tap t meet input
+    i · stride - padding + t · dilation.
+    """
+    pairs = 0
+    for tap in range(kernel):
+        shift = padding - tap * dilation
+        first = max(0, ceil(Fraction(shift, stride)))
+        last = min(outputs - 1, (length - 1 + shift) // stride)
+        pairs += max(0, last - first + 1)
+    return pairs
+
+
+def linear_macs(positions: int, in_features: int, out_features: int) -> int:
+    """Return positions · in · out, `positions` being all dimensions before the last."""
+    return positions * in_features * out_features
+
+
+def attention_macs(
+    batch: int,
+    queries: int,
+    keys: int,
+    *,
+    embedding: int,
+    key_features: int,
+    value_features: int,
+    extra_keys: int = 0,
+) -> int:
+    """Return the multiply-accumulates of multi-head attention with its four projections.
+
+    Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2: queries, keys and
+    values are projected to `embedding`, which all heads share; QKᵀ and its product with V
+    take queries · keys · embedding each, however many heads there are. `extra_keys` are
+    attended to without having been projected (a learned or zero key).
+    """
+    projections = embedding * (
+        queries * embedding + keys * key_features + keys * value_features + queries * embedding
+    )
+    return batch * (projections + 2 * queries * (keys + extra_keys) * embedding)
+
+
+def recurrent_macs(
+    steps: int, inputs: int, hidden: int, *, gates: int, output: int | None = None
+) -> int:
+    """Return steps · gates · hidden · (inputs + output) for one layer and direction.
+
+    Gates: 1 plain, 3 GRU (Cho et al. 2014), 4 LSTM (Hochreiter & Schmidhuber 1997).
+    `output` is the size that is fed back, where a projection follows the cell
+    (Sak et al. 2014), which takes steps · hidden · output more. `steps` are those of all
+    sequences together.
+    """
+    if output is None or output == hidden:
+        return steps * gates * hidden * (inputs + hidden)
+    return steps * (gates * hidden * (inputs + output) + hidden * output)
+
+
+def pooling_elements(
+    batch: int, channels: int, output_spatial: Sequence[int], kernel: Sequence[int]
+) -> int:
+    """Return N · C · H·W · K², H and W of the output: every place of every window."""
+    return batch * channels * prod(output_spatial) * prod(kernel)

@@ -1,0 +1,120 @@
+"""What a module is run on, and what to say where it does not take it."""
+
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from keiryo.cost.trace import RunError, trace
+from keiryo.cost.weightless import weightless_copy
+from keiryo.errors import InputError
+
+Shape = Sequence[int]
+Inputs = Shape | Tensor | Sequence[Shape | Tensor]
+
+SEED = 0
+# Sides of pictures, and lengths, that networks are commonly made for.
+COMMON_SIDES = (224, 32, 28, 256, 299, 384, 64, 96, 128, 160, 192, 512, 16000)
+
+
+def example_inputs(inputs: Inputs, device: str) -> list[Tensor]:
+    """Return a tensor on `device` for each input; a shape gets a batch of one in front."""
+    random = torch.Generator().manual_seed(SEED)
+    examples = []
+    for one in _each(inputs):
+        if isinstance(one, Tensor):
+            examples.append(torch.empty_like(one, device=device) if device == "meta" else one)
+        elif device == "meta":
+            examples.append(torch.empty(1, *one, device=device))
+        else:
+            examples.append(torch.rand(1, *one, generator=random, device=device))
+    return examples
+
+
+def shapes_without_batch(inputs: Inputs) -> list[int] | list[list[int]]:
+    """Return the shape of one example, or of each input where there are several."""
+    shapes = [
+        list(one.shape[1:]) if isinstance(one, Tensor) else list(one) for one in _each(inputs)
+    ]
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def wrong_input(error: RunError, module: nn.Module, inputs: Inputs, label: str) -> InputError:
+    """Return the error that says what `module` does not take, and what it does."""
+    given = " and ".join("x".join(map(str, shape)) for shape in _list(inputs))
+    where = f"{error.module_name} ({type(error.module).__name__})" if error.module_name else label
+    first = f"{label}: cannot be run on {given}"
+    suggestion = _fitting_shape(module, inputs)
+    if suggestion is not None:
+        first += f"; it takes {'x'.join(map(str, suggestion))}"
+    reason = _does_not_fit(error) or _own_words(error.__cause__)
+    return InputError(f"{first}\n  in {where}: {reason}")
+
+
+def _does_not_fit(error: RunError) -> str | None:
+    """Return which size of the innermost layer its input does not have, if it is that."""
+    layer, shape = error.module, error.input_shapes[0] if error.input_shapes else ()
+    if isinstance(layer, _ConvNd) and len(shape) > 1 and shape[1] != layer.in_channels:
+        return f"takes {layer.in_channels} channels, was given {shape[1]}"
+    if isinstance(layer, nn.Linear) and shape and shape[-1] != layer.in_features:
+        return f"takes {layer.in_features} features, was given {shape[-1]}"
+    return None
+
+
+def _each(inputs: Inputs) -> list[Shape | Tensor]:
+    if isinstance(inputs, Tensor) or all(isinstance(size, int) for size in inputs):
+        return [inputs]  # type: ignore[list-item]
+    return list(inputs)  # type: ignore[arg-type]
+
+
+def _list(inputs: Inputs) -> list[list[int]]:
+    shapes = shapes_without_batch(inputs)
+    return shapes if shapes and isinstance(shapes[0], list) else [shapes]  # type: ignore[list-item,return-value]
+
+
+def _own_words(cause: BaseException | None) -> str:
+    """Return the error with the line of the user's code that raised it, if it was not torch's."""
+    if cause is None:
+        return "failed"
+    text = (str(cause).splitlines() or [""])[0]
+    words = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+    inside = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+    frames = [
+        frame
+        for frame in traceback.extract_tb(cause.__traceback__)
+        if not frame.filename.startswith((*inside, "<"))
+    ]
+    if frames:
+        words += f" ({frames[-1].filename}, line {frames[-1].lineno})"
+    return words
+
+
+def _fitting_shape(module: nn.Module, inputs: Inputs) -> list[int] | None:
+    """Return a shape that `module` does take, found by trying; None if none was found."""
+    if len(_each(inputs)) > 1:
+        return None
+    network = weightless_copy(module).eval()
+    for shape in _likely_shapes(network, _list(inputs)[0]):
+        try:
+            with torch.device("meta"):
+                trace(network, example_inputs(shape, "meta"))
+        except RunError:
+            continue
+        return shape
+    return None
+
+
+def _likely_shapes(network: nn.Module, given: list[int]) -> list[list[int]]:
+    """Return shapes to try, made for the first layer that has a say in it."""
+    for layer in network.modules():
+        if isinstance(layer, _ConvNd):
+            axes = len(layer.kernel_size)
+            spatial = [given[-axes:]] if len(given) >= axes else []
+            spatial += [[side] * axes for side in COMMON_SIDES]
+            return [[layer.in_channels, *sides] for sides in spatial]
+        if isinstance(layer, nn.Linear):
+            return [[layer.in_features], [*given[:-1], layer.in_features]]
+    return []

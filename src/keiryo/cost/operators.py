@@ -1,0 +1,306 @@
+"""What each operator of PyTorch costs, from the shapes of its tensors.
+
+One operator, one small function, in a table. What is in no table is not known, and
+is named to the user instead of being taken for nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+
+aten = torch.ops.aten
+
+
+class Work(NamedTuple):
+    """What one call of an operator computes; see `keiryo.cost.convention`."""
+
+    macs: int = 0
+    elements: int = 0
+
+
+NOTHING = Work()
+Rule = Callable[[Sequence[Any], Sequence[Tensor]], Work]
+
+
+def _matrix_product(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # (..., L, K) @ (..., K, M): each output is a sum over K.
+    return Work(outputs[0].numel() * arguments[0].shape[-1])
+
+
+def _matrix_product_onto(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # addmm(bias, a, b)
+    return Work(outputs[0].numel() * arguments[1].shape[-1], outputs[0].numel())
+
+
+def _batch_sum_of_products_onto(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # addbmm(bias, a, b): the products are summed over the batch too.
+    batch, _, depth = arguments[1].shape
+    return Work(outputs[0].numel() * batch * depth, outputs[0].numel())
+
+
+def _dot(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    return Work(arguments[0].numel())
+
+
+def _outer_onto(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    return Work(outputs[0].numel(), outputs[0].numel())
+
+
+def _convolution(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # convolution(input, weight, bias, stride, padding, dilation, transposed, ...); the
+    # weight (C_out, C_in/groups, *K) is applied at each output position, that of a
+    # transposed convolution (C_in, C_out/groups, *K) at each input position.
+    source, weight, bias = arguments[:3]
+    transposed = len(arguments) > 6 and arguments[6]
+    applied_to = source if transposed else outputs[0]
+    spatial = applied_to.shape[2 - weight.dim() :]
+    batch = outputs[0].shape[0] if outputs[0].dim() == weight.dim() else 1
+    return Work(batch * prod(spatial) * weight.numel(), 0 if bias is None else outputs[0].numel())
+
+
+def _attention(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # query (N, heads, L, E), key (N, heads, S, E), value (N, heads, S, V)
+    query, key, value = arguments[:3]
+    scores = prod(query.shape[:-1]) * key.shape[-2]
+    # Scaling and softmax visit each score once.
+    return Work(scores * (query.shape[-1] + value.shape[-1]), 2 * scores)
+
+
+def _visits(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    """Count the elements of the largest tensor read or written, once."""
+    largest = max((output.numel() for output in outputs), default=0)
+    return Work(elements=max(largest, *_sizes(arguments)))
+
+
+def _visits_outputs(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    return Work(elements=outputs[0].numel())
+
+
+def _window_pooling(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # pool(input, kernel_size, ...): every place of every window; one figure for all axes.
+    kernel = arguments[1]
+    axes = arguments[0].dim() - 2 if arguments[0].dim() > 2 else 1
+    window = prod(kernel) if len(kernel) > 1 else kernel[0] ** (axes if len(kernel) else 0)
+    return Work(elements=outputs[0].numel() * window)
+
+
+def _sizes(arguments: Sequence[Any]) -> list[int]:
+    sizes = [0]
+    for argument in arguments:
+        if isinstance(argument, Tensor):
+            sizes.append(argument.numel())
+        elif isinstance(argument, (list, tuple)):
+            sizes += _sizes(argument)
+    return sizes
+
+
+MULTIPLY_ACCUMULATES: dict[Any, Rule] = {
+    aten.mm: _matrix_product,
+    aten.bmm: _matrix_product,
+    aten.mv: _matrix_product,
+    aten.dot: _dot,
+    aten.vdot: _dot,
+    aten.addmm: _matrix_product_onto,
+    aten.addmv: _matrix_product_onto,
+    aten.baddbmm: _matrix_product_onto,
+    aten.addbmm: _batch_sum_of_products_onto,
+    aten.addr: _outer_onto,
+    aten.convolution: _convolution,
+    aten._convolution: _convolution,
+    aten.mkldnn_convolution: _convolution,
+    aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    aten._scaled_dot_product_flash_attention: _attention,
+    aten._scaled_dot_product_efficient_attention: _attention,
+    aten._scaled_dot_product_cudnn_attention: _attention,
+}
+
+POOLING: dict[Any, Rule] = dict.fromkeys(
+    (
+        aten.max_pool2d_with_indices,
+        aten.max_pool3d_with_indices,
+        aten.avg_pool2d,
+        aten.avg_pool3d,
+    ),
+    _window_pooling,
+)
+
+NORMALIZATION: dict[Any, Rule] = dict.fromkeys(
+    (
+        aten.native_batch_norm,
+        aten._native_batch_norm_legit,
+        aten._native_batch_norm_legit_no_training,
+        aten.native_group_norm,
+        aten.native_layer_norm,
+        aten._fused_rms_norm,
+    ),
+    _visits_outputs,
+)
+
+# Element-wise work or reductions that carry neither of PyTorch's tags for it.
+VISITS: dict[Any, Rule] = dict.fromkeys(
+    (
+        aten._adaptive_avg_pool2d,
+        aten._adaptive_avg_pool3d,
+        aten.adaptive_max_pool2d,
+        aten.adaptive_max_pool3d,
+        aten._softmax,
+        aten._log_softmax,
+        aten._safe_softmax,
+        aten._prelu_kernel,
+        aten.glu,
+        aten.hardswish,
+        aten.hardswish_,
+        aten.rrelu_with_noise,
+        aten.native_dropout,
+        aten.upsample_bilinear2d,
+        aten._upsample_bilinear2d_aa,
+        aten.upsample_bicubic2d,
+        aten._upsample_bicubic2d_aa,
+        aten.upsample_linear1d,
+        aten.upsample_trilinear3d,
+        aten.grid_sampler_2d,
+        aten.grid_sampler_3d,
+        aten.cumsum,
+        aten.cumprod,
+        aten.sort,
+        aten.topk,
+        aten.argsort,
+        aten.scatter_add,
+        aten.index_add,
+        aten._embedding_bag,
+        aten.col2im,
+        aten.fill_,
+        aten.tril,
+        aten.triu,
+        aten._weight_norm_interface,
+        aten.renorm,
+        aten.uniform_,
+        aten.normal_,
+        aten.bernoulli,
+        aten.bernoulli_,
+        aten.rand_like,
+        aten.randn_like,
+        aten.nonzero,
+        aten.bucketize,
+        aten.searchsorted,
+        aten.logcumsumexp,
+    ),
+    _visits,
+)
+
+# Copies, rearrangements and new tensors: nothing is computed.
+MOVES = frozenset(
+    {
+        aten._local_scalar_dense,
+        aten._to_copy,
+        aten._unsafe_index,
+        aten._unsafe_view,
+        aten.arange,
+        aten.cat,
+        aten.channel_shuffle,
+        aten.clone,
+        aten.constant_pad_nd,
+        aten.copy,
+        aten.copy_,
+        aten.embedding,
+        aten.empty,
+        aten.empty_like,
+        aten.empty_permuted,
+        aten.empty_strided,
+        aten.eye,
+        aten.flip,
+        aten.full,
+        aten.full_like,
+        aten.gather,
+        aten.im2col,
+        aten.index,
+        aten.index_copy,
+        aten.index_put,
+        aten.index_put_,
+        aten.index_select,
+        aten.linspace,
+        aten.masked_select,
+        aten.max_unpool2d,
+        aten.new_empty,
+        aten.new_full,
+        aten.new_ones,
+        aten.new_zeros,
+        aten.ones,
+        aten.ones_like,
+        aten.pixel_shuffle,
+        aten.pixel_unshuffle,
+        aten.reflection_pad1d,
+        aten.reflection_pad2d,
+        aten.reflection_pad3d,
+        aten.repeat,
+        aten.repeat_interleave,
+        aten.replication_pad1d,
+        aten.replication_pad2d,
+        aten.replication_pad3d,
+        aten.resize_,
+        aten.roll,
+        aten.scalar_tensor,
+        aten.scatter,
+        aten.select_scatter,
+        aten.set_,
+        aten.slice_scatter,
+        aten.squeeze_,
+        aten.stack,
+        aten.sym_size,
+        aten.t_,
+        aten.transpose_,
+        aten.unsqueeze_,
+        aten.upsample_nearest1d,
+        aten.upsample_nearest2d,
+        aten.upsample_nearest3d,
+        aten._upsample_nearest_exact1d,
+        aten._upsample_nearest_exact2d,
+        aten._upsample_nearest_exact3d,
+        aten.zero_,
+        aten.zeros,
+        aten.zeros_like,
+        torch.ops.prim.device,
+        torch.ops.prim.layout,
+    }
+)
+
+_RULES = MULTIPLY_ACCUMULATES | POOLING | NORMALIZATION | VISITS
+
+
+def rule_for(operator: OpOverload) -> Rule | None:
+    """Return what counts a call of `operator`; None for one that is not known."""
+    packet = operator.overloadpacket
+    if packet in _RULES:
+        return _RULES[packet]
+    if packet in MOVES or operator.is_view:
+        return _no_work
+    if has_tag(operator, torch.Tag.pointwise) or has_tag(operator, torch.Tag.reduction):
+        return _visits
+    return None
+
+
+@cache
+def has_tag(operator: OpOverload, tag: torch.Tag) -> bool:
+    """Whether PyTorch marks `operator`, in any of its forms, by `tag`.
+
+    It marks some overloads of an operator and not its others, and rarely the one that
+    works in place (whose name ends in an underscore).
+    """
+    namespace = getattr(torch.ops, operator.namespace)
+    name = operator.overloadpacket.__name__
+    for spelling in (name, name.rstrip("_")):
+        packet = getattr(namespace, spelling, None)
+        if packet is not None and any(
+            tag in getattr(packet, overload).tags for overload in packet.overloads()
+        ):
+            return True
+    return False
+
+
+def _no_work(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    return NOTHING

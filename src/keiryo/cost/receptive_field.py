@@ -1,0 +1,139 @@
+"""Which part of the input the positions of a tensor can see.
+
+Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks"
+(distill.pub), sections "Closed-form expressions" and "Arbitrary computation graphs":
+along one axis, output i sees the inputs first + i · step to last + i · step. A window of
+K taps, dilation d and stride s moves `first` and `last` apart by step · d · (K - 1) and
+multiplies `step` by s; where branches meet, the hull of both is seen.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
+
+Number = int | Fraction
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What is seen of one input axis.
+
+    Position i of dimension `dimension` sees the inputs `first` + i · `step` to `last` +
+    i · `step`. Step 0 means that all positions see the same; dimension None that the
+    axis has no positions any more, as after global pooling.
+    """
+
+    first: Number
+    last: Number
+    step: Number
+    dimension: int | None
+    positions: int
+    length: int  # of the input
+
+    @property
+    def size(self) -> int:
+        """The largest number of inputs that one position sees, those on padding included."""
+        return floor(self.last - self.first) + 1
+
+    @property
+    def centre(self) -> Number:
+        """Where the middle of the first position's field lies on the input."""
+        return whole(Fraction(self.first + self.last) / 2)
+
+    def windowed(
+        self, *, kernel: int, stride: int, padding: int, dilation: int, positions: int
+    ) -> "Axis":
+        """Return what the outputs of a sliding window see; `padding` is that before the first."""
+        return replace(
+            self,
+            first=self.first - padding * self.step,
+            last=self.last + (dilation * (kernel - 1) - padding) * self.step,
+            step=self.step * stride,
+            positions=positions,
+        )
+
+    def seeing_all(self) -> "Axis":
+        """Return the axis with each of its positions seeing what all of them saw."""
+        across = max(0, self.positions - 1) * self.step
+        return replace(
+            self,
+            first=max(0, self.first),
+            last=min(self.length - 1, self.last + across),
+            step=0,
+        )
+
+    def pooled(self) -> "Axis":
+        """Return what one value sees that is made of all positions."""
+        return replace(self.seeing_all(), dimension=None, positions=1)
+
+    def union(self, other: "Axis") -> "Axis":
+        """Return what is seen where the axes of two branches meet."""
+        left, right = (other, self) if self.dimension is None else (self, other)
+        if (left.step, left.dimension) != (right.step, right.dimension):
+            # They do not move alike, so only what all positions see holds for each.
+            left, right = left.seeing_all(), right.seeing_all()
+        return replace(left, first=min(left.first, right.first), last=max(left.last, right.last))
+
+
+@dataclass(frozen=True)
+class Field:
+    """The receptive field of a tensor, an axis for each spatial axis of the input."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether the tensor still tells positions of the input apart."""
+        return any(axis.dimension is not None for axis in self.axes)
+
+    def shares_dimension(self, axis: Axis) -> bool:
+        """Whether another axis runs along the same dimension, as in a map read as tokens."""
+        return sum(other.dimension == axis.dimension for other in self.axes) > 1
+
+    def changed(self, change: Callable[[Axis, int], Axis]) -> "Field":
+        """Return the field with `change` made to each axis that has a dimension."""
+        return Field(
+            tuple(
+                axis if axis.dimension is None else change(axis, axis.dimension)
+                for axis in self.axes
+            )
+        )
+
+    def renamed(self, order: dict[int, int]) -> "Field":
+        """Return the field of a tensor whose dimension d is now order[d]."""
+        return self.changed(lambda axis, dimension: replace(axis, dimension=order[dimension]))
+
+    def union(self, other: "Field | None") -> "Field":
+        """Return what is seen where two branches meet; None sees nothing."""
+        if other is None:
+            return self
+        return Field(
+            tuple(left.union(right) for left, right in zip(self.axes, other.axes, strict=True))
+        )
+
+
+class Lost:
+    """The mark of a tensor that depends on the input in a way that was not followed."""
+
+
+LOST = Lost()
+Known = Field | Lost | None  # None: a tensor that does not depend on the input
+
+
+def input_field(shape: Sequence[int]) -> Field | None:
+    """Return the field of an input (N, C, *spatial); None for one without spatial axes."""
+    if len(shape) < 3:
+        return None
+    return Field(
+        tuple(
+            Axis(0, 0, 1, dimension, positions=length, length=length)
+            for dimension, length in enumerate(shape)
+            if dimension >= 2
+        )
+    )
+
+
+def whole(number: Number) -> Number:
+    """Return `number` as an integer where it is one."""
+    return int(number) if number == int(number) else number

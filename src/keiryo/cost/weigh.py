@@ -1,0 +1,243 @@
+"""From a module and the shape of its input to what it costs, layer by layer."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from keiryo.cost.blocks import block_names
+from keiryo.cost.convention import CONVENTION
+from keiryo.cost.differences import explain_difference
+from keiryo.cost.inputs import Inputs, example_inputs, shapes_without_batch, wrong_input
+from keiryo.cost.layers import layer_kind
+from keiryo.cost.receptive_field import Field
+from keiryo.cost.separable import find_pairs
+from keiryo.cost.trace import LayerCall, RunError, Trace, trace
+from keiryo.cost.weightless import needs_values, weightless_copy
+from keiryo.results import LayerCost, ReceptiveField, Weighing
+
+FLOAT32_BYTES = 4
+# What batch norm keeps only to know how often it was called.
+BOOKKEEPING_SUFFIX = "num_batches_tracked"
+
+
+def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) -> Weighing:
+    """Return what `module` costs for one example, before any training.
+
+    `input_shape` is the shape of one example, without the batch: (C, H, W) for pictures,
+    (C, L) for recordings. A module with several inputs takes a list with a shape for
+    each. Instead of a shape an example tensor may be given, batch included, where values
+    or another dtype are needed (token numbers, say).
+
+    A copy of the module in evaluation mode is run once on meta tensors, which hold no
+    data: functional calls, reused modules and control flow count as they happen, and the
+    module itself is left as it was. One whose control flow depends on values is run on
+    the CPU instead, with random inputs, and the result's `notes` say so. What is counted
+    is said in `keiryo.cost.convention`. Raises InputError where the input does not fit.
+    """
+    label = name or type(module).__name__
+    notes: list[str] = []
+    try:
+        network, run = _trace_on(module, input_shape, device="meta")
+    except RunError as error:
+        if not needs_values(error):
+            raise wrong_input(error, module, input_shape, label) from error.__cause__
+        if _has_no_weights(module):
+            raise
+        notes.append(
+            f"run on the CPU with random input, since its forward needs values: {error.__cause__}"
+        )
+        try:
+            network, run = _trace_on(module, input_shape, device="cpu")
+        except RunError as cpu_error:
+            raise wrong_input(cpu_error, module, input_shape, label) from cpu_error.__cause__
+    return _add_up(module, network, run, input_shape, label, notes)
+
+
+def _trace_on(module: nn.Module, inputs: Inputs, *, device: str) -> tuple[nn.Module, Trace]:
+    network = weightless_copy(module) if device == "meta" else weightless_copy(module, keep=True)
+    network.eval()
+    # Tensors that the forward makes without saying where belong with the others.
+    with torch.device(device):
+        return network, trace(network, example_inputs(inputs, device))
+
+
+def _has_no_weights(module: nn.Module) -> bool:
+    return any(parameter.is_meta for parameter in module.parameters())
+
+
+def _add_up(
+    module: nn.Module,
+    network: nn.Module,
+    run: Trace,
+    inputs: Inputs,
+    label: str,
+    notes: list[str],
+) -> Weighing:
+    layers = _layers(network, run)
+    state_elements = sum(
+        tensor.numel()
+        for name, tensor in module.state_dict().items()
+        if isinstance(tensor, Tensor) and not name.endswith(BOOKKEEPING_SUFFIX)
+    )
+    known_macs = sum(layer.macs for layer in layers)
+    unknown = [
+        f"{operator} (in {place})" if place else operator
+        for operator, place in run.unknown_operators.items()
+    ]
+    field = _last_field_with_positions(run)
+    axis = None if field is None else max(field.axes, key=lambda axis: axis.size)
+    if axis is None and run.lost_at is not None:
+        place, operator = run.lost_at
+        notes.append(f"receptive field not known: not followed through {operator} in {place}")
+    return Weighing(
+        model=label,
+        input_shape=shapes_without_batch(inputs),
+        parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
+        state_elements=state_elements,
+        macs=None if unknown else known_macs,
+        known_macs=known_macs,
+        unknown_operators=unknown,
+        elements=sum(layer.elements for layer in layers),
+        size_bytes=state_elements * FLOAT32_BYTES,
+        activation_bytes=sum(layer.activation_bytes for layer in layers),
+        peak_activation_bytes=run.peak_bytes,
+        receptive_field=None if axis is None else axis.size,
+        receptive_field_stride=None if axis is None else float(axis.step),
+        receptive_field_offset=None if axis is None else float(axis.centre),
+        padding_macs=sum(layer.padding_macs for layer in layers),
+        notes=notes,
+        convention=CONVENTION,
+        layers=layers,
+    )
+
+
+def _layers(network: nn.Module, run: Trace) -> list[LayerCost]:
+    blocks = block_names(network)
+    pairs = find_pairs(run.calls)
+    unclaimed = {
+        id(parameter): parameter for parameter in network.parameters() if parameter.requires_grad
+    }
+    rows: dict[tuple[object, ...], LayerCost] = {}
+    names: dict[str, int] = {}
+    for call in run.calls:
+        key = (call.name, call.operator, *call.input_shapes, *call.output_shapes)
+        if key in rows:
+            rows[key] = _one_more_call(rows[key], call)
+            continue
+        # An operator's parameters are left to the row of the module that it stands in.
+        owned = [] if call.operator else list(call.module.parameters())
+        row = _row(call, blocks[call.name], _claim(owned, unclaimed))
+        # Several rows may stand for one layer, for inputs of several shapes.
+        names[row.name] = names.get(row.name, 0) + 1
+        if names[row.name] > 1:
+            row = row.model_copy(update={"name": f"{row.name}#{names[row.name]}"})
+        rows[key] = row.model_copy(update={"separable": pairs.get(id(call))})
+    idle = [
+        _row_of_parameters(name, module, blocks[name], count)
+        for name, module in network.named_modules()
+        if (count := _claim(list(module.parameters(recurse=False)), unclaimed))
+    ]
+    return [*rows.values(), *idle]
+
+
+def _row(call: LayerCall, block: str, parameters: int) -> LayerCost:
+    name, kind = call.name or type(call.module).__name__, type(call.module).__name__
+    if call.operator is not None:
+        kind = call.operator.rpartition(".")[2].strip("_")
+        name = f"{call.name}.{kind}" if call.name else kind
+    outputs = sum(prod(shape) for shape in call.output_shapes)
+    formula = call.formula
+    return LayerCost(
+        name=name,
+        block=block,
+        type=kind,
+        kind="other" if call.operator else layer_kind(call.module),
+        calls=1,
+        operators=Counter(operator.operator for operator in call.operators),
+        input_shape=list(call.input_shapes[0]) if call.input_shapes else [],
+        output_shape=list(call.output_shapes[0]) if call.output_shapes else [],
+        parameters=parameters,
+        macs=call.macs,
+        elements=call.elements,
+        activation_bytes=outputs * FLOAT32_BYTES,
+        bytes_moved=sum(operator.bytes_moved for operator in call.operators),
+        weight_bytes=sum(operator.weight_bytes for operator in call.operators),
+        formula=None if formula is None else formula.text,
+        formula_macs=None if formula is None else formula.macs,
+        padding_macs=0 if formula is None else min(formula.padding_macs, call.macs),
+        difference=explain_difference(call),
+        receptive_field=_receptive_field(call),
+    )
+
+
+def _one_more_call(row: LayerCost, call: LayerCall) -> LayerCost:
+    again = _row(call, row.block, 0)
+    more = {
+        field: getattr(row, field) + getattr(again, field)
+        for field in (
+            "calls",
+            "macs",
+            "elements",
+            "activation_bytes",
+            "bytes_moved",
+            "weight_bytes",
+            "padding_macs",
+        )
+    }
+    more["operators"] = dict(Counter(row.operators) + Counter(again.operators))
+    if row.formula_macs is not None and again.formula_macs is not None:
+        more["formula_macs"] = row.formula_macs + again.formula_macs
+    return row.model_copy(update=more)
+
+
+def _row_of_parameters(name: str, module: nn.Module, block: str, count: int) -> LayerCost:
+    return LayerCost(
+        name=f"{name}.parameters" if name else "parameters",
+        block=block,
+        type=type(module).__name__,
+        kind="other",
+        calls=0,
+        operators={},
+        input_shape=[],
+        output_shape=[],
+        parameters=count,
+        macs=0,
+        elements=0,
+        activation_bytes=0,
+        bytes_moved=0,
+        weight_bytes=0,
+        formula=None,
+        formula_macs=None,
+    )
+
+
+def _claim(parameters: Sequence[Tensor], unclaimed: dict[int, nn.Parameter]) -> int:
+    """Return how many elements of `parameters` no row has counted yet."""
+    return sum(
+        claimed.numel()
+        for parameter in parameters
+        if (claimed := unclaimed.pop(id(parameter), None)) is not None
+    )
+
+
+def _receptive_field(call: LayerCall) -> ReceptiveField | None:
+    if not isinstance(call.receptive_field, Field):
+        return None
+    axes = call.receptive_field.axes
+    return ReceptiveField(
+        size=[axis.size for axis in axes],
+        stride=[float(axis.step) for axis in axes],
+        offset=[float(axis.centre) for axis in axes],
+    )
+
+
+def _last_field_with_positions(run: Trace) -> Field | None:
+    """Return the field of the last layer with positions; None if any was lost on the way."""
+    fields = [call.receptive_field for call in run.calls if call.receptive_field is not None]
+    if run.lost_at is not None:
+        return None
+    placed = [f for f in fields if isinstance(f, Field) and f.has_positions]
+    return placed[-1] if placed else None

@@ -1,0 +1,100 @@
+"""What this machine can do at best: its matrix rate, its memory's bandwidth, a call's cost."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from keiryo.measure.layers import measure_layers
+from keiryo.measure.machine import processor_name
+from keiryo.models.saved import channels_last
+from keiryo.results import DeviceProfile, OperatorKind
+
+MATRIX_SIDES = (512, 1024, 2048)
+SMALL_CHANNELS, SMALL_SIDE, SMALL_LAYERS = 8, 4, 15
+FLOAT32_BYTES = 4
+# From what fits the first cache to what fits none.
+TOUCHED_BYTES = tuple(2**power for power in range(14, 29, 2))
+REPEATS = 15
+SECONDS_EACH = 0.02
+
+
+def measure_profile(*, device: str, threads: int) -> DeviceProfile:
+    """Measure in a few seconds what the machine reaches at best, after warm-up."""
+    torch.set_num_threads(threads)
+    with torch.inference_mode():
+        calls = _call_seconds(device)
+        nothing = torch.ones(1, device=device)
+        overhead = _seconds(lambda: torch.clamp_min(nothing, 0.0, out=nothing), device)
+        bandwidths = []
+        for size in TOUCHED_BYTES:
+            moving = _seconds(_move(size, device), device) - overhead
+            bandwidths.append((size, size / max(moving, 1e-9)))
+        rates = []
+        for side in MATRIX_SIDES:
+            square = torch.rand(side, side, device=device)
+            rates.append(side**3 / _seconds(lambda square=square: torch.mm(square, square), device))
+    return DeviceProfile(
+        processor=processor_name(),
+        device=device,
+        threads=threads,
+        torch=torch.__version__,
+        macs_per_second=max(rates),
+        bandwidths=bandwidths,
+        call_seconds=calls,
+    )
+
+
+def _call_seconds(device: str) -> dict[OperatorKind, float]:
+    """Return what a layer of each kind takes that has next to nothing to do.
+
+    In a small network, since called again and again by itself each would find the caches
+    as it left them.
+    """
+    features = SMALL_CHANNELS * SMALL_SIDE**2
+    kinds: list[OperatorKind] = ["convolution", "normalisation", "other"] * SMALL_LAYERS
+    layers: list[nn.Module] = []
+    for _ in range(SMALL_LAYERS):
+        layers += [
+            nn.Conv2d(SMALL_CHANNELS, SMALL_CHANNELS, 1, bias=False),
+            nn.BatchNorm2d(SMALL_CHANNELS),
+            nn.ReLU(),
+        ]
+    layers.append(nn.Flatten())
+    kinds.append("other")
+    for _ in range(SMALL_LAYERS):
+        layers.append(nn.Linear(features, features))
+        kinds.append("matrix product")
+    network = channels_last(nn.Sequential(*layers).eval().to(device))
+    image = torch.ones(1, SMALL_CHANNELS, SMALL_SIDE, SMALL_SIDE, device=device)
+    names = dict(zip(map(str, range(len(kinds))), kinds, strict=True))
+    times = measure_layers(network, [image.to(memory_format=torch.channels_last)], names).layers
+    of_kind: dict[OperatorKind, list[float]] = {}
+    for name, milliseconds in times.items():
+        of_kind.setdefault(names[name], []).append(milliseconds / 1000)
+    return {kind: statistics.median(seconds) for kind, seconds in of_kind.items()}
+
+
+def _move(touched: int, device: str) -> Callable[[], Tensor]:
+    # Read and written once each, into memory that is already there.
+    values = torch.rand(touched // (2 * FLOAT32_BYTES), device=device)
+    out = torch.empty_like(values)
+    return lambda: torch.clamp_min(values, 0.0, out=out)
+
+
+def _seconds(run: Callable[[], Tensor], device: str) -> float:
+    """Return the least time of one `run`, each measurement long enough for the clock."""
+
+    def timed(count: int) -> float:
+        started = time.perf_counter()
+        for _ in range(count):
+            run()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    timed(3)
+    count = max(1, round(SECONDS_EACH / max(timed(3) / 3, 1e-7)))
+    return min(timed(count) / count for _ in range(REPEATS))

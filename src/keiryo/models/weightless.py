@@ -1,0 +1,34 @@
+"""Models without weights: built at once and in no memory, to be weighed."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from keiryo.errors import InputError
+from keiryo.models.spec import ModelSpec, build
+
+
+def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
+    """Build the model that `spec` names with tensors that hold no data ("meta").
+
+    A user's factory that cannot do without data is given real tensors. Raises InputError
+    as `build` does.
+    """
+    try:
+        with torch.device("meta"), _NoDraws():
+            return build(spec, classes=classes)
+    except InputError:
+        if spec.factory is None:
+            raise
+        return build(spec, classes=classes)
+
+
+class _NoDraws(TorchDispatchMode):
+    """Leaves out the drawing of initial weights, which would take longer than all the rest."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket in (torch.ops.aten.normal_, torch.ops.aten.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))

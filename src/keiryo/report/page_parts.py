@@ -1,0 +1,35 @@
+"""What all pages are made of: templates, style, and the library that draws."""
+
+import shlex
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, Template, select_autoescape
+from plotly.offline import get_plotlyjs
+
+from keiryo.report import words
+
+
+def page_template(name: str) -> Template:
+    """Return the template `name`, with figures as people read them for its filters."""
+    environment = Environment(
+        loader=PackageLoader("keiryo.report"),
+        autoescape=select_autoescape(("html", "j2")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "size": words.size,
+        "percent": words.percent,
+        "milliseconds": words.milliseconds,
+        "duration": words.duration,
+        "rate": words.rate,
+        "quote": lambda path: shlex.quote(str(path)),
+    }
+    return environment.get_template(name)
+
+
+def page_parts() -> dict[str, str]:
+    """Return what every page holds within itself, so that it opens without a network."""
+    style = resources.files("keiryo.report").joinpath("templates/report.css")
+    return {"plotly": get_plotlyjs(), "style": style.read_text("utf-8")}

@@ -1,0 +1,130 @@
+"""The page that draws where a network's costs sit, layer by layer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from keiryo.files import write_text
+from keiryo.report import weighing_words, words
+from keiryo.report.charts import LAYOUT
+from keiryo.report.colors import KINDS
+from keiryo.report.page_parts import page_parts, page_template
+from keiryo.results import WEIGHING_FILE, DeviceProfile, LayerCost, Weighing
+
+PANEL_HEIGHT = 150
+BAR_WIDTH = 0.9
+SHADE = "#f2f4f7"
+
+
+def write_weighing_page(
+    weighings: Sequence[Weighing], profile: DeviceProfile | None, folder: Path
+) -> Path:
+    """Write the page of `weighings` into `folder`; return its path."""
+    path = folder / WEIGHING_FILE
+    write_text(path, render_weighing_page(weighings, profile))
+    return path
+
+
+def render_weighing_page(weighings: Sequence[Weighing], profile: DeviceProfile | None) -> str:
+    """Return the page: totals side by side, then each network's layers in their order."""
+    return page_template("weighing.html.j2").render(
+        weighings=weighings,
+        totals=weighing_words.totals(weighings),
+        remarks=[weighing_words.remarks(weighing) for weighing in weighings],
+        charts=[layer_chart(weighing) for weighing in weighings],
+        profile=profile,
+        layer_notes=weighing_words.layer_notes,
+        sizes=weighing_words.sizes,
+        field_size=weighing_words.field_size,
+        **page_parts(),
+    )
+
+
+def layer_chart(weighing: Weighing) -> dict[str, Any]:
+    """Return bars of each cost over the layers in their order, coloured by kind of layer."""
+    panels = [
+        ("parameters", [float(layer.parameters) for layer in weighing.layers], words.number),
+        ("multiply-accumulates", [float(layer.macs) for layer in weighing.layers], words.number),
+        (
+            "activations",
+            [float(layer.activation_bytes) for layer in weighing.layers],
+            words.size,
+        ),
+    ]
+    if weighing.predicted_ms is not None:
+        times = [layer.predicted_ms or 0.0 for layer in weighing.layers]
+        panels.append(("time at best", times, words.milliseconds))
+    if weighing.measured_ms is not None:
+        times = [layer.measured_ms or 0.0 for layer in weighing.layers]
+        panels.append(("time measured", times, words.milliseconds))
+    figure = make_subplots(
+        rows=len(panels),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.25 / len(panels),
+        subplot_titles=[f"{title}: {show(sum(values))}" for title, values, show in panels],
+    )
+    for row, (title, values, show) in enumerate(panels, start=1):
+        for kind, color in KINDS.items():
+            places = [place for place, layer in enumerate(weighing.layers) if layer.kind == kind]
+            if places:
+                figure.add_trace(
+                    go.Bar(
+                        x=places,
+                        y=[values[place] for place in places],
+                        name=kind,
+                        legendgroup=kind,
+                        showlegend=row == 1,
+                        width=BAR_WIDTH,
+                        marker={"color": color, "line": {"width": 0}},
+                        customdata=[
+                            [*_hover(weighing.layers[place]), show(values[place])]
+                            for place in places
+                        ],
+                        hovertemplate="<b>%{customdata[0]}</b> (%{customdata[1]})<br>"
+                        "%{customdata[2]}<br>"
+                        f"%{{customdata[3]}} {title}<extra></extra>",
+                    ),
+                    row=row,
+                    col=1,
+                )
+    _mark_blocks(figure, weighing.layers)
+    figure.update_yaxes(rangemode="tozero", nticks=4)
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13})
+    figure.update_layout(
+        **LAYOUT,
+        height=PANEL_HEIGHT * len(panels) + 130,
+        barmode="overlay",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    )
+    return figure.to_plotly_json()
+
+
+def _hover(layer: LayerCost) -> list[str]:
+    shapes = (
+        f"{weighing_words.sizes(layer.input_shape)} → {weighing_words.sizes(layer.output_shape)}"
+    )
+    return [layer.name, layer.type, shapes]
+
+
+def _mark_blocks(figure: go.Figure, layers: Sequence[LayerCost]) -> None:
+    """Shade every other block, and name the blocks below the axis."""
+    starts = [
+        place
+        for place, layer in enumerate(layers)
+        if place == 0 or layer.block != layers[place - 1].block
+    ]
+    ends = [*starts[1:], len(layers)]
+    for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if number % 2:
+            figure.add_vrect(
+                x0=start - 0.5, x1=end - 0.5, fillcolor=SHADE, line_width=0, layer="below"
+            )
+    middles = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
+    names = [layers[start].block or layers[start].name for start in starts]
+    figure.update_xaxes(
+        tickvals=middles, ticktext=names, tickangle=-90, showgrid=False, range=[-1, len(layers)]
+    )

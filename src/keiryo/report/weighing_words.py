@@ -1,0 +1,144 @@
+"""What a model costs, in words: the same in the terminal and on the page."""
+
+from collections.abc import Callable, Sequence
+
+from keiryo.report import words
+from keiryo.results import LayerCost, Weighing
+
+NOTHING = "–"
+
+
+def totals(weighings: Sequence[Weighing]) -> list[tuple[str, list[str]]]:
+    """Return what each model costs in all: a title, and a cell for each model.
+
+    From the second model on, a cell also says how many times the first one's figure it is.
+    What no model has is left out.
+    """
+    rows = []
+    for title, show in _TOTALS:
+        cells = [show(weighing) for weighing in weighings]
+        if any(cell != NOTHING for cell in cells):
+            rows.append((title, _against_first(title, weighings, cells)))
+    return rows
+
+
+def remarks(weighing: Weighing) -> list[str]:
+    """Return what must be said beside the figures: what is incomplete, where two ways differ."""
+    lines = []
+    if weighing.unknown_operators:
+        lines.append(
+            "The multiply-accumulates are incomplete, since neither formula nor count knows: "
+            + ", ".join(weighing.unknown_operators)
+            + "."
+        )
+    with_formula = [layer for layer in weighing.layers if layer.formula_macs is not None]
+    differing = [layer for layer in with_formula if layer.difference]
+    lines.append(
+        f"Formula and count agree on {len(with_formula) - len(differing)} "
+        f"of {len(with_formula)} layers."
+    )
+    lines += [f"{layer.name}: {layer.difference}." for layer in differing]
+    without = [layer for layer in weighing.layers if layer.formula is None and layer.macs]
+    if without:
+        named = ", ".join(f"{layer.name} ({layer.macs:,})" for layer in without)
+        lines.append(f"Counted only, since no formula covers them: {named}.")
+    return lines + weighing.notes
+
+
+def layer_notes(layer: LayerCost) -> str:
+    """Return a layer's formula with its numbers, and what is to be said of it."""
+    parts = [layer.formula] if layer.formula and layer.macs else []
+    if layer.calls > 1:
+        parts.append(f"{layer.calls} calls")
+    if layer.calls == 0:
+        parts.append("not run")
+    if layer.padding_macs:
+        parts.append(f"{words.percent(layer.padding_macs / layer.macs)} on padding")
+    pair = layer.separable
+    if pair is not None:
+        by_formula = "" if pair.ratio == pair.formula_ratio else f" = {pair.formula_ratio:.4f}"
+        parts.append(
+            f"with its depthwise step {words.number(pair.macs)}, ordinary "
+            f"{words.number(pair.ordinary_macs)}: × {pair.ratio:.4f}, {pair.formula}{by_formula}"
+        )
+    if layer.difference:
+        parts.append(layer.difference)
+    return "; ".join(parts)
+
+
+def sizes(shape: Sequence[int]) -> str:
+    """Return the shape of one example, without its batch: 3x224x224."""
+    return "x".join(str(size) for size in shape[1:]) or NOTHING
+
+
+def field_size(layer: LayerCost) -> str:
+    """Return how many inputs one output of `layer` sees along each axis, once if all alike."""
+    field = layer.receptive_field
+    if field is None:
+        return NOTHING
+    each = [str(size) for size in field.size]
+    return each[0] if len(set(each)) == 1 else "x".join(each)
+
+
+def _input(weighing: Weighing) -> str:
+    shapes = weighing.input_shape
+    several = shapes if shapes and isinstance(shapes[0], list) else [shapes]
+    return " and ".join("x".join(map(str, shape)) for shape in several)  # type: ignore[arg-type]
+
+
+def _macs(weighing: Weighing) -> str:
+    if weighing.macs is not None:
+        return f"{weighing.macs:,}"
+    return f"incomplete, at least {weighing.known_macs:,}"
+
+
+def _padding(weighing: Weighing) -> str:
+    if not weighing.known_macs:
+        return NOTHING
+    return words.percent(weighing.padding_macs / weighing.known_macs)
+
+
+def _field(weighing: Weighing) -> str:
+    if weighing.receptive_field is None:
+        return NOTHING
+    return (
+        f"{weighing.receptive_field} (stride {weighing.receptive_field_stride:g}, "
+        f"first centre {weighing.receptive_field_offset:g})"
+    )
+
+
+_TOTALS: tuple[tuple[str, Callable[[Weighing], str]], ...] = (
+    ("input", _input),
+    ("classes", lambda weighing: str(weighing.classes or NOTHING)),
+    ("parameters", lambda weighing: f"{weighing.parameters:,}"),
+    ("state elements", lambda weighing: f"{weighing.state_elements:,}"),
+    ("state in float32", lambda weighing: words.size(weighing.size_bytes)),
+    ("multiply-accumulates", _macs),
+    ("of them on padding", _padding),
+    ("other elements visited", lambda weighing: f"{weighing.elements:,}"),
+    ("activations, sum", lambda weighing: words.size(weighing.activation_bytes)),
+    ("activations, held at once", lambda weighing: words.size(weighing.peak_activation_bytes)),
+    ("receptive field", _field),
+    ("time at best", lambda weighing: words.milliseconds(weighing.predicted_ms)),
+    ("time measured", lambda weighing: words.milliseconds(weighing.measured_ms)),
+)
+_COMPARED: dict[str, Callable[[Weighing], float | None]] = {
+    "parameters": lambda weighing: weighing.parameters,
+    "multiply-accumulates": lambda weighing: weighing.macs,
+    "activations, sum": lambda weighing: weighing.activation_bytes,
+    "activations, held at once": lambda weighing: weighing.peak_activation_bytes,
+    "time at best": lambda weighing: weighing.predicted_ms,
+    "time measured": lambda weighing: weighing.measured_ms,
+}
+
+
+def _against_first(title: str, weighings: Sequence[Weighing], cells: list[str]) -> list[str]:
+    figure = _COMPARED.get(title)
+    base = figure(weighings[0]) if figure else None
+    if figure is None or not base:
+        return cells
+    ratios = [figure(weighing) for weighing in weighings]
+    return [
+        cell if place == 0 or ratio is None else f"{cell} (× {ratio / base:.3g})"
+        for place, (cell, ratio) in enumerate(zip(cells, ratios, strict=True))
+    ]
