@@ -9,7 +9,7 @@ from keiryo.version import __version__
 
 if TYPE_CHECKING:
     from keiryo.api import compare as compare
-    from keiryo.cost.weigh import weigh as weigh
+    from keiryo.cost.weighing import weigh as weigh
     from keiryo.export.predictor import load as load
     from keiryo.models.spec import build as build
 
@@ -17,7 +17,7 @@ _HOMES = {
     "build": "keiryo.models.spec",
     "compare": "keiryo.api",
     "load": "keiryo.export.predictor",
-    "weigh": "keiryo.cost.weigh",
+    "weigh": "keiryo.cost.weighing",
 }
 
 __all__ = ["__version__", "build", "compare", "load", "weigh"]

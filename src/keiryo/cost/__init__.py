@@ -8,6 +8,6 @@ counted is said in `convention`.
 """
 
 from keiryo.cost.convention import CONVENTION
-from keiryo.cost.weigh import weigh
+from keiryo.cost.weighing import weigh
 
 __all__ = ["CONVENTION", "weigh"]

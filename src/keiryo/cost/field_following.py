@@ -46,6 +46,15 @@ def follow(
     return LOST
 
 
+def keeps_field(operator: OpOverload, tensor_arguments: Sequence[str]) -> bool:
+    """Whether what `operator` gives always sees what its first argument saw."""
+    packet = operator.overloadpacket
+    if packet in _RULES:
+        return _RULES[packet] is field_shapes.same
+    is_alone = len(tensor_arguments) == 1
+    return is_alone and (packet in _ELEMENT_WISE or has_tag(operator, torch.Tag.pointwise))
+
+
 def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
     for value in values:
         if isinstance(value, Tensor):
@@ -116,6 +125,7 @@ def _softmax(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> K
 
 
 _PRODUCTS = {
+    aten.linear: ("input", "weight"),
     aten.mm: ("self", "mat2"),
     aten.bmm: ("self", "mat2"),
     aten.addmm: ("mat1", "mat2"),
@@ -123,6 +133,7 @@ _PRODUCTS = {
 }
 _ATTENTION = frozenset(
     {
+        aten.scaled_dot_product_attention,
         aten._scaled_dot_product_flash_attention_for_cpu,
         aten._scaled_dot_product_flash_attention,
         aten._scaled_dot_product_efficient_attention,

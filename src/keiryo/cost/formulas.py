@@ -7,7 +7,7 @@ are for the whole batch.
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import ceil, prod
+from math import prod
 
 
 def output_length(
@@ -90,7 +90,7 @@ def taps_on_input(
     pairs = 0
     for tap in range(kernel):
         shift = padding - tap * dilation
-        first = max(0, ceil(Fraction(shift, stride)))
+        first = max(0, -(-shift // stride))
         last = min(outputs - 1, (length - 1 + shift) // stride)
         pairs += max(0, last - first + 1)
     return pairs

@@ -99,8 +99,7 @@ def _fitting_shape(module: nn.Module, inputs: Inputs) -> list[int] | None:
     network = weightless_copy(module).eval()
     for shape in _likely_shapes(network, _list(inputs)[0]):
         try:
-            with torch.device("meta"):
-                trace(network, example_inputs(shape, "meta"))
+            trace(network, example_inputs(shape, "meta"))
         except RunError:
             continue
         return shape

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -39,10 +40,8 @@ def layer_formula(layer: nn.Module, shapes: Sequence[Shape]) -> LayerFormula | N
     """
     if not shapes:
         return None
-    for kind, formula in _FORMULAS:
-        if isinstance(layer, kind):
-            return formula(layer, shapes)
-    return None
+    formula = _formula_for(type(layer))
+    return None if formula is None else formula(layer, shapes)
 
 
 def check_rank(layer: nn.Module, shapes: Sequence[Shape]) -> None:
@@ -58,14 +57,17 @@ def check_rank(layer: nn.Module, shapes: Sequence[Shape]) -> None:
         )
 
 
-def formula_class(layer: nn.Module) -> type[nn.Module] | None:
-    """Return the class of PyTorch whose formula `layer` falls under."""
-    for kind, _ in _FORMULAS:
-        if isinstance(layer, kind):
-            return next(
-                base for base in type(layer).__mro__ if base.__module__.startswith("torch.")
-            )
-    return None
+@cache
+def formula_class(kind: type[nn.Module]) -> type[nn.Module] | None:
+    """Return the class of PyTorch whose formula layers of `kind` fall under, if there is one."""
+    if _formula_for(kind) is None:
+        return None
+    return next(base for base in kind.__mro__ if base.__module__.startswith("torch."))
+
+
+@cache
+def _formula_for(kind: type[nn.Module]) -> "_Formula | None":
+    return next((formula for kinds, formula in _FORMULAS if issubclass(kind, kinds)), None)
 
 
 def layer_kind(layer: nn.Module) -> LayerKind:

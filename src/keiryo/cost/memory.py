@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Iterable
 
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 
 
 class LiveBytes:
@@ -15,26 +15,26 @@ class LiveBytes:
     def __init__(self, apart: Iterable[Tensor]) -> None:
         # The weights are there anyway, and are not counted.
         self._apart = {tensor.untyped_storage()._cdata for tensor in apart}
-        self._seen: set[int] = set()
+        self._alive: dict[int, weakref.ref[UntypedStorage]] = {}
         self.now = 0
         self.peak = 0
 
-    def see(self, tensor: Tensor) -> int:
-        """Count `tensor`; return the bytes of its storage if it is new, 0 otherwise."""
-        storage = tensor.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._seen or key in self._apart:
+    def see(self, storage: UntypedStorage) -> int:
+        """Count `storage`; return its bytes if it is new, 0 otherwise."""
+        key = storage._cdata
+        if key in self._alive or key in self._apart:
             return 0
-        self._seen.add(key)
+        size = storage.nbytes()
+
+        def forget(_: object) -> None:
+            del self._alive[key]
+            self.now -= size
+
+        self._alive[key] = weakref.ref(storage, forget)
         self.now += size
         self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._forget, key, size).atexit = False
         return size
 
-    def is_apart(self, tensor: Tensor) -> bool:
-        """Whether `tensor` is one of those that are not counted."""
-        return tensor.untyped_storage()._cdata in self._apart
-
-    def _forget(self, key: int, size: int) -> None:
-        self._seen.discard(key)
-        self.now -= size
+    def is_apart(self, storage: UntypedStorage) -> bool:
+        """Whether `storage` is one of those that are not counted."""
+        return storage._cdata in self._apart

@@ -37,6 +37,13 @@ def _matrix_product_onto(arguments: Sequence[Any], outputs: Sequence[Tensor]) ->
     return Work(outputs[0].numel() * arguments[1].shape[-1], outputs[0].numel())
 
 
+def _linear(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # linear(input, weight, bias)
+    has_bias = len(arguments) > 2 and arguments[2] is not None
+    size = outputs[0].numel()
+    return Work(size * arguments[0].shape[-1], size if has_bias else 0)
+
+
 def _batch_sum_of_products_onto(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
     # addbmm(bias, a, b): the products are summed over the batch too.
     batch, _, depth = arguments[1].shape
@@ -100,6 +107,7 @@ def _sizes(arguments: Sequence[Any]) -> list[int]:
 
 
 MULTIPLY_ACCUMULATES: dict[Any, Rule] = {
+    aten.linear: _linear,
     aten.mm: _matrix_product,
     aten.bmm: _matrix_product,
     aten.mv: _matrix_product,
@@ -113,6 +121,7 @@ MULTIPLY_ACCUMULATES: dict[Any, Rule] = {
     aten.convolution: _convolution,
     aten._convolution: _convolution,
     aten.mkldnn_convolution: _convolution,
+    aten.scaled_dot_product_attention: _attention,
     aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     aten._scaled_dot_product_flash_attention: _attention,
     aten._scaled_dot_product_efficient_attention: _attention,
@@ -131,6 +140,10 @@ POOLING: dict[Any, Rule] = dict.fromkeys(
 
 NORMALIZATION: dict[Any, Rule] = dict.fromkeys(
     (
+        aten.batch_norm,
+        aten.group_norm,
+        aten.layer_norm,
+        aten.rms_norm,
         aten.native_batch_norm,
         aten._native_batch_norm_legit,
         aten._native_batch_norm_legit_no_training,
@@ -282,6 +295,11 @@ def rule_for(operator: OpOverload) -> Rule | None:
     if has_tag(operator, torch.Tag.pointwise) or has_tag(operator, torch.Tag.reduction):
         return _visits
     return None
+
+
+def is_made_of_others(operator: OpOverload) -> bool:
+    """Whether `operator` is to be counted by what PyTorch makes it of."""
+    return operator._can_decompose() and operator.overloadpacket not in _RULES
 
 
 @cache

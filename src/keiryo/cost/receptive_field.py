@@ -37,9 +37,9 @@ class Axis:
         return floor(self.last - self.first) + 1
 
     @property
-    def centre(self) -> Number:
+    def centre(self) -> float:
         """Where the middle of the first position's field lies on the input."""
-        return whole(Fraction(self.first + self.last) / 2)
+        return float(self.first + self.last) / 2
 
     def windowed(
         self, *, kernel: int, stride: int, padding: int, dilation: int, positions: int

@@ -1,6 +1,6 @@
 """Running a module and noting, layer by layer, what its operators really do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,23 +10,15 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from keiryo.cost.field_following import follow
-from keiryo.cost.layers import LayerFormula, Shape, check_rank, formula_class, layer_formula
+from keiryo.cost.field_following import follow, keeps_field
+from keiryo.cost.layers import Shape, check_rank, formula_class
 from keiryo.cost.memory import LiveBytes
-from keiryo.cost.operators import NOTHING, Rule, Work, rule_for
+from keiryo.cost.operators import NOTHING, Rule, is_made_of_others, rule_for
 from keiryo.cost.receptive_field import LOST, Known, input_field
+from keiryo.cost.shortcuts import SHORTCUTS, Shortcut
 
 FIELD_ATTRIBUTE = "_keiryo_receptive_field"
-
-
-@dataclass
-class OperatorCall:
-    """What one call of an operator did."""
-
-    operator: str
-    work: Work
-    bytes_moved: int
-    weight_bytes: int  # of these, those of weights
+META = torch.device("meta")
 
 
 @dataclass
@@ -35,20 +27,15 @@ class LayerCall:
 
     name: str
     module: nn.Module
+    input_shapes: list[Shape]
     operator: str | None = None
-    input_shapes: list[Shape] = field(default_factory=list)
     output_shapes: list[Shape] = field(default_factory=list)
-    operators: list[OperatorCall] = field(default_factory=list)
-    formula: LayerFormula | None = None
+    operators: dict[str, int] = field(default_factory=dict)
+    macs: int = 0
+    elements: int = 0
+    bytes_moved: int = 0
+    weight_bytes: int = 0  # of bytes_moved, those of weights
     receptive_field: Known = None
-
-    @property
-    def macs(self) -> int:
-        return sum(call.work.macs for call in self.operators)
-
-    @property
-    def elements(self) -> int:
-        return sum(call.work.elements for call in self.operators)
 
 
 @dataclass
@@ -77,155 +64,208 @@ def trace(network: nn.Module, inputs: Sequence[Tensor]) -> Trace:
 
     Raises RunError, caused by whatever the forward raised.
     """
-    recorder = _Recorder(network)
+    recorder = _Recorder(network, weightless=any(tensor.is_meta for tensor in inputs))
     for tensor in inputs:
-        recorder.memory.see(tensor)
+        recorder.memory.see(tensor.untyped_storage())
     first = next((tensor for tensor in inputs if input_field(tensor.shape)), None)
     if first is not None and first.is_floating_point():
         setattr(first, FIELD_ATTRIBUTE, input_field(first.shape))
-    # Inference mode would hide what operators are made of; a fused attention too.
+    # The fused encoder layer would hide what it is made of.
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.inference_mode(False), torch.no_grad(), recorder.attached(), recorder:
+        with torch.inference_mode(), recorder.attached(), recorder:
             outputs = network(*inputs)
     except Exception as error:
         raise recorder.where_it_stood() from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
-    recorder.result.output_shapes = [tuple(tensor.shape) for tensor in _tensors(outputs)]
+    recorder.result.output_shapes = [tuple(tensor.shape) for tensor in _tensors((outputs,))]
     recorder.result.peak_bytes = recorder.memory.peak
     return recorder.result
 
 
 class _Recorder(TorchDispatchMode):
-    """Sees every operator, and by hooks which module it belongs to."""
+    """Sees every operator, and knows which module it belongs to."""
 
-    def __init__(self, network: nn.Module) -> None:
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled here; guarding against it loads the compiler, which takes a second.
+        return False
+
+    def __init__(self, network: nn.Module, *, weightless: bool) -> None:
         super().__init__()
         self.result = Trace()
+        self._weightless = weightless
         self.memory = LiveBytes([*network.parameters(), *network.buffers()])
         self._network = network
         self._stack: list[LayerCall] = []
         self._layer: LayerCall | None = None  # the outermost layer that is being run
-        self._rules: dict[OpOverload, Rule | None] = {}
-        self._argument_names: dict[OpOverload, list[str]] = {}
+        self._operators: dict[OpOverload, _Operator] = {}
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """Hook into all modules until the block ends."""
-        handles = []
+        """Be told of every call of a module until the block ends."""
+        modules = list(self._network.named_modules())
+        own = [vars(module).get("forward") for _, module in modules]
         try:
-            for name, module in self._network.named_modules():
-                handles.append(
-                    module.register_forward_pre_hook(
-                        lambda module, arguments, named, name=name: self._enter(
-                            name, module, (arguments, named)
-                        ),
-                        with_kwargs=True,
-                    )
-                )
-                handles.append(
-                    module.register_forward_hook(
-                        lambda module, arguments, output: self._leave(output)
-                    )
-                )
+            for name, module in modules:
+                vars(module)["forward"] = self._watched(name, module)
             yield
         finally:
-            for handle in handles:
-                handle.remove()
+            for (_, module), forward in zip(modules, own, strict=True):
+                del vars(module)["forward"]
+                if forward is not None:
+                    vars(module)["forward"] = forward
+
+    def _watched(self, name: str, module: nn.Module) -> Callable[..., Any]:
+        # Not by hooks, which take a slower path through each call, and which a forward
+        # that is called by its name would pass by.
+        forward = module.forward
+        is_layer = name != "" and not module._modules
+        is_layer = is_layer or formula_class(type(module)) is not None
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            given = _tensors(arguments) + _tensors(named.values())
+            call = LayerCall(name, module, [tuple(tensor.shape) for tensor in given])
+            self._stack.append(call)
+            check_rank(module, call.input_shapes)
+            if not is_layer or self._layer is not None:
+                output = forward(*arguments, **named)
+            else:
+                self._layer = call
+                output = forward(*arguments, **named)
+                self._layer = None
+                made = _tensors((output,))
+                call.output_shapes = [tuple(tensor.shape) for tensor in made]
+                call.receptive_field = _field_of(made[0]) if made else None
+                # One that only hands its input on (the identity, dropout, a view) is no row.
+                if call.operators:
+                    self.result.calls.append(call)
+            self._stack.pop()
+            return output
+
+        return watched
 
     def where_it_stood(self) -> RunError:
         """Return the error that names the innermost module whose forward did not end."""
-        innermost = self._stack[-1] if self._stack else LayerCall("", self._network)
+        innermost = self._stack[-1] if self._stack else LayerCall("", self._network, [])
         return RunError(innermost.name, innermost.module, innermost.input_shapes)
-
-    def _enter(self, name: str, module: nn.Module, arguments: Any) -> None:
-        given = list(_tensors(arguments))
-        call = LayerCall(name, module, input_shapes=[tuple(tensor.shape) for tensor in given])
-        self._stack.append(call)
-        check_rank(module, call.input_shapes)
-        if self._layer is None and self._is_layer(name, module):
-            call.formula = layer_formula(module, call.input_shapes)
-            self._layer = call
-
-    def _leave(self, output: Any) -> None:
-        call = self._stack.pop()
-        if call is not self._layer:
-            return
-        self._layer = None
-        made = list(_tensors(output))
-        call.output_shapes = [tuple(tensor.shape) for tensor in made]
-        call.receptive_field = _field_of(made[0]) if made else None
-        # One that only hands its input on (the identity, dropout, a view) is no row.
-        if call.operators or next(call.module.parameters(), None) is not None:
-            self.result.calls.append(call)
-
-    def _is_layer(self, name: str, module: nn.Module) -> bool:
-        if formula_class(module) is not None:
-            return True
-        return name != "" and next(module.children(), None) is None
 
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func not in self._rules:
-            self._rules[func] = rule_for(func)
-            self._argument_names[func] = [a.name for a in func._schema.arguments]
-        rule = self._rules[func]
-        if rule is None and func._can_decompose():
-            # As under inference mode: it is made of operators that may be known.
+        operator = self._operators.get(func)
+        if operator is None:
+            operator = self._operators[func] = _Operator.of(func)
+        if operator.is_made_of_others:
+            # In inference mode it comes whole.
             with self:
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        result = func(*args, **kwargs)
-        self._note(func, rule, args, kwargs, result)
+        result = self._run_weightless(func, operator, args, kwargs) if self._weightless else None
+        if result is None:
+            result = func(*args, **kwargs)
+        self._note(func, operator, args, kwargs, result)
         return result
 
-    def _note(self, func: OpOverload, rule: Rule | None, args: Any, kwargs: Any, out: Any) -> None:
-        outputs = list(_tensors(out))
+    def _run_weightless(
+        self, func: OpOverload, operator: "_Operator", args: Any, kwargs: Any
+    ) -> Any:
+        """Return what `func` gives on tensors without data; None: ask PyTorch."""
+        if operator.makes_tensor:
+            # One that the forward makes without saying where belongs with the others.
+            return func(*args, **(kwargs | {"device": META}))
+        if func is torch.ops.aten.lift_fresh.default:
+            return torch.empty_like(args[0], device=META)
+        return None if operator.shortcut is None else operator.shortcut(args, kwargs)
+
+    def _note(
+        self, func: OpOverload, operator: "_Operator", args: Any, kwargs: Any, result: Any
+    ) -> None:
+        outputs = [result] if isinstance(result, Tensor) else _tensors((result,))
         owner = self._layer or (self._stack[-1] if self._stack else None)
-        name = owner.name if owner else ""
-        operator = f"{func.namespace}.{func.overloadpacket.__name__}"
-        if rule is None:
-            self.result.unknown_operators.setdefault(operator, name)
-        work = NOTHING if rule is None else rule(args, outputs)
-        arguments = dict(zip(self._argument_names[func], args, strict=False)) | kwargs
-        known = follow(func, arguments, outputs, _field_of)
-        if known is LOST and self.result.lost_at is None:
-            self.result.lost_at = (name, operator)
+        place = owner.name if owner else ""
+        if operator.rule is None:
+            self.result.unknown_operators.setdefault(operator.name, place)
+        macs, elements = NOTHING if operator.rule is None else operator.rule(args, outputs)
+        known = self._follow(func, operator, args, kwargs, outputs, place)
+        new_bytes = 0
         for tensor in outputs:
-            setattr(tensor, FIELD_ATTRIBUTE, known)
-        new_bytes = sum([self.memory.see(tensor) for tensor in outputs])
-        writes = work.macs > 0 or work.elements > 0 or new_bytes > 0
-        if not writes:
+            new_bytes += self.memory.see(tensor.untyped_storage())
+        if not (macs or elements or new_bytes):
             return
-        read = [
-            (tensor.nbytes, self.memory.is_apart(tensor)) for tensor in _tensors((args, kwargs))
-        ]
-        written = sum(tensor.nbytes for tensor in outputs)
-        call = OperatorCall(
-            operator,
-            work,
-            bytes_moved=sum(size for size, _ in read) + written,
-            weight_bytes=sum(size for size, is_weight in read if is_weight),
-        )
-        if self._layer is not None:
-            self._layer.operators.append(call)
-            return
-        module = owner.module if owner else self._network
-        self.result.calls.append(
-            LayerCall(
-                name=name,
-                module=module,
-                operator=operator,
-                input_shapes=[tuple(tensor.shape) for tensor in _tensors((args, kwargs))],
+        given = _tensors(args) + _tensors(kwargs.values())
+        call = self._layer
+        if call is None:
+            call = LayerCall(
+                place,
+                owner.module if owner else self._network,
+                [tuple(tensor.shape) for tensor in given],
+                operator=operator.name,
                 output_shapes=[tuple(tensor.shape) for tensor in outputs[:1]],
-                operators=[call],
                 receptive_field=known,
             )
+            self.result.calls.append(call)
+        call.operators[operator.name] = call.operators.get(operator.name, 0) + 1
+        call.macs += macs
+        call.elements += elements
+        for tensor in outputs:
+            call.bytes_moved += tensor.numel() * tensor.element_size()
+        for tensor in given:
+            size = tensor.numel() * tensor.element_size()
+            call.bytes_moved += size
+            if self.memory.is_apart(tensor.untyped_storage()):
+                call.weight_bytes += size
+
+    def _follow(
+        self,
+        func: OpOverload,
+        operator: "_Operator",
+        args: Any,
+        kwargs: Any,
+        outputs: Sequence[Tensor],
+        place: str,
+    ) -> Known:
+        if operator.keeps_field:
+            known = _field_of(args[0])
+        else:
+            arguments = dict(zip(operator.argument_names, args, strict=False)) | kwargs
+            known = follow(func, arguments, outputs, _field_of)
+        if known is LOST and self.result.lost_at is None:
+            self.result.lost_at = (place, operator.name)
+        if known is not None:
+            for tensor in outputs:
+                setattr(tensor, FIELD_ATTRIBUTE, known)
+        return known
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """What is known of an operator, found out once."""
+
+    name: str
+    is_made_of_others: bool
+    rule: Rule | None
+    shortcut: Shortcut | None
+    argument_names: list[str]
+    keeps_field: bool  # its output sees what its first argument saw
+    makes_tensor: bool
+
+    @staticmethod
+    def of(func: OpOverload) -> "_Operator":
+        arguments = func._schema.arguments
+        takes_tensors = [a.name for a in arguments if "Tensor" in str(a.type)]
+        return _Operator(
+            name=f"{func.namespace}.{func.overloadpacket.__name__}",
+            is_made_of_others=is_made_of_others(func),
+            rule=rule_for(func),
+            shortcut=SHORTCUTS.get(func),
+            argument_names=[argument.name for argument in arguments],
+            keeps_field=keeps_field(func, takes_tensors),
+            makes_tensor=not takes_tensors and any(a.name == "device" for a in arguments),
         )
 
 
@@ -233,13 +273,14 @@ def _field_of(tensor: Tensor) -> Known:
     return getattr(tensor, FIELD_ATTRIBUTE, None)
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in nested tuples, lists and dictionaries."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from _tensors(part)
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    """Return the tensors in nested tuples, lists and dictionaries."""
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, dict):
+            found += _tensors(value.values())
+        elif isinstance(value, (list, tuple)) and value and not isinstance(value[0], int):
+            found += _tensors(value)
+    return found

@@ -1,6 +1,8 @@
 """Copies of a module that can be run without its weights."""
 
 import copy
+import types
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -8,17 +10,37 @@ from torch import Tensor, nn
 
 from keiryo.cost.trace import RunError
 
+# Types whose values may stand in a module and in its copy alike.
+SHARED = frozenset(
+    {
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        type(None),
+        type,
+        torch.dtype,
+        torch.device,
+        torch.Size,
+        types.FunctionType,
+        types.BuiltinFunctionType,
+    }
+)
+
 
 def weightless_copy(module: nn.Module, *, keep: bool = False) -> nn.Module:
     """Return a copy of `module` whose tensors hold no data, or the same data with `keep`.
 
     Nothing of the original is changed, and no weight is copied.
     """
-    replaced: dict[int, Any] = {}
+    copied: dict[int, Any] = {}
     for part in module.modules():
-        for tensor in _tensors_held_by(part):
-            replaced[id(tensor)] = tensor if keep else _without_data(tensor)
-    return copy.deepcopy(module, replaced)
+        for tensor in (*part._parameters.values(), *part._buffers.values()):
+            if tensor is not None:
+                copied[id(tensor)] = tensor if keep else _without_data(tensor)
+    return _copied(module, copied, keep=keep)
 
 
 def needs_values(error: RunError) -> bool:
@@ -27,17 +49,41 @@ def needs_values(error: RunError) -> bool:
     return isinstance(cause, NotImplementedError) or "meta" in str(cause).lower()
 
 
-def _tensors_held_by(module: nn.Module) -> list[Tensor]:
-    values = [
-        *module._parameters.values(),
-        *module._buffers.values(),
-        *vars(module).values(),
-    ]
-    return [value for value in values if isinstance(value, Tensor)]
+def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
+    """Do as copy.deepcopy, which takes long over a module's many small collections."""
+    twin: Any
+    kind = type(value)
+    if kind in SHARED:
+        return value
+    if id(value) in copied:
+        return copied[id(value)]
+    if isinstance(value, Tensor):
+        copied[id(value)] = value if keep else _without_data(value)
+    elif isinstance(value, nn.Module) and _is_plain(kind):
+        twin = copied[id(value)] = object.__new__(kind)
+        for name, part in vars(value).items():
+            twin.__dict__[name] = _copied(part, copied, keep=keep)
+    elif kind is dict or kind is OrderedDict:
+        twin = copied[id(value)] = kind()
+        for key, part in value.items():
+            twin[key] = _copied(part, copied, keep=keep)
+    elif kind is list:
+        twin = copied[id(value)] = []
+        twin += [_copied(part, copied, keep=keep) for part in value]
+    else:
+        # Tuples too, which no copy needs to be told apart from its original.
+        return copy.deepcopy(value, copied)
+    return copied[id(value)]
+
+
+def _is_plain(kind: type[nn.Module]) -> bool:
+    # PyTorch's own layers restore no more than what older versions did not have yet.
+    restores = kind.__setstate__.__module__
+    return not hasattr(kind, "__deepcopy__") and restores.startswith("torch.nn.")
 
 
 def _without_data(tensor: Tensor) -> Tensor:
-    empty = torch.empty_like(tensor, device="meta")
+    empty = torch.empty_like(tensor, device="meta", requires_grad=False)
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(empty, requires_grad=tensor.requires_grad)
     return empty

@@ -28,6 +28,11 @@ def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
 class _NoDraws(TorchDispatchMode):
     """Leaves out the drawing of initial weights, which would take longer than all the rest."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled here; guarding against it loads the compiler, which takes a second.
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.overloadpacket in (torch.ops.aten.normal_, torch.ops.aten.uniform_):
             return args[0]

@@ -1,22 +1,21 @@
 """From a module and the shape of its input to what it costs, layer by layer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from math import prod
 
-import torch
 from torch import Tensor, nn
 
 from keiryo.cost.blocks import block_names
 from keiryo.cost.convention import CONVENTION
 from keiryo.cost.differences import explain_difference
 from keiryo.cost.inputs import Inputs, example_inputs, shapes_without_batch, wrong_input
-from keiryo.cost.layers import layer_kind
+from keiryo.cost.layers import layer_formula, layer_kind
 from keiryo.cost.receptive_field import Field
 from keiryo.cost.separable import find_pairs
 from keiryo.cost.trace import LayerCall, RunError, Trace, trace
 from keiryo.cost.weightless import needs_values, weightless_copy
-from keiryo.results import LayerCost, ReceptiveField, Weighing
+from keiryo.results import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
 # What batch norm keeps only to know how often it was called.
@@ -59,9 +58,7 @@ def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) ->
 def _trace_on(module: nn.Module, inputs: Inputs, *, device: str) -> tuple[nn.Module, Trace]:
     network = weightless_copy(module) if device == "meta" else weightless_copy(module, keep=True)
     network.eval()
-    # Tensors that the forward makes without saying where belong with the others.
-    with torch.device(device):
-        return network, trace(network, example_inputs(inputs, device))
+    return network, trace(network, example_inputs(inputs, device))
 
 
 def _has_no_weights(module: nn.Module) -> bool:
@@ -106,7 +103,7 @@ def _add_up(
         peak_activation_bytes=run.peak_bytes,
         receptive_field=None if axis is None else axis.size,
         receptive_field_stride=None if axis is None else float(axis.step),
-        receptive_field_offset=None if axis is None else float(axis.centre),
+        receptive_field_offset=None if axis is None else axis.centre,
         padding_macs=sum(layer.padding_macs for layer in layers),
         notes=notes,
         convention=CONVENTION,
@@ -128,53 +125,57 @@ def _layers(network: nn.Module, run: Trace) -> list[LayerCost]:
             rows[key] = _one_more_call(rows[key], call)
             continue
         # An operator's parameters are left to the row of the module that it stands in.
-        owned = [] if call.operator else list(call.module.parameters())
-        row = _row(call, blocks[call.name], _claim(owned, unclaimed))
+        owned = [] if call.operator else _parameters(call.module)
+        row = _row(call, blocks[call.name], _claim(owned, unclaimed), pairs.get(id(call)))
         # Several rows may stand for one layer, for inputs of several shapes.
         names[row.name] = names.get(row.name, 0) + 1
         if names[row.name] > 1:
             row = row.model_copy(update={"name": f"{row.name}#{names[row.name]}"})
-        rows[key] = row.model_copy(update={"separable": pairs.get(id(call))})
+        rows[key] = row
     idle = [
         _row_of_parameters(name, module, blocks[name], count)
         for name, module in network.named_modules()
-        if (count := _claim(list(module.parameters(recurse=False)), unclaimed))
+        if (count := _claim(module._parameters.values(), unclaimed))
     ]
     return [*rows.values(), *idle]
 
 
-def _row(call: LayerCall, block: str, parameters: int) -> LayerCost:
+def _row(
+    call: LayerCall, block: str, parameters: int, separable: SeparablePair | None
+) -> LayerCost:
     name, kind = call.name or type(call.module).__name__, type(call.module).__name__
-    if call.operator is not None:
+    formula = None
+    if call.operator is None:
+        formula = layer_formula(call.module, call.input_shapes)
+    else:
         kind = call.operator.rpartition(".")[2].strip("_")
         name = f"{call.name}.{kind}" if call.name else kind
-    outputs = sum(prod(shape) for shape in call.output_shapes)
-    formula = call.formula
     return LayerCost(
         name=name,
         block=block,
         type=kind,
         kind="other" if call.operator else layer_kind(call.module),
         calls=1,
-        operators=Counter(operator.operator for operator in call.operators),
+        operators=call.operators,
         input_shape=list(call.input_shapes[0]) if call.input_shapes else [],
         output_shape=list(call.output_shapes[0]) if call.output_shapes else [],
         parameters=parameters,
         macs=call.macs,
         elements=call.elements,
-        activation_bytes=outputs * FLOAT32_BYTES,
-        bytes_moved=sum(operator.bytes_moved for operator in call.operators),
-        weight_bytes=sum(operator.weight_bytes for operator in call.operators),
+        activation_bytes=sum(map(prod, call.output_shapes)) * FLOAT32_BYTES,
+        bytes_moved=call.bytes_moved,
+        weight_bytes=call.weight_bytes,
         formula=None if formula is None else formula.text,
         formula_macs=None if formula is None else formula.macs,
         padding_macs=0 if formula is None else min(formula.padding_macs, call.macs),
-        difference=explain_difference(call),
+        difference=explain_difference(call, formula),
         receptive_field=_receptive_field(call),
+        separable=separable,
     )
 
 
 def _one_more_call(row: LayerCost, call: LayerCall) -> LayerCost:
-    again = _row(call, row.block, 0)
+    again = _row(call, row.block, 0, None)
     more = {
         field: getattr(row, field) + getattr(again, field)
         for field in (
@@ -214,7 +215,11 @@ def _row_of_parameters(name: str, module: nn.Module, block: str, count: int) -> 
     )
 
 
-def _claim(parameters: Sequence[Tensor], unclaimed: dict[int, nn.Parameter]) -> int:
+def _parameters(module: nn.Module) -> Iterable[Tensor | None]:
+    return module.parameters() if module._modules else module._parameters.values()
+
+
+def _claim(parameters: Iterable[Tensor | None], unclaimed: dict[int, nn.Parameter]) -> int:
     """Return how many elements of `parameters` no row has counted yet."""
     return sum(
         claimed.numel()
@@ -230,7 +235,7 @@ def _receptive_field(call: LayerCall) -> ReceptiveField | None:
     return ReceptiveField(
         size=[axis.size for axis in axes],
         stride=[float(axis.step) for axis in axes],
-        offset=[float(axis.centre) for axis in axes],
+        offset=[axis.centre for axis in axes],
     )
 
 

@@ -1,0 +1,186 @@
+"""Results of operators on tensors without data, where they are plain to see.
+
+PyTorch finds out shapes, types and layouts of many operators in Python, which takes most
+of the time of weighing. Each rule here returns what PyTorch would, or None where the case
+is not the plain one; then PyTorch is asked. (Convolutions are always asked for: their
+output's shape is what a layer's formula is held against.)
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+aten = torch.ops.aten
+
+Shortcut = Callable[[Sequence[Any], dict[str, Any]], Any]
+
+
+def _like_first_real(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    return torch.empty_like(arguments[0]) if arguments[0].is_floating_point() else None
+
+
+def _first(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor:
+    return arguments[0]
+
+
+def _binary(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    left, right = arguments[:2]
+    if not isinstance(left, Tensor) or not left.is_floating_point():
+        return None
+    if isinstance(right, (int, float)) or _spreads_over(right, left):
+        return torch.empty_like(left)
+    return torch.empty_like(right) if _spreads_over(left, right) else None
+
+
+def _spreads_over(small: Tensor, large: Tensor) -> bool:
+    """Whether broadcasting `small` gives the shape and type of `large`."""
+    if small.dtype is not large.dtype or small.device != large.device:
+        return False
+    if small.shape == large.shape:
+        return True
+    missing = large.dim() - small.dim()
+    return missing >= 0 and all(
+        size in (1, full) for size, full in zip(small.shape, large.shape[missing:], strict=True)
+    )
+
+
+def _binary_in_place(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    left, right = arguments[:2]
+    plain = isinstance(right, (int, float)) or (
+        isinstance(right, Tensor) and left.dtype is right.dtype and left.shape == right.shape
+    )
+    return left if plain and left.is_floating_point() else None
+
+
+def _batch_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # batch_norm(input, weight, bias, mean, variance, training, ...)
+    source, statistics, training = arguments[0], arguments[3], arguments[5]
+    if training or statistics is None or statistics.numel() != source.shape[1]:
+        return None
+    return torch.empty_like(source)
+
+
+def _layer_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # Its output is contiguous whatever its input was.
+    source, normalized = arguments[:2]
+    if list(source.shape[source.dim() - len(normalized) :]) != list(normalized):
+        return None
+    return source.new_empty(source.shape)
+
+
+def _group_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    source, groups = arguments[:2]
+    weight = arguments[2] if len(arguments) > 2 else None
+    channels = source.shape[1]
+    if channels % groups or (weight is not None and weight.numel() != channels):
+        return None
+    return torch.empty_like(source)
+
+
+def _attention(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # scaled_dot_product_attention(query, key, value, mask, ...): (..., L, E), (..., S, E),
+    # (..., S, V). Without data PyTorch would write all scores out, which a real run does not.
+    query, key, value = arguments[:3]
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        return None
+    if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+        return None
+    return query.new_empty([*query.shape[:-1], value.shape[-1]])
+
+
+def _linear(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    source, weight = arguments[:2]
+    if source.shape[-1] != weight.shape[1]:
+        return None
+    return source.new_empty([*source.shape[:-1], weight.shape[0]])
+
+
+def _mean(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    source, dimensions = arguments[:2]
+    if not source.is_floating_point() or not dimensions or named or source.dim() == 0:
+        return None
+    reduced = {dimension % source.dim() for dimension in dimensions}
+    keeps = len(arguments) > 2 and arguments[2]
+    shape = [
+        1 if dimension in reduced else size
+        for dimension, size in enumerate(source.shape)
+        if keeps or dimension not in reduced
+    ]
+    return source.new_empty(shape) if source.is_contiguous() else None
+
+
+def _product(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    left, right = arguments[:2]
+    if left.shape[-1] != right.shape[-2] or left.shape[:-2] != right.shape[:-2]:
+        return None
+    return left.new_empty([*left.shape[:-1], right.shape[-1]])
+
+
+def _concatenation(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    tensors = arguments[0]
+    along = arguments[1] if len(arguments) > 1 else 0
+    first = tensors[0]
+    shape = list(first.shape)
+    total = 0
+    for tensor in tensors:
+        if tensor.dim() != first.dim() or tensor.dtype is not first.dtype:
+            return None
+        sizes = list(tensor.shape)
+        total += sizes[along]
+        sizes[along] = shape[along]
+        if sizes != shape or not tensor.is_contiguous():
+            return None
+    shape[along] = total
+    return first.new_empty(shape)
+
+
+SHORTCUTS: dict[Any, Shortcut] = (
+    dict.fromkeys(
+        (
+            aten.relu.default,
+            aten.hardtanh.default,
+            aten.hardswish.default,
+            aten.hardsigmoid.default,
+            aten.gelu.default,
+            aten.silu.default,
+            aten.sigmoid.default,
+            aten.leaky_relu.default,
+            aten.elu.default,
+            aten.tanh.default,
+            aten.exp.default,
+            aten.sqrt.default,
+            aten.rsqrt.default,
+            aten.pow.Tensor_Scalar,
+            aten.clamp_min.default,
+        ),
+        _like_first_real,
+    )
+    | dict.fromkeys(
+        (
+            aten.relu_.default,
+            aten.hardtanh_.default,
+            aten.hardswish_.default,
+            aten.hardsigmoid_.default,
+            aten.silu_.default,
+            aten.sigmoid_.default,
+            aten.leaky_relu_.default,
+            aten.elu_.default,
+        ),
+        _first,
+    )
+    | dict.fromkeys((aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor), _binary)
+    | dict.fromkeys((aten.add_.Tensor, aten.mul_.Tensor), _binary_in_place)
+    | {
+        aten.batch_norm.default: _batch_norm,
+        aten.layer_norm.default: _layer_norm,
+        aten.group_norm.default: _group_norm,
+        aten.scaled_dot_product_attention.default: _attention,
+        aten.linear.default: _linear,
+        aten.mean.dim: _mean,
+        aten.mm.default: _product,
+        aten.bmm.default: _product,
+        aten.cat.default: _concatenation,
+    }
+)
