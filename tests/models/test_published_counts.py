@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from keiryo.cost import count_cost
+from keiryo.cost import weigh
 from keiryo.models.spec import build
 from keiryo.results import Cost
 
@@ -11,7 +11,7 @@ from keiryo.results import Cost
 def cost_of(spec: str, classes: int, size: int = 224) -> Cost:
     with torch.device("meta"):
         network = build(spec, classes=classes)
-    return count_cost(network, (3, size, size))
+    return weigh(network, (3, size, size))
 
 
 @pytest.mark.parametrize(

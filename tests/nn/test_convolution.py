@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keiryo.cost import count_cost
+from keiryo.cost import weigh
 from keiryo.nn.convolution import ConvNormActivation, DepthwiseSeparable
 from keiryo.nn.dense import DenseBlock, Transition
 from keiryo.nn.residual import InvertedResidual
@@ -30,8 +30,8 @@ def test_depthwise_separable_takes_the_ratio_of_the_course(
     pixels = size * size
     ordinary_macs = pixels * kernel**2 * in_channels * out_channels
     separable_macs = pixels * kernel**2 * in_channels + pixels * in_channels * out_channels
-    assert count_cost(ordinary, shape).macs == ordinary_macs
-    assert count_cost(separable, shape).macs == separable_macs
+    assert weigh(ordinary, shape).macs == ordinary_macs
+    assert weigh(separable, shape).macs == separable_macs
     assert separable_macs * out_channels * kernel**2 == ordinary_macs * (kernel**2 + out_channels)
 
 

@@ -6,14 +6,14 @@ from torch import nn
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def block_names(network: nn.Module) -> dict[str, str]:
+def block_names(modules: dict[str, nn.Module]) -> dict[str, str]:
     """Return for each module's name that of its block, "" for what the network does itself.
 
     A block is the outermost module that is more than a container of others, or a
     container that holds layers alone (a stage of VGG: convolution, norm, activation).
     """
     names: dict[str, str] = {"": ""}
-    for name, module in network.named_modules():
+    for name, module in modules.items():
         if not name:
             continue
         parent = name.rpartition(".")[0]

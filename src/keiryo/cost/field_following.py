@@ -8,7 +8,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 
 from keiryo.cost import field_shapes, field_windows
-from keiryo.cost.operators import NORMALIZATION, has_tag
+from keiryo.cost.operators import NORMALIZATION, REPETITIONS, has_tag
 from keiryo.cost.receptive_field import LOST, Field, Known, Lost
 
 aten = torch.ops.aten
@@ -23,6 +23,13 @@ def follow(
 ) -> Known:
     """Return the field of what `operator` made of `arguments` (by their names)."""
     packet = operator.overloadpacket
+    rule = _RULES.get(packet)
+    if rule is None and has_tag(operator, torch.Tag.reduction):
+        rule = field_shapes.reduction
+    if rule is not None:
+        # These change one tensor; what else they are given (a weight) depends on no input.
+        field = field_of(next(iter(arguments.values())))
+        return rule(field, arguments, outputs) if isinstance(field, Field) else field
     known = [field_of(tensor) for tensor in _tensors(list(arguments.values()))]
     if all(field is None for field in known):
         return None
@@ -34,13 +41,6 @@ def follow(
         return _attention(arguments, field_of)
     if packet in (aten.cat, aten.stack):
         return _joining(arguments, outputs[0], field_of, is_new_dimension=packet is aten.stack)
-    rule = _RULES.get(packet)
-    if rule is None and has_tag(operator, torch.Tag.reduction):
-        rule = field_shapes.reduction
-    if rule is not None:
-        subject = next(_tensors(list(arguments.values())))
-        field = field_of(subject)
-        return rule(field, arguments, outputs) if isinstance(field, Field) else LOST
     if packet in _ELEMENT_WISE or has_tag(operator, torch.Tag.pointwise):
         return _element_wise(arguments, outputs[0], field_of)
     return LOST
@@ -153,9 +153,6 @@ _RULES: dict[Any, Rule] = {
     aten._adaptive_avg_pool3d: field_windows.adaptive_pooling,
     aten.adaptive_max_pool2d: field_windows.adaptive_pooling,
     aten.adaptive_max_pool3d: field_windows.adaptive_pooling,
-    aten.upsample_nearest1d: field_windows.nearest_upsampling,
-    aten.upsample_nearest2d: field_windows.nearest_upsampling,
-    aten.upsample_nearest3d: field_windows.nearest_upsampling,
     aten.constant_pad_nd: field_windows.padding,
     aten.reflection_pad1d: field_windows.padding,
     aten.reflection_pad2d: field_windows.padding,
@@ -175,9 +172,11 @@ _RULES: dict[Any, Rule] = {
     aten.view: field_shapes.reshaping,
     aten._unsafe_view: field_shapes.reshaping,
     aten._reshape_alias: field_shapes.reshaping,
+    aten.as_strided_: field_shapes.restriding,
     aten.unsqueeze: field_shapes.unsqueezing,
     aten.squeeze: field_shapes.squeezing,
 }
+_RULES |= dict.fromkeys(REPETITIONS, field_windows.nearest_upsampling)
 # What moves nothing, and statistics over positions, which do not count as seeing.
 _RULES |= dict.fromkeys(
     (aten.expand, aten.clone, aten.alias, aten.detach, aten._to_copy, *NORMALIZATION),

@@ -1,7 +1,6 @@
 """Which dimension of a rearranged tensor runs over which axis of the input."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -15,6 +14,15 @@ MIXED = -1
 
 def same(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
     """Follow what leaves every position where it was."""
+    return field
+
+
+def restriding(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow another layout of the same values, as long as all positions are where they were."""
+    shape = outputs[0].shape
+    for axis in field.axes:
+        if axis.dimension is not None and tuple(shape)[axis.dimension :][:1] != (axis.positions,):
+            return LOST
     return field
 
 
@@ -49,8 +57,7 @@ def slicing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Kn
     def change(axis: Axis, dimension: int) -> Axis:
         if dimension != along:
             return axis
-        return replace(
-            axis,
+        return axis._replace(
             first=axis.first + start * axis.step,
             last=axis.last + start * axis.step,
             step=axis.step * stride,
@@ -90,7 +97,7 @@ def _without(field: Field, gone: set[int]) -> Field:
     def change(axis: Axis, dimension: int) -> Axis:
         if dimension in gone:
             return axis.pooled()
-        return replace(axis, dimension=dimension - sum(d < dimension for d in gone))
+        return axis._replace(dimension=dimension - sum(d < dimension for d in gone))
 
     return field.changed(change)
 
@@ -123,7 +130,7 @@ def reshaping(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> 
             return LOST
         for index, place in zip(inside, places, strict=True):
             axis = field.axes[index]
-            axes[index] = axis.pooled() if place == MIXED else replace(axis, dimension=place)
+            axes[index] = axis.pooled() if place == MIXED else axis._replace(dimension=place)
     return Field(tuple(axes))
 
 

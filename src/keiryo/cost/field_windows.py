@@ -1,7 +1,6 @@
 """How windows that slide over a tensor change its receptive field."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, NamedTuple
@@ -88,8 +87,7 @@ def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> Known:
         window = windows.along(dimension - start)
         step = Fraction(axis.step) / window["stride"]
         reach = window["dilation"] * (window["kernel"] - 1)
-        return replace(
-            axis,
+        return axis._replace(
             first=whole(axis.first + (window["padding"] - reach) * step),
             last=whole(axis.last + window["padding"] * step),
             step=whole(step),
@@ -110,7 +108,7 @@ def _runs_over_axes(field: Field, start: int) -> bool:
 
 def nearest_upsampling(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
     """Follow upsampling by repetition, by a whole number."""
-    source, output = arguments["self"], outputs[0]
+    source, output = next(iter(arguments.values())), outputs[0]
     if any(large % small for large, small in zip(output.shape, source.shape, strict=True)):
         return LOST
 
@@ -118,8 +116,7 @@ def nearest_upsampling(field: Field, arguments: Arguments, outputs: Sequence[Ten
         # Output o sees input floor(o / scale): at most (scale - 1) / scale below o / scale.
         scale = output.shape[dimension] // source.shape[dimension]
         step = Fraction(axis.step) / scale
-        return replace(
-            axis,
+        return axis._replace(
             first=whole(axis.first - (scale - 1) * step),
             step=whole(step),
             positions=output.shape[dimension],
@@ -140,8 +137,7 @@ def adaptive_pooling(field: Field, arguments: Arguments, outputs: Sequence[Tenso
         stride = Fraction(length, positions)
         first = min(floor(place * stride) - place * stride for place in range(positions))
         last = max(ceil((place + 1) * stride) - 1 - place * stride for place in range(positions))
-        return replace(
-            axis,
+        return axis._replace(
             first=whole(axis.first + first * axis.step),
             last=whole(axis.last + last * axis.step),
             step=whole(axis.step * stride),
@@ -162,8 +158,7 @@ def padding(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Kn
         place = 2 * (rank - 1 - dimension)
         before = pads[place] if place < len(pads) else 0
         shift = before * axis.step
-        return replace(
-            axis,
+        return axis._replace(
             first=axis.first - shift,
             last=axis.last - shift,
             positions=outputs[0].shape[dimension],

@@ -34,7 +34,3 @@ class LiveBytes:
         self.now += size
         self.peak = max(self.peak, self.now)
         return size
-
-    def is_apart(self, storage: UntypedStorage) -> bool:
-        """Whether `storage` is one of those that are not counted."""
-        return storage._cdata in self._apart

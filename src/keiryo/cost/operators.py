@@ -206,6 +206,18 @@ VISITS: dict[Any, Rule] = dict.fromkeys(
     _visits,
 )
 
+# Upsampling by repeating the nearest.
+REPETITIONS = frozenset(
+    {
+        aten.upsample_nearest1d,
+        aten.upsample_nearest2d,
+        aten.upsample_nearest3d,
+        aten._upsample_nearest_exact1d,
+        aten._upsample_nearest_exact2d,
+        aten._upsample_nearest_exact3d,
+    }
+)
+
 # Copies, rearrangements and new tensors: nothing is computed.
 MOVES = frozenset(
     {
@@ -214,6 +226,7 @@ MOVES = frozenset(
         aten._unsafe_index,
         aten._unsafe_view,
         aten.arange,
+        aten.as_strided_,
         aten.cat,
         aten.channel_shuffle,
         aten.clone,
@@ -268,12 +281,6 @@ MOVES = frozenset(
         aten.t_,
         aten.transpose_,
         aten.unsqueeze_,
-        aten.upsample_nearest1d,
-        aten.upsample_nearest2d,
-        aten.upsample_nearest3d,
-        aten._upsample_nearest_exact1d,
-        aten._upsample_nearest_exact2d,
-        aten._upsample_nearest_exact3d,
         aten.zero_,
         aten.zeros,
         aten.zeros_like,
@@ -290,7 +297,7 @@ def rule_for(operator: OpOverload) -> Rule | None:
     packet = operator.overloadpacket
     if packet in _RULES:
         return _RULES[packet]
-    if packet in MOVES or operator.is_view:
+    if packet in MOVES or packet in REPETITIONS or operator.is_view:
         return _no_work
     if has_tag(operator, torch.Tag.pointwise) or has_tag(operator, torch.Tag.reduction):
         return _visits
@@ -299,7 +306,8 @@ def rule_for(operator: OpOverload) -> Rule | None:
 
 def is_made_of_others(operator: OpOverload) -> bool:
     """Whether `operator` is to be counted by what PyTorch makes it of."""
-    return operator._can_decompose() and operator.overloadpacket not in _RULES
+    packet = operator.overloadpacket
+    return operator._can_decompose() and packet not in _RULES and packet not in REPETITIONS
 
 
 @cache

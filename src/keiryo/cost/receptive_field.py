@@ -8,15 +8,15 @@ multiplies `step` by s; where branches meet, the hull of both is seen.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
+from typing import NamedTuple
 
 Number = int | Fraction
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """What is seen of one input axis.
 
     Position i of dimension `dimension` sees the inputs `first` + i · `step` to `last` +
@@ -45,19 +45,19 @@ class Axis:
         self, *, kernel: int, stride: int, padding: int, dilation: int, positions: int
     ) -> "Axis":
         """Return what the outputs of a sliding window see; `padding` is that before the first."""
-        return replace(
-            self,
-            first=self.first - padding * self.step,
-            last=self.last + (dilation * (kernel - 1) - padding) * self.step,
-            step=self.step * stride,
-            positions=positions,
+        return Axis(
+            self.first - padding * self.step,
+            self.last + (dilation * (kernel - 1) - padding) * self.step,
+            self.step * stride,
+            self.dimension,
+            positions,
+            self.length,
         )
 
     def seeing_all(self) -> "Axis":
         """Return the axis with each of its positions seeing what all of them saw."""
         across = max(0, self.positions - 1) * self.step
-        return replace(
-            self,
+        return self._replace(
             first=max(0, self.first),
             last=min(self.length - 1, self.last + across),
             step=0,
@@ -65,7 +65,7 @@ class Axis:
 
     def pooled(self) -> "Axis":
         """Return what one value sees that is made of all positions."""
-        return replace(self.seeing_all(), dimension=None, positions=1)
+        return self.seeing_all()._replace(dimension=None, positions=1)
 
     def union(self, other: "Axis") -> "Axis":
         """Return what is seen where the axes of two branches meet."""
@@ -73,7 +73,7 @@ class Axis:
         if (left.step, left.dimension) != (right.step, right.dimension):
             # They do not move alike, so only what all positions see holds for each.
             left, right = left.seeing_all(), right.seeing_all()
-        return replace(left, first=min(left.first, right.first), last=max(left.last, right.last))
+        return left._replace(first=min(left.first, right.first), last=max(left.last, right.last))
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Field:
 
     def renamed(self, order: dict[int, int]) -> "Field":
         """Return the field of a tensor whose dimension d is now order[d]."""
-        return self.changed(lambda axis, dimension: replace(axis, dimension=order[dimension]))
+        return self.changed(lambda axis, dimension: axis._replace(dimension=order[dimension]))
 
     def union(self, other: "Field | None") -> "Field":
         """Return what is seen where two branches meet; None sees nothing."""

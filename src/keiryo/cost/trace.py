@@ -46,6 +46,7 @@ class Trace:
     unknown_operators: dict[str, str] = field(default_factory=dict)  # operator to where it stood
     peak_bytes: int = 0
     output_shapes: list[Shape] = field(default_factory=list)
+    modules: dict[str, nn.Module] = field(default_factory=dict)  # all, by their names
     lost_at: tuple[str, str] | None = None  # module and operator past which no field is known
 
 
@@ -95,9 +96,16 @@ class _Recorder(TorchDispatchMode):
 
     def __init__(self, network: nn.Module, *, weightless: bool) -> None:
         super().__init__()
-        self.result = Trace()
+        self.result = Trace(modules=dict(network.named_modules()))
         self._weightless = weightless
-        self.memory = LiveBytes([*network.parameters(), *network.buffers()])
+        weights = [
+            tensor
+            for module in self.result.modules.values()
+            for tensor in (*module._parameters.values(), *module._buffers.values())
+            if tensor is not None
+        ]
+        self.memory = LiveBytes(weights)
+        self._weights = {id(tensor) for tensor in weights}
         self._network = network
         self._stack: list[LayerCall] = []
         self._layer: LayerCall | None = None  # the outermost layer that is being run
@@ -106,14 +114,14 @@ class _Recorder(TorchDispatchMode):
     @contextmanager
     def attached(self) -> Iterator[None]:
         """Be told of every call of a module until the block ends."""
-        modules = list(self._network.named_modules())
-        own = [vars(module).get("forward") for _, module in modules]
+        modules = self.result.modules
+        own = [vars(module).get("forward") for module in modules.values()]
         try:
-            for name, module in modules:
+            for name, module in modules.items():
                 vars(module)["forward"] = self._watched(name, module)
             yield
         finally:
-            for (_, module), forward in zip(modules, own, strict=True):
+            for module, forward in zip(modules.values(), own, strict=True):
                 del vars(module)["forward"]
                 if forward is not None:
                     vars(module)["forward"] = forward
@@ -217,7 +225,7 @@ class _Recorder(TorchDispatchMode):
         for tensor in given:
             size = tensor.numel() * tensor.element_size()
             call.bytes_moved += size
-            if self.memory.is_apart(tensor.untyped_storage()):
+            if id(tensor) in self._weights:
                 call.weight_bytes += size
 
     def _follow(

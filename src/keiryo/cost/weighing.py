@@ -19,7 +19,7 @@ from keiryo.results import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
 # What batch norm keeps only to know how often it was called.
-BOOKKEEPING_SUFFIX = "num_batches_tracked"
+BOOKKEEPING = "num_batches_tracked"
 
 
 def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) -> Weighing:
@@ -39,7 +39,7 @@ def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) ->
     label = name or type(module).__name__
     notes: list[str] = []
     try:
-        network, run = _trace_on(module, input_shape, device="meta")
+        run = _trace_on(module, input_shape, device="meta")
     except RunError as error:
         if not needs_values(error):
             raise wrong_input(error, module, input_shape, label) from error.__cause__
@@ -49,36 +49,24 @@ def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) ->
             f"run on the CPU with random input, since its forward needs values: {error.__cause__}"
         )
         try:
-            network, run = _trace_on(module, input_shape, device="cpu")
+            run = _trace_on(module, input_shape, device="cpu")
         except RunError as cpu_error:
             raise wrong_input(cpu_error, module, input_shape, label) from cpu_error.__cause__
-    return _add_up(module, network, run, input_shape, label, notes)
+    return _add_up(run, input_shape, label, notes)
 
 
-def _trace_on(module: nn.Module, inputs: Inputs, *, device: str) -> tuple[nn.Module, Trace]:
-    network = weightless_copy(module) if device == "meta" else weightless_copy(module, keep=True)
-    network.eval()
-    return network, trace(network, example_inputs(inputs, device))
+def _trace_on(module: nn.Module, inputs: Inputs, *, device: str) -> Trace:
+    network = weightless_copy(module, keep=device != "meta").eval()
+    return trace(network, example_inputs(inputs, device))
 
 
 def _has_no_weights(module: nn.Module) -> bool:
     return any(parameter.is_meta for parameter in module.parameters())
 
 
-def _add_up(
-    module: nn.Module,
-    network: nn.Module,
-    run: Trace,
-    inputs: Inputs,
-    label: str,
-    notes: list[str],
-) -> Weighing:
-    layers = _layers(network, run)
-    state_elements = sum(
-        tensor.numel()
-        for name, tensor in module.state_dict().items()
-        if isinstance(tensor, Tensor) and not name.endswith(BOOKKEEPING_SUFFIX)
-    )
+def _add_up(run: Trace, inputs: Inputs, label: str, notes: list[str]) -> Weighing:
+    layers = _layers(run)
+    parameters, state_elements = _parameters_and_state(run)
     known_macs = sum(layer.macs for layer in layers)
     unknown = [
         f"{operator} (in {place})" if place else operator
@@ -92,7 +80,7 @@ def _add_up(
     return Weighing(
         model=label,
         input_shape=shapes_without_batch(inputs),
-        parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
+        parameters=parameters,
         state_elements=state_elements,
         macs=None if unknown else known_macs,
         known_macs=known_macs,
@@ -111,11 +99,30 @@ def _add_up(
     )
 
 
-def _layers(network: nn.Module, run: Trace) -> list[LayerCost]:
-    blocks = block_names(network)
+def _parameters_and_state(run: Trace) -> tuple[int, int]:
+    """Return the trainable elements, and all that is kept with the weights; each tensor once."""
+    trainable = state = 0
+    seen: set[int] = set()
+    for module in run.modules.values():
+        tensors = {**module._parameters, **module._buffers}
+        for name, tensor in tensors.items():
+            passing = name in module._non_persistent_buffers_set or name == BOOKKEEPING
+            if tensor is None or passing or id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            state += tensor.numel()
+            trainable += tensor.numel() if tensor.requires_grad else 0
+    return trainable, state
+
+
+def _layers(run: Trace) -> list[LayerCost]:
+    blocks = block_names(run.modules)
     pairs = find_pairs(run.calls)
     unclaimed = {
-        id(parameter): parameter for parameter in network.parameters() if parameter.requires_grad
+        id(parameter): parameter
+        for module in run.modules.values()
+        for parameter in module._parameters.values()
+        if parameter is not None and parameter.requires_grad
     }
     rows: dict[tuple[object, ...], LayerCost] = {}
     names: dict[str, int] = {}
@@ -134,7 +141,7 @@ def _layers(network: nn.Module, run: Trace) -> list[LayerCost]:
         rows[key] = row
     idle = [
         _row_of_parameters(name, module, blocks[name], count)
-        for name, module in network.named_modules()
+        for name, module in run.modules.items()
         if (count := _claim(module._parameters.values(), unclaimed))
     ]
     return [*rows.values(), *idle]

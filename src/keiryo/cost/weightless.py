@@ -51,27 +51,32 @@ def needs_values(error: RunError) -> bool:
 
 def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
     """Do as copy.deepcopy, which takes long over a module's many small collections."""
-    twin: Any
-    kind = type(value)
+    kind: Any = type(value)
     if kind in SHARED:
         return value
     if id(value) in copied:
         return copied[id(value)]
-    if isinstance(value, Tensor):
-        copied[id(value)] = value if keep else _without_data(value)
-    elif isinstance(value, nn.Module) and _is_plain(kind):
+    if isinstance(value, nn.Module):
+        if not _is_plain(kind):
+            return copy.deepcopy(value, copied)
         twin = copied[id(value)] = object.__new__(kind)
         for name, part in vars(value).items():
-            twin.__dict__[name] = _copied(part, copied, keep=keep)
-    elif kind is dict or kind is OrderedDict:
+            shared = type(part) in SHARED
+            twin.__dict__[name] = part if shared else _copied(part, copied, keep=keep)
+    elif isinstance(value, Tensor):
+        copied[id(value)] = value if keep else _without_data(value)
+    elif kind in (dict, OrderedDict):
         twin = copied[id(value)] = kind()
         for key, part in value.items():
             twin[key] = _copied(part, copied, keep=keep)
     elif kind is list:
         twin = copied[id(value)] = []
         twin += [_copied(part, copied, keep=keep) for part in value]
+    elif kind is set and not value:
+        return set()
+    elif kind is tuple and all(type(part) in SHARED for part in value):
+        return value
     else:
-        # Tuples too, which no copy needs to be told apart from its original.
         return copy.deepcopy(value, copied)
     return copied[id(value)]
 

@@ -37,7 +37,12 @@ def remarks(weighing: Weighing) -> list[str]:
         f"Formula and count agree on {len(with_formula) - len(differing)} "
         f"of {len(with_formula)} layers."
     )
-    lines += [f"{layer.name}: {layer.difference}." for layer in differing]
+    alike: dict[str, list[LayerCost]] = {}
+    for layer in differing:
+        alike.setdefault(layer.type, []).append(layer)
+    for layers in alike.values():
+        others = f" ({len(layers) - 1} more of its type differ too)" if layers[1:] else ""
+        lines.append(f"{layers[0].name}: {layers[0].difference}{others}.")
     without = [layer for layer in weighing.layers if layer.formula is None and layer.macs]
     if without:
         named = ", ".join(f"{layer.name} ({layer.macs:,})" for layer in without)
