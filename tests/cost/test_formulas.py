@@ -127,9 +127,7 @@ def test_reflected_positions_are_no_padding() -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(
-    st.lists(st.integers(1, 5), max_size=3), st.integers(1, 9), st.integers(1, 9), st.booleans()
-)
+@given(st.lists(st.integers(1, 5), max_size=3), st.integers(1, 9), st.integers(1, 9), st.booleans())
 def test_linear_over_any_dimensions(
     positions: list[int], inputs: int, outputs: int, bias: bool
 ) -> None:

@@ -228,8 +228,8 @@ def _recurrent(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
 
 
 def _pooling(layer: Any, shapes: Sequence[Shape]) -> LayerFormula | None:
-    axes = int(type(layer).__name__[-2]) if type(layer).__name__[-2].isdigit() else 0
-    if not axes or getattr(layer, "ceil_mode", False) or len(shapes[0]) != axes + 2:
+    axes = _pooled_axes(layer)
+    if getattr(layer, "ceil_mode", False) or len(shapes[0]) != axes + 2:
         return None
     batch, channels, *spatial = shapes[0]
     kernel, stride = (_each(layer.kernel_size, axes), _each(layer.stride, axes))
@@ -243,12 +243,31 @@ def _pooling(layer: Any, shapes: Sequence[Shape]) -> LayerFormula | None:
     return LayerFormula(text=text, macs=0, elements=elements)
 
 
+def _adaptive_pooling(layer: Any, shapes: Sequence[Shape]) -> LayerFormula | None:
+    axes = _pooled_axes(layer)
+    if len(shapes[0]) != axes + 2:
+        return None
+    sizes = layer.output_size
+    sizes = [sizes] * axes if sizes is None or isinstance(sizes, int) else sizes
+    spatial = shapes[0][2:]
+    outputs = [given if size is None else size for size, given in zip(sizes, spatial, strict=True)]
+    # Its windows cover the input once, or share inputs where there are more outputs.
+    elements = prod(shapes[0][:2]) * max(prod(spatial), prod(outputs))
+    return LayerFormula(text="0 (visits each element once)", macs=0, elements=elements)
+
+
 def _once(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
     return LayerFormula(text="0 (visits each element once)", macs=0, elements=prod(shapes[0]))
 
 
 def _nothing(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
     return LayerFormula(text="0", macs=0, elements=0)
+
+
+def _pooled_axes(layer: nn.Module) -> int:
+    # PyTorch keeps the number in the class's name alone: MaxPool2d.
+    known = formula_class(type(layer))
+    return int(known.__name__[-2]) if known is not None else 0
 
 
 def _each(value: Any, axes: int) -> list[int]:
@@ -298,7 +317,7 @@ _FORMULAS: tuple[tuple[type | tuple[type, ...], _Formula], ...] = (
     (nn.MultiheadAttention, _attention),
     (nn.RNNBase, _recurrent),
     ((_MaxPoolNd, _AvgPoolNd), _pooling),
-    ((_AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd), _once),
+    ((_AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd), _adaptive_pooling),
     (_NORMALIZATIONS, _once),
     (_ELEMENT_WISE_ACTIVATIONS, _once),
     ((nn.Identity, nn.Flatten, nn.Unflatten, dropout._DropoutNd, nn.Embedding), _nothing),

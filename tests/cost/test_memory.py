@@ -1,0 +1,87 @@
+"""The predicted peak against what a run in a process of its own really took."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import keiryo
+from keiryo.cost import weigh
+
+BATCH, SIZE = 16, 160
+RUN = f"""
+import sys
+from pathlib import Path
+import torch
+import keiryo
+
+def memory(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+
+network = keiryo.build(sys.argv[1], classes=5).eval().to(memory_format=torch.channels_last)
+
+def run(batch):
+    pictures = torch.rand(batch, 3, {SIZE}, {SIZE}).to(memory_format=torch.channels_last)
+    network(pictures)
+
+with torch.inference_mode():
+    run(1)  # what code and weights need is there from then on
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    run({BATCH})
+    print(memory("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize(
+    "model", ["mobilenet_v1", "mobilenet_v2:width=0.5", "vgg11", "resnet18", "densenet121"]
+)
+def test_the_peak_is_what_a_run_takes(model: str) -> None:
+    # The allocator is told to give freed memory back at once: what it keeps is no tensor's.
+    finished = subprocess.run(
+        [sys.executable, "-c", RUN, model],
+        env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    network = keiryo.build(model, classes=5)
+    predicted = weigh(network, torch.zeros(BATCH, 3, SIZE, SIZE)).peak_activation_bytes
+    assert predicted == pytest.approx(int(finished.stdout), rel=0.1)
+
+
+def test_what_is_held_at_once_by_hand() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    # The input stays with the caller; the wide map before and after the ReLU are both there.
+    assert weigh(network, (1, 10, 10)).peak_activation_bytes == 4 * 100 * (1 + 8 + 8)
+    in_place = nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(inplace=True), nn.Conv2d(8, 2, 1))
+    assert weigh(in_place, (1, 10, 10)).peak_activation_bytes == 4 * 100 * (1 + 8 + 2)
+
+
+def test_a_shortcut_holds_its_input_for_as_long_as_it_is_needed() -> None:
+    class Shortcut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(10, 10), nn.Linear(10, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            return x + self.second(x)
+
+    assert weigh(Shortcut(), (10,)).peak_activation_bytes == 4 * 10 * 4
+
+
+def test_scores_of_attention_are_not_held() -> None:
+    class Attending(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    weighing = weigh(Attending(), (2, 1000, 4))
+    assert weighing.peak_activation_bytes == 2 * 4 * 2 * 1000 * 4
+    assert weighing.macs == 2 * 2 * 1000 * 1000 * 4

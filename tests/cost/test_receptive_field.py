@@ -1,0 +1,229 @@
+"""The field that is followed is the one that gradients find."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import keiryo
+from keiryo.cost import weigh
+from keiryo.results import ReceptiveField
+
+
+class Branches(nn.Module):
+    """Several ways from input to output, joined by adding or by concatenating."""
+
+    def __init__(self, *ways: nn.Module, join: str = "add") -> None:
+        super().__init__()
+        self.ways = nn.ModuleList(ways)
+        self.join = join
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = [way(x) for way in self.ways]
+        return sum(outputs[1:], outputs[0]) if self.join == "add" else torch.cat(outputs, 1)
+
+
+def last_field(network: nn.Module, *shape: int) -> ReceptiveField:
+    field = weigh(network, shape).layers[-1].receptive_field
+    assert field is not None
+    return field
+
+
+def field_by_gradient(network: nn.Module, *shape: int) -> list[tuple[int, int]]:
+    """Return first and last input, along each axis, that the middle output depends on."""
+    network = network.double().eval()
+    for parameter in network.parameters():
+        nn.init.uniform_(parameter, 0.5, 1.5)
+    source = torch.rand(1, *shape, dtype=torch.float64, requires_grad=True)
+    output = network(source)
+    middle = tuple(size // 2 for size in output.shape[2:])
+    output[(0, slice(None), *middle)].sum().backward()
+    seen = source.grad[0].abs().sum(0).nonzero()
+    return list(zip(seen.amin(0).tolist(), seen.amax(0).tolist(), strict=True))
+
+
+def assert_equal_to_gradient(network: nn.Module, *shape: int) -> None:
+    field = last_field(network, *shape)
+    with torch.no_grad():
+        sizes = network(torch.rand(1, *shape)).shape[2:]
+    found = field_by_gradient(network, *shape)
+    for axis, (first, last) in enumerate(found):
+        middle = sizes[axis] // 2
+        centre = field.offset[axis] + middle * field.stride[axis]
+        reach = (field.size[axis] - 1) / 2
+        # What is seen of the input; the rest of the field lies on padding.
+        assert first == max(0, centre - reach)
+        assert last == min(shape[axis + 1] - 1, centre + reach)
+
+
+@st.composite
+def stacks(draw: st.DrawFn, axes: int) -> nn.Module:
+    """Draw a stack of convolutions and poolings, some of them in branches."""
+    convolution = (nn.Conv1d, nn.Conv2d)[axes - 1]
+    average = (nn.AvgPool1d, nn.AvgPool2d)[axes - 1]
+
+    def windowed(stride: int) -> nn.Module:
+        kernel, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+        if draw(st.booleans()):
+            padding = draw(st.integers(0, kernel // 2))
+            return average(kernel, stride=stride, padding=padding)
+        return convolution(
+            2, 2, kernel, stride=stride, dilation=dilation, padding=dilation * (kernel - 1) // 2
+        )
+
+    def same_size() -> nn.Module:
+        kernel, dilation = draw(st.sampled_from([1, 3, 5])), draw(st.integers(1, 3))
+        return convolution(2, 2, kernel, dilation=dilation, padding=dilation * (kernel - 1) // 2)
+
+    layers: list[nn.Module] = []
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["window", "stride", "add", "cat"]))
+        if kind == "window":
+            layers.append(windowed(stride=1))
+        elif kind == "stride":
+            layers.append(windowed(stride=draw(st.integers(1, 3))))
+        elif kind == "add":
+            layers.append(Branches(same_size(), nn.Sequential(same_size(), same_size())))
+        else:
+            layers.append(Branches(same_size(), same_size(), join="cat"))
+            layers.append(convolution(4, 2, 1))
+    return nn.Sequential(*layers)
+
+
+@settings(deadline=None, max_examples=60)
+@given(stacks(axes=1))
+def test_recordings(network: nn.Module) -> None:
+    assert_equal_to_gradient(network, 2, 301)
+
+
+@settings(deadline=None, max_examples=40)
+@given(stacks(axes=2))
+def test_pictures(network: nn.Module) -> None:
+    assert_equal_to_gradient(network, 2, 97, 75)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(nn.Conv2d(2, 2, (1, 5), stride=(1, 2)), nn.Conv2d(2, 2, (3, 1))),
+        nn.Sequential(nn.ZeroPad2d((2, 0, 1, 0)), nn.Conv2d(2, 2, 3)),
+        nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.AdaptiveAvgPool2d(10)),
+    ],
+    ids=["axes differ", "padded on one side", "adaptive"],
+)
+def test_other_windows(network: nn.Module) -> None:
+    assert_equal_to_gradient(network, 2, 40, 40)
+
+
+@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), (3, 1, 1)])
+def test_a_maximum_sees_what_a_mean_sees(window: tuple[int, int, int]) -> None:
+    fields = [
+        last_field(nn.Sequential(nn.Conv2d(2, 2, 3, stride=2), pooling(*window)), 2, 30, 30)
+        for pooling in (nn.MaxPool2d, nn.AvgPool2d)
+    ]
+    assert fields[0] == fields[1]
+
+
+@pytest.mark.parametrize(
+    ("network", "size"),
+    [
+        (nn.ConvTranspose1d(2, 2, 2, stride=2), 1),
+        (nn.ConvTranspose1d(2, 2, 3, stride=2, padding=1), 2),
+        (nn.ConvTranspose1d(2, 2, 5, stride=1), 5),
+        (nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv1d(2, 2, 3, padding=1)), 2),
+        (nn.Sequential(nn.Conv1d(2, 2, 3), nn.ConvTranspose1d(2, 2, 4, stride=2)), 4),
+    ],
+)
+def test_the_largest_over_positions_where_outputs_lie_between_inputs(
+    network: nn.Module, size: int
+) -> None:
+    assert last_field(network, 2, 20).size == [size]
+    network = network.double()
+    for parameter in network.parameters():
+        nn.init.ones_(parameter)
+    source = torch.rand(1, 2, 20, dtype=torch.float64, requires_grad=True)
+    output = network(source)
+    spans = []
+    for place in range(output.shape[2] // 3, 2 * output.shape[2] // 3):
+        (gradient,) = torch.autograd.grad(output[0, 0, place], source, retain_graph=True)
+        seen = gradient[0].abs().sum(0).nonzero()
+        spans.append(int(seen.max() - seen.min()) + 1)
+    assert max(spans) == size
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    # Araujo et al. 2019, table 1 (vgg_16, mobilenet_v1).
+    [("vgg16", 212), ("mobilenet_v1", 315)],
+)
+def test_published_fields(model: str, size: int) -> None:
+    weighing = weigh(keiryo.build(model, classes=5), (3, 224, 224))
+    assert (weighing.receptive_field, weighing.receptive_field_stride) == (size, 32)
+
+
+def test_norms_do_not_widen_it() -> None:
+    sizes = {
+        weigh(keiryo.build(f"resnet18:norm={norm}", classes=5), (3, 64, 64)).receptive_field
+        for norm in ("batch", "layer", "instance", "group", "none")
+    }
+    assert len(sizes) == 1
+
+
+class SqueezeAndExcite(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Conv2d(2, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x.mean((2, 3), keepdim=True)).sigmoid()
+
+
+def test_a_gate_of_everything_sees_everything() -> None:
+    field = last_field(nn.Sequential(nn.Conv2d(2, 2, 3), SqueezeAndExcite()), 2, 12, 9)
+    assert (field.size, field.stride) == ([12, 9], [0, 0])
+
+
+class Tokens(nn.Module):
+    """Patches as tokens, a linear layer on each, and back to a map; attention if asked."""
+
+    def __init__(self, *, attends: bool) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, stride=4)
+        self.linear = nn.Linear(8, 8)
+        self.norm = nn.LayerNorm(8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True) if attends else None
+        self.mix = nn.Conv2d(8, 8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.patches(x)
+        tokens = self.norm(self.linear(patches.flatten(2).transpose(1, 2)))
+        if self.attention is not None:
+            tokens = self.attention(tokens, tokens, tokens)[0]
+        return self.mix(tokens.transpose(1, 2).unflatten(2, patches.shape[2:]))
+
+
+def test_tokens_are_followed_there_and_back() -> None:
+    assert_equal_to_gradient(Tokens(attends=False), 3, 32, 32)
+    assert last_field(Tokens(attends=True), 3, 32, 24).size == [32, 24]
+
+
+class Rolled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolution(x).roll(1, 2)
+
+
+def test_what_cannot_be_followed_is_said() -> None:
+    weighing = weigh(Rolled(), (3, 8, 8))
+    assert weighing.receptive_field is None
+    assert any("roll" in note for note in weighing.notes)
+
+
+def test_no_field_without_positions() -> None:
+    weighing = weigh(nn.Linear(4, 2), (4,))
+    assert weighing.receptive_field is None
+    assert weighing.notes == []
