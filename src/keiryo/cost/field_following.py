@@ -33,7 +33,7 @@ def follow(
     known = [field_of(tensor) for tensor in _tensors(list(arguments.values()))]
     if all(field is None for field in known):
         return None
-    if any(isinstance(field, Lost) for field in known) or not outputs:
+    if any(isinstance(field, Lost) for field in known):
         return LOST
     if packet in _PRODUCTS:
         return _product(*_PRODUCTS[packet], arguments, field_of)

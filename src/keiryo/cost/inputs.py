@@ -56,8 +56,11 @@ def wrong_input(error: RunError, module: nn.Module, inputs: Inputs, label: str) 
 
 def _does_not_fit(error: RunError) -> str | None:
     """Return which size of the innermost layer its input does not have, if it is that."""
-    layer, shape = error.module, error.input_shapes[0] if error.input_shapes else ()
-    if isinstance(layer, _ConvNd) and len(shape) > 1 and shape[1] != layer.in_channels:
+    layer = error.module
+    shape: Shape = error.input_shapes[0] if error.input_shapes else ()
+    if isinstance(layer, _ConvNd) and len(shape) == len(layer.kernel_size) + 2:
+        if shape[1] == layer.in_channels:
+            return None
         return f"takes {layer.in_channels} channels, was given {shape[1]}"
     if isinstance(layer, nn.Linear) and shape and shape[-1] != layer.in_features:
         return f"takes {layer.in_features} features, was given {shape[-1]}"

@@ -53,7 +53,8 @@ def check_rank(layer: nn.Module, shapes: Sequence[Shape]) -> None:
     if isinstance(layer, _ConvNd) and shapes and len(shapes[0]) != len(layer.kernel_size) + 2:
         axes = len(layer.kernel_size)
         raise ValueError(
-            f"takes channels and {axes} spatial axes, was given {len(shapes[0]) - 1} in all"
+            f"takes {axes + 1} sizes (channels and {axes} spatial axes), was given "
+            f"{len(shapes[0]) - 1}"
         )
 
 

@@ -237,6 +237,8 @@ class _Recorder(TorchDispatchMode):
         outputs: Sequence[Tensor],
         place: str,
     ) -> Known:
+        if not outputs:
+            return None
         if operator.keeps_field:
             known = _field_of(args[0])
         else:

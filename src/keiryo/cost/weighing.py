@@ -46,7 +46,7 @@ def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) ->
         if _has_no_weights(module):
             raise
         notes.append(
-            f"run on the CPU with random input, since its forward needs values: {error.__cause__}"
+            f"Run on the CPU with random input, since its forward needs values: {error.__cause__}."
         )
         try:
             run = _trace_on(module, input_shape, device="cpu")
@@ -76,7 +76,8 @@ def _add_up(run: Trace, inputs: Inputs, label: str, notes: list[str]) -> Weighin
     axis = None if field is None else max(field.axes, key=lambda axis: axis.size)
     if axis is None and run.lost_at is not None:
         place, operator = run.lost_at
-        notes.append(f"receptive field not known: not followed through {operator} in {place}")
+        where = f" in {place}" if place else ""
+        notes.append(f"Receptive field not known: not followed through {operator}{where}.")
     return Weighing(
         model=label,
         input_shape=shapes_without_batch(inputs),

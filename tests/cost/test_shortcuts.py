@@ -1,0 +1,102 @@
+"""What is taken for plain to see is what PyTorch says."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from keiryo.cost.shortcuts import SHORTCUTS
+
+aten = torch.ops.aten
+
+
+def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.empty(shape, device="meta", dtype=dtype)
+
+
+def assert_same(operator: Any, *arguments: Any) -> None:
+    """Hold the shortcut against PyTorch, where it does not decline."""
+    result = SHORTCUTS[operator](arguments, {})
+    if result is None:
+        return
+    expected = operator(*arguments)
+    assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
+    assert result.stride() == expected.stride()
+
+
+UNARY = [op for op in SHORTCUTS if len(op._schema.arguments) == 1]
+
+
+@pytest.mark.parametrize("operator", UNARY, ids=str)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_element_wise(operator: Any, layout: torch.memory_format) -> None:
+    assert_same(operator, empty(2, 3, 4, 5).to(memory_format=layout))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from([aten.add.Tensor, aten.mul.Tensor, aten.sub.Tensor, aten.div.Tensor]),
+    st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.booleans()), min_size=1, max_size=4),
+    st.integers(0, 3),
+    st.sampled_from([torch.float32, torch.float16, torch.int64]),
+)
+def test_broadcasting(
+    operator: Any, sizes: list[tuple[int, bool, bool]], dropped: int, dtype: torch.dtype
+) -> None:
+    left = empty(*(1 if narrow else size for size, narrow, _ in sizes))
+    right = empty(*(1 if narrow else size for size, _, narrow in sizes[dropped:]), dtype=dtype)
+    assert_same(operator, left, right)
+    assert_same(operator, right, left)
+    assert_same(operator, left, 2.5)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("dimensions", [[2, 3], [-1], [1], []])
+def test_mean(dimensions: list[int], keep: bool) -> None:
+    assert_same(aten.mean.dim, empty(2, 3, 4, 5), dimensions, keep)
+
+
+def test_matrix_products() -> None:
+    assert_same(aten.mm.default, empty(2, 3), empty(3, 4))
+    assert_same(aten.bmm.default, empty(5, 2, 3), empty(5, 3, 4))
+    assert_same(aten.linear.default, empty(2, 7, 3), empty(4, 3), empty(4))
+    assert_same(aten.linear.default, empty(3), empty(4, 3))
+    heads = empty(2, 4, 5, 8)
+    assert_same(aten.scaled_dot_product_attention.default, heads, heads, heads)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_norms(layout: torch.memory_format) -> None:
+    x, channels = empty(2, 6, 4, 5).to(memory_format=layout), empty(6)
+    statistics = (channels, channels, channels, channels)
+    assert_same(aten.batch_norm.default, x, *statistics, False, 0.1, 1e-5, False)
+    assert_same(aten.layer_norm.default, empty(2, 4, 6), [6], channels, channels)
+    assert_same(aten.group_norm.default, x.contiguous(), 3, channels, channels)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(-4, 3), st.lists(st.integers(1, 3), min_size=1, max_size=3))
+def test_concatenation(along: int, sizes: list[int]) -> None:
+    shape = [2, 3, 4, 5]
+    tensors = [empty(*shape[: along % 4], size, *shape[along % 4 + 1 :]) for size in sizes]
+    assert_same(aten.cat.default, tensors, along)
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments"),
+    [
+        (aten.mm.default, (empty(2, 3), empty(4, 5))),
+        (aten.linear.default, (empty(2, 3), empty(4, 5))),
+        (aten.add.Tensor, (empty(2, 3), empty(4, 3))),
+        (aten.cat.default, ([empty(2, 3), empty(2, 4)],)),
+        (aten.layer_norm.default, (empty(2, 3), [4])),
+        (aten.group_norm.default, (empty(2, 5, 3), 2)),
+        (aten.batch_norm.default, (empty(2, 5), None, None, empty(4), empty(4), False)),
+    ],
+    ids=lambda value: str(value) if not isinstance(value, tuple) else "",
+)
+def test_what_does_not_fit_is_left_to_pytorch(operator: Any, arguments: tuple[Any, ...]) -> None:
+    assert SHORTCUTS[operator](arguments, {}) is None
