@@ -56,8 +56,9 @@ def wrong_input(error: RunError, module: nn.Module, inputs: Inputs, label: str) 
 
 def _does_not_fit(error: RunError) -> str | None:
     """Return which size of the innermost layer its input does not have, if it is that."""
-    layer = error.module
-    shape: Shape = error.input_shapes[0] if error.input_shapes else ()
+    if not error.input_shapes:
+        return None
+    layer, shape = error.module, error.input_shapes[0]
     if isinstance(layer, _ConvNd) and len(shape) == len(layer.kernel_size) + 2:
         if shape[1] == layer.in_channels:
             return None

@@ -17,8 +17,21 @@ aten = torch.ops.aten
 Shortcut = Callable[[Sequence[Any], dict[str, Any]], Any]
 
 
+def _like(tensor: Tensor) -> Tensor:
+    """Return what torch.empty_like does, which takes twenty times as long without data."""
+    if tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last):
+        return torch.empty_strided(
+            tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
+        )
+    return torch.empty_like(tensor)
+
+
+def _new(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+    return torch.empty(shape, dtype=tensor.dtype, device=tensor.device)
+
+
 def _like_first_real(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
-    return torch.empty_like(arguments[0]) if arguments[0].is_floating_point() else None
+    return _like(arguments[0]) if arguments[0].is_floating_point() else None
 
 
 def _first(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor:
@@ -30,8 +43,8 @@ def _binary(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     if not isinstance(left, Tensor) or not left.is_floating_point():
         return None
     if isinstance(right, (int, float)) or _spreads_over(right, left):
-        return torch.empty_like(left)
-    return torch.empty_like(right) if _spreads_over(left, right) else None
+        return _like(left)
+    return _like(right) if _spreads_over(left, right) else None
 
 
 def _spreads_over(small: Tensor, large: Tensor) -> bool:
@@ -59,7 +72,7 @@ def _batch_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | Non
     source, statistics, training = arguments[0], arguments[3], arguments[5]
     if training or statistics is None or statistics.numel() != source.shape[1]:
         return None
-    return torch.empty_like(source)
+    return _like(source)
 
 
 def _layer_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
@@ -67,7 +80,7 @@ def _layer_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | Non
     source, normalized = arguments[:2]
     if list(source.shape[source.dim() - len(normalized) :]) != list(normalized):
         return None
-    return source.new_empty(source.shape)
+    return _new(source, source.shape)
 
 
 def _group_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
@@ -76,7 +89,7 @@ def _group_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | Non
     channels = source.shape[1]
     if channels % groups or (weight is not None and weight.numel() != channels):
         return None
-    return torch.empty_like(source)
+    return _like(source)
 
 
 def _attention(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
@@ -87,14 +100,14 @@ def _attention(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None
         return None
     if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
         return None
-    return query.new_empty([*query.shape[:-1], value.shape[-1]])
+    return _new(query, [*query.shape[:-1], value.shape[-1]])
 
 
 def _linear(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     source, weight = arguments[:2]
     if source.shape[-1] != weight.shape[1]:
         return None
-    return source.new_empty([*source.shape[:-1], weight.shape[0]])
+    return _new(source, [*source.shape[:-1], weight.shape[0]])
 
 
 def _mean(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
@@ -108,14 +121,14 @@ def _mean(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
         for dimension, size in enumerate(source.shape)
         if keeps or dimension not in reduced
     ]
-    return source.new_empty(shape) if source.is_contiguous() else None
+    return _new(source, shape) if source.is_contiguous() else None
 
 
 def _product(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     left, right = arguments[:2]
     if left.shape[-1] != right.shape[-2] or left.shape[:-2] != right.shape[:-2]:
         return None
-    return left.new_empty([*left.shape[:-1], right.shape[-1]])
+    return _new(left, [*left.shape[:-1], right.shape[-1]])
 
 
 def _concatenation(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
@@ -133,7 +146,7 @@ def _concatenation(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | 
         if sizes != shape or not tensor.is_contiguous():
             return None
     shape[along] = total
-    return first.new_empty(shape)
+    return _new(first, shape)
 
 
 SHORTCUTS: dict[Any, Shortcut] = (

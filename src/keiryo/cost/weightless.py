@@ -28,6 +28,7 @@ SHARED = frozenset(
         types.BuiltinFunctionType,
     }
 )
+COLLECTIONS = frozenset({dict, OrderedDict, list, set})
 
 
 def weightless_copy(module: nn.Module, *, keep: bool = False) -> nn.Module:
@@ -61,8 +62,12 @@ def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
             return copy.deepcopy(value, copied)
         twin = copied[id(value)] = object.__new__(kind)
         for name, part in vars(value).items():
-            shared = type(part) in SHARED
-            twin.__dict__[name] = part if shared else _copied(part, copied, keep=keep)
+            # Most of what a module holds is plain or empty, and quickest told here.
+            if type(part) in COLLECTIONS and not part:
+                part = type(part)()
+            elif type(part) not in SHARED:
+                part = _copied(part, copied, keep=keep)
+            twin.__dict__[name] = part
     elif isinstance(value, Tensor):
         copied[id(value)] = value if keep else _without_data(value)
     elif kind in (dict, OrderedDict):
@@ -72,8 +77,6 @@ def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
     elif kind is list:
         twin = copied[id(value)] = []
         twin += [_copied(part, copied, keep=keep) for part in value]
-    elif kind is set and not value:
-        return set()
     elif kind is tuple and all(type(part) in SHARED for part in value):
         return value
     else:
@@ -88,7 +91,12 @@ def _is_plain(kind: type[nn.Module]) -> bool:
 
 
 def _without_data(tensor: Tensor) -> Tensor:
-    empty = torch.empty_like(tensor, device="meta", requires_grad=False)
+    # Sparse and quantised tensors have no strides; torch.empty_like takes much longer.
+    if tensor.layout is torch.strided and not tensor.is_quantized:
+        shape, strides = tensor.shape, tensor.stride()
+        empty = torch.empty_strided(shape, strides, dtype=tensor.dtype, device="meta")
+    else:
+        empty = torch.empty_like(tensor, device="meta", requires_grad=False)
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(empty, requires_grad=tensor.requires_grad)
     return empty
