@@ -79,6 +79,8 @@ TORCHVISION_OPERATORS = (
     "deform_conv2d",
     "_deform_conv2d_backward",
 )
+# What fvcore calls the operators that both count.
+PRODUCTS = ("conv", "linear", "matmul", "addmm", "bmm", "einsum")
 
 
 def main() -> None:
@@ -209,7 +211,7 @@ def time_everywhere(
 def print_counts(
     counts: list[tuple[str, Weighing, Counter[str], Counter[str], int, int]],
 ) -> None:
-    """Print the multiply-accumulates of all tools, and why fvcore's differ."""
+    """Print the multiply-accumulates of all tools, and where fvcore's difference comes from."""
     print("| architecture | keiryo | torch | fvcore | ptflops | torchinfo | in fvcore's |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, weighing, by_torch, by_fvcore, ptflops, torchinfo in counts:
@@ -219,13 +221,27 @@ def print_counts(
             "equal" if total == macs else f"{total - weighing.known_macs:+,}"
             for total in (by_torch.total(), by_fvcore.total(), ptflops, torchinfo)
         ]
-        extra = {
-            operator: count
-            for operator, count in by_fvcore.items()
-            if count and operator not in ("conv", "linear", "matmul", "addmm", "bmm", "einsum")
-        }
-        why = ", ".join(f"{operator} {count:,}" for operator, count in extra.items())
+        why = ", ".join(fvcore_reasons(weighing, by_fvcore))
         print(f"| {name} | {shown} | {' | '.join(cells)} | {why} |")
+
+
+def fvcore_reasons(weighing: Weighing, by_fvcore: Counter[str]) -> list[str]:
+    """Return what fvcore counts besides products, and what it leaves out."""
+    extra = {
+        operator: count
+        for operator, count in by_fvcore.items()
+        if count and operator not in PRODUCTS
+    }
+    reasons = [f"+{count:,} {operator}" for operator, count in extra.items()]
+    missing = weighing.known_macs - (by_fvcore.total() - sum(extra.values()))
+    attention = sum(
+        layer.macs for layer in weighing.layers if layer.type == "scaled_dot_product_attention"
+    )
+    if missing and missing == attention:
+        reasons.append(f"-{missing:,} scaled_dot_product_attention")
+    elif missing:
+        reasons.append(f"{-missing:+,} not explained")
+    return reasons
 
 
 def print_times(

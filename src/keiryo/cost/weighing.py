@@ -1,7 +1,9 @@
 """From a module and the shape of its input to what it costs, layer by layer."""
 
+import gc
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from math import prod
 
 from torch import Tensor, nn
@@ -36,7 +38,23 @@ def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) ->
     the CPU instead, with random inputs, and the result's `notes` say so. What is counted
     is said in `keiryo.cost.convention`. Raises InputError where the input does not fit.
     """
-    label = name or type(module).__name__
+    # Thousands of small objects are made, and none of them in circles.
+    with _no_garbage_collection():
+        return _weigh(module, input_shape, name or type(module).__name__)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
     notes: list[str] = []
     try:
         run = _trace_on(module, input_shape, device="meta")
