@@ -59,6 +59,23 @@ def test_mean(dimensions: list[int], keep: bool) -> None:
     assert_same(aten.mean.dim, empty(2, 3, 4, 5), dimensions, keep)
 
 
+@pytest.mark.parametrize("arguments", [(2, [1], True), (2, [-1, 0]), (1.0, [2, 3], False)])
+def test_vector_norm(arguments: tuple[Any, ...]) -> None:
+    assert_same(aten.linalg_vector_norm.default, empty(2, 3, 4, 5), *arguments)
+
+
+def test_softmax_and_what_is_added_onto() -> None:
+    assert_same(aten.softmax.int, empty(2, 3, 4), -1)
+    assert_same(aten.addcmul.default, empty(2, 3), empty(1, 3), empty(2, 3))
+    assert_same(aten.addcmul.default, empty(1, 3), empty(3), empty(2, 3))
+
+
+def test_dropout_hands_on() -> None:
+    x = empty(2, 3)
+    assert SHORTCUTS[aten.dropout.default]((x, 0.5, False), {}) is x
+    assert SHORTCUTS[aten.dropout.default]((x, 0.5, True), {}) is None
+
+
 def test_matrix_products() -> None:
     assert_same(aten.mm.default, empty(2, 3), empty(3, 4))
     assert_same(aten.bmm.default, empty(5, 2, 3), empty(5, 3, 4))

@@ -65,12 +65,16 @@ def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
 
 def _element_wise(arguments: Arguments, output: Tensor, field_of: FieldOf) -> Known:
     union: Field | None = None
+    rank = output.dim()
     for tensor in _tensors(list(arguments.values())):
         field = field_of(tensor)
-        if isinstance(field, Field):
-            # Broadcasting aligns the last dimensions.
-            shift = output.dim() - tensor.dim()
-            union = field.renamed({d: d + shift for d in range(tensor.dim())}).union(union)
+        if not isinstance(field, Field) or field is union:
+            continue
+        # Broadcasting aligns the last dimensions.
+        shift = rank - tensor.dim()
+        if shift:
+            field = field.renamed({d: d + shift for d in range(tensor.dim())})
+        union = field.union(union)
     return union
 
 
@@ -158,6 +162,7 @@ _RULES: dict[Any, Rule] = {
     aten.reflection_pad2d: field_windows.padding,
     aten.replication_pad1d: field_windows.padding,
     aten.replication_pad2d: field_windows.padding,
+    aten.softmax: _softmax,
     aten._softmax: _softmax,
     aten._log_softmax: _softmax,
     aten._safe_softmax: _softmax,
@@ -179,6 +184,14 @@ _RULES: dict[Any, Rule] = {
 _RULES |= dict.fromkeys(REPETITIONS, field_windows.nearest_upsampling)
 # What moves nothing, and statistics over positions, which do not count as seeing.
 _RULES |= dict.fromkeys(
-    (aten.expand, aten.clone, aten.alias, aten.detach, aten._to_copy, *NORMALIZATION),
+    (
+        aten.expand,
+        aten.clone,
+        aten.alias,
+        aten.detach,
+        aten.dropout,
+        aten._to_copy,
+        *NORMALIZATION,
+    ),
     field_shapes.same,
 )

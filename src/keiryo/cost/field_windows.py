@@ -13,83 +13,84 @@ Arguments = dict[str, Any]
 
 
 class _Windows(NamedTuple):
-    """A window's figures, each for all spatial axes at once or a list of them."""
+    """A window's figures, each a list with one for every spatial axis."""
 
-    axes: int
-    kernel: Any
-    stride: Any
-    padding: Any
-    dilation: Any
-
-    def along(self, index: int) -> dict[str, int]:
-        """Return the figures of spatial axis `index`."""
-        return {
-            "kernel": _figure(self.kernel, index, 1),
-            "stride": _figure(self.stride, index, 1),
-            "padding": _figure(self.padding, index, 0),
-            "dilation": _figure(self.dilation, index, 1),
-        }
+    kernel: Sequence[int]
+    stride: Sequence[int]
+    padding: Sequence[int]
+    dilation: Sequence[int]
 
 
-def _figure(values: Any, index: int, default: int) -> int:
+def _each(values: Any, axes: int, default: int) -> Sequence[int]:
+    """Return a figure for each axis, from one for all of them, a list, or none."""
     if isinstance(values, int):
-        return values
+        return [values] * axes
     if not values:
-        return default
-    return values[index] if len(values) > 1 else values[0]
+        return [default] * axes
+    return values if len(values) == axes else [values[0]] * axes
 
 
 def pooling(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
     """Follow max and average pooling."""
+    axes = 2 if arguments["self"].dim() < 5 else 3
     kernel = arguments["kernel_size"]
     windows = _Windows(
-        axes=2 if arguments["self"].dim() < 5 else 3,
-        kernel=kernel,
-        stride=arguments.get("stride") or kernel,
-        padding=arguments.get("padding", 0),
-        dilation=arguments.get("dilation", 1),
+        _each(kernel, axes, 1),
+        _each(arguments.get("stride") or kernel, axes, 1),
+        _each(arguments.get("padding", 0), axes, 0),
+        _each(arguments.get("dilation", 1), axes, 1),
     )
     return _slide(field, outputs[0], windows)
 
 
 def convolution(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
     """Follow a convolution, transposed ones too."""
-    weight = arguments["weight"]
+    kernel = arguments["weight"].shape[2:]
+    axes = len(kernel)
     windows = _Windows(
-        axes=weight.dim() - 2,
-        kernel=list(weight.shape[2:]),
-        stride=arguments["stride"],
-        padding=arguments["padding"],
-        dilation=arguments["dilation"],
+        kernel,
+        _each(arguments["stride"], axes, 1),
+        _each(arguments["padding"], axes, 0),
+        _each(arguments["dilation"], axes, 1),
     )
     slide = _slide_transposed if arguments.get("transposed") else _slide
     return slide(field, outputs[0], windows)
 
 
 def _slide(field: Field, output: Tensor, windows: _Windows) -> Known:
-    start = output.dim() - windows.axes
+    shape = output.shape
+    start = len(shape) - len(windows.kernel)
     if not _runs_over_axes(field, start):
         return LOST
-    return field.changed(
-        lambda axis, dimension: axis.windowed(
-            **windows.along(dimension - start), positions=output.shape[dimension]
+    kernel, stride, padding, dilation = windows
+
+    def change(axis: Axis, dimension: int) -> Axis:
+        index = dimension - start
+        return axis.windowed(
+            kernel=kernel[index],
+            stride=stride[index],
+            padding=padding[index],
+            dilation=dilation[index],
+            positions=shape[dimension],
         )
-    )
+
+    return field.changed(change)
 
 
 def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> Known:
-    start = output.dim() - windows.axes
+    start = output.dim() - len(windows.kernel)
     if not _runs_over_axes(field, start):
         return LOST
 
     def change(axis: Axis, dimension: int) -> Axis:
         # Output o sees the inputs i with o = i · stride - padding + tap · dilation.
-        window = windows.along(dimension - start)
-        step = Fraction(axis.step) / window["stride"]
-        reach = window["dilation"] * (window["kernel"] - 1)
+        index = dimension - start
+        step = Fraction(axis.step) / windows.stride[index]
+        reach = windows.dilation[index] * (windows.kernel[index] - 1)
+        before = windows.padding[index]
         return axis._replace(
-            first=whole(axis.first + (window["padding"] - reach) * step),
-            last=whole(axis.last + window["padding"] * step),
+            first=whole(axis.first + (before - reach) * step),
+            last=whole(axis.last + before * step),
             step=whole(step),
             positions=output.shape[dimension],
         )
@@ -99,11 +100,8 @@ def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> Known:
 
 def _runs_over_axes(field: Field, start: int) -> bool:
     """Whether the spatial dimensions, from `start` on, are where the axes' positions lie."""
-    placed = [axis for axis in field.axes if axis.dimension is not None]
-    return all(
-        axis.dimension is not None and axis.dimension >= start and not field.shares_dimension(axis)
-        for axis in placed
-    )
+    placed = [axis.dimension for axis in field.axes if axis.dimension is not None]
+    return len(set(placed)) == len(placed) and min(placed, default=start) >= start
 
 
 def nearest_upsampling(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:

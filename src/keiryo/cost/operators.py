@@ -88,6 +88,11 @@ def _visits_outputs(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work
     return Work(elements=outputs[0].numel())
 
 
+def _dropout(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # dropout(input, share, training): in evaluation it hands its input on.
+    return _visits(arguments, outputs) if arguments[2] else NOTHING
+
+
 def _window_pooling(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
     # pool(input, kernel_size, ...): every place of every window; one figure for all axes.
     kernel = arguments[1]
@@ -161,6 +166,7 @@ VISITS: dict[Any, Rule] = dict.fromkeys(
         aten._adaptive_avg_pool3d,
         aten.adaptive_max_pool2d,
         aten.adaptive_max_pool3d,
+        aten.softmax,
         aten._softmax,
         aten._log_softmax,
         aten._safe_softmax,
@@ -289,7 +295,7 @@ MOVES = frozenset(
     }
 )
 
-_RULES = MULTIPLY_ACCUMULATES | POOLING | NORMALIZATION | VISITS
+_RULES = MULTIPLY_ACCUMULATES | POOLING | NORMALIZATION | VISITS | {aten.dropout: _dropout}
 
 
 def rule_for(operator: OpOverload) -> Rule | None:

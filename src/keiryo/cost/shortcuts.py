@@ -124,6 +124,30 @@ def _mean(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     return _new(source, shape) if source.is_contiguous() else None
 
 
+def _vector_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # linalg_vector_norm(input, order, dimensions, keepdim)
+    return _mean([arguments[0], *arguments[2:]], named) if len(arguments) > 2 else None
+
+
+def _addcmul(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # addcmul(input, one, other), where the largest has the result's shape.
+    largest = max(arguments[:3], key=lambda tensor: tensor.numel())
+    plain = all(_spreads_over(tensor, largest) for tensor in arguments[:3])
+    return _like(largest) if plain and largest.is_contiguous() else None
+
+
+def _softmax(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # softmax(input, dimension, dtype)
+    source = arguments[0]
+    plain = len(arguments) == 2 and not named and source.is_floating_point()
+    return _like(source) if plain and source.is_contiguous() else None
+
+
+def _dropout(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # dropout(input, share, training)
+    return None if arguments[2] else arguments[0]
+
+
 def _product(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     left, right = arguments[:2]
     if left.shape[-1] != right.shape[-2] or left.shape[:-2] != right.shape[:-2]:
@@ -192,6 +216,10 @@ SHORTCUTS: dict[Any, Shortcut] = (
         aten.scaled_dot_product_attention.default: _attention,
         aten.linear.default: _linear,
         aten.mean.dim: _mean,
+        aten.linalg_vector_norm.default: _vector_norm,
+        aten.addcmul.default: _addcmul,
+        aten.softmax.int: _softmax,
+        aten.dropout.default: _dropout,
         aten.mm.default: _product,
         aten.bmm.default: _product,
         aten.cat.default: _concatenation,
