@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all lint format bench clean
+.PHONY: demo test test-all lint format bench bench-weighing clean
 
 demo: $(VENV)/installed
 	$(BIN)/keiryo compare --out demo --force
@@ -29,6 +29,9 @@ format: $(VENV)/installed-lint
 bench: $(VENV)/installed $(VENV)-bench/installed
 	$(BIN)/python benchmarks/training.py --keras-python $(VENV)-bench/bin/python
 
+bench-weighing: $(VENV)-weighing/installed
+	$(VENV)-weighing/bin/python benchmarks/weighing.py
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -45,5 +48,12 @@ $(VENV)-bench/installed: benchmarks/requirements.txt
 	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
+$(VENV)-weighing/installed: benchmarks/weighing-requirements.txt benchmarks/weighing-support.txt
+	$(PYTHON) -m venv $(VENV)-weighing
+	$(VENV)-weighing/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(VENV)-weighing/bin/pip install --quiet --disable-pip-version-check -r benchmarks/weighing-support.txt
+	$(VENV)-weighing/bin/pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weighing-requirements.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-bench demo
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-weighing demo

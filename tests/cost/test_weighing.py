@@ -117,6 +117,16 @@ def test_a_forward_called_by_its_name_is_seen() -> None:
     assert (layer.name, layer.macs) == ("layer", 6)
 
 
+def test_functional_convolutions_with_and_without_a_batch() -> None:
+    class Convolving(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            once = functional.conv2d(x, torch.ones(2, 3, 3, 3), padding=1)
+            same = functional.conv2d(x, torch.ones(2, 3, 3, 3), padding="same")
+            return once + same + functional.conv2d(x[0], torch.ones(2, 3, 3, 3), None, 1, 1)
+
+    assert weigh(Convolving(), (3, 4, 5)).macs == 3 * 20 * 2 * 27
+
+
 def test_inference_mode_hides_nothing() -> None:
     class Inferring(nn.Module):
         def __init__(self) -> None:

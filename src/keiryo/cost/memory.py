@@ -1,20 +1,17 @@
 """How many bytes of tensors are alive at once, followed as they come and go."""
 
 import weakref
-from collections.abc import Iterable
 
-from torch import Tensor, UntypedStorage
+from torch import UntypedStorage
 
 
 class LiveBytes:
-    """Counts the storages of tensors it is shown, each once, until nothing holds them.
+    """Counts the storages it is shown, each once, until nothing holds them any more.
 
     It holds none itself: a storage is gone when the network lets go of it, as in a real run.
     """
 
-    def __init__(self, apart: Iterable[Tensor]) -> None:
-        # The weights are there anyway, and are not counted.
-        self._apart = {tensor.untyped_storage()._cdata for tensor in apart}
+    def __init__(self) -> None:
         self._alive: dict[int, weakref.ref[UntypedStorage]] = {}
         self.now = 0
         self.peak = 0
@@ -22,7 +19,7 @@ class LiveBytes:
     def see(self, storage: UntypedStorage) -> int:
         """Count `storage`; return its bytes if it is new, 0 otherwise."""
         key = storage._cdata
-        if key in self._alive or key in self._apart:
+        if key in self._alive:
             return 0
         size = storage.nbytes()
 

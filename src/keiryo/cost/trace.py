@@ -19,9 +19,17 @@ from keiryo.cost.shortcuts import SHORTCUTS, Shortcut
 
 FIELD_ATTRIBUTE = "_keiryo_receptive_field"
 META = torch.device("meta")
+CONVOLUTION = torch.ops.aten.convolution.default
+CONVOLUTIONS = frozenset(
+    {
+        torch.ops.aten.conv1d.default,
+        torch.ops.aten.conv2d.default,
+        torch.ops.aten.conv3d.default,
+    }
+)
 
 
-@dataclass
+@dataclass(slots=True)
 class LayerCall:
     """One call of a layer, or of an operator that stands in a module's own forward."""
 
@@ -98,18 +106,17 @@ class _Recorder(TorchDispatchMode):
         super().__init__()
         self.result = Trace(modules=dict(network.named_modules()))
         self._weightless = weightless
-        weights = [
-            tensor
+        self.memory = LiveBytes()
+        self._weights = {
+            id(tensor)
             for module in self.result.modules.values()
             for tensor in (*module._parameters.values(), *module._buffers.values())
-            if tensor is not None
-        ]
-        self.memory = LiveBytes(weights)
-        self._weights = {id(tensor) for tensor in weights}
+        }
         self._network = network
         self._stack: list[LayerCall] = []
         self._layer: LayerCall | None = None  # the outermost layer that is being run
         self._operators: dict[OpOverload, _Operator] = {}
+        self._convolved_shapes: dict[Any, torch.Size] = {}
 
     @contextmanager
     def attached(self) -> Iterator[None]:
@@ -167,6 +174,9 @@ class _Recorder(TorchDispatchMode):
         operator = self._operators.get(func)
         if operator is None:
             operator = self._operators[func] = _Operator.of(func)
+        if func in CONVOLUTIONS and args[0].dim() == args[1].dim():
+            # What it is made of, found sooner than by asking PyTorch.
+            return self.__torch_dispatch__(CONVOLUTION, types, _unabridged(args, kwargs))
         if operator.is_made_of_others:
             # In inference mode it comes whole.
             with self:
@@ -188,7 +198,20 @@ class _Recorder(TorchDispatchMode):
             return func(*args, **(kwargs | {"device": META}))
         if func is torch.ops.aten.lift_fresh.default:
             return torch.empty_like(args[0], device=META)
+        if func is CONVOLUTION:
+            return self._convolved(args)
         return None if operator.shortcut is None else operator.shortcut(args, kwargs)
+
+    def _convolved(self, args: Any) -> Tensor:
+        """Return a convolution's result, of the shape that PyTorch gave the last one like it."""
+        source, weight, _, *options = args
+        if not source.is_contiguous():
+            return CONVOLUTION(*args)
+        signature = (source.shape, weight.shape, str(options))
+        if signature not in self._convolved_shapes:
+            self._convolved_shapes[signature] = CONVOLUTION(*args).shape
+        shape = self._convolved_shapes[signature]
+        return torch.empty(shape, dtype=source.dtype, device=META)
 
     def _note(
         self, func: OpOverload, operator: "_Operator", args: Any, kwargs: Any, result: Any
@@ -200,12 +223,16 @@ class _Recorder(TorchDispatchMode):
             self.result.unknown_operators.setdefault(operator.name, place)
         macs, elements = NOTHING if operator.rule is None else operator.rule(args, outputs)
         known = self._follow(func, operator, args, kwargs, outputs, place)
+        given = _tensors(args) + _tensors(kwargs.values()) if kwargs else _tensors(args)
         new_bytes = 0
-        for tensor in outputs:
-            new_bytes += self.memory.see(tensor.untyped_storage())
+        if not operator.is_view:
+            # What is only handed on (a weight, it may be) is not new.
+            handed_on = {id(tensor) for tensor in given}
+            for tensor in outputs:
+                if id(tensor) not in handed_on:
+                    new_bytes += self.memory.see(tensor.untyped_storage())
         if not (macs or elements or new_bytes):
             return
-        given = _tensors(args) + _tensors(kwargs.values())
         call = self._layer
         if call is None:
             call = LayerCall(
@@ -261,6 +288,7 @@ class _Operator:
     rule: Rule | None
     shortcut: Shortcut | None
     argument_names: list[str]
+    is_view: bool
     keeps_field: bool  # its output sees what its first argument saw
     makes_tensor: bool
 
@@ -274,9 +302,28 @@ class _Operator:
             rule=rule_for(func),
             shortcut=SHORTCUTS.get(func),
             argument_names=[argument.name for argument in arguments],
+            is_view=func.is_view or func is torch.ops.aten._unsafe_view.default,
             keeps_field=keeps_field(func, takes_tensors),
             makes_tensor=not takes_tensors and any(a.name == "device" for a in arguments),
         )
+
+
+def _unabridged(args: Any, kwargs: Any) -> tuple[Any, ...]:
+    """Return the arguments of `convolution` from those of conv1d to conv3d, defaults left out."""
+    names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    axes = given["weight"].dim() - 2
+    return (
+        given["input"],
+        given["weight"],
+        given.get("bias"),
+        given.get("stride", [1] * axes),
+        given.get("padding", [0] * axes),
+        given.get("dilation", [1] * axes),
+        False,
+        [0] * axes,
+        given.get("groups", 1),
+    )
 
 
 def _field_of(tensor: Tensor) -> Known:

@@ -4,6 +4,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from math import prod
 
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from keiryo.cost.convention import CONVENTION
 from keiryo.cost.differences import explain_difference
 from keiryo.cost.inputs import Inputs, example_inputs, shapes_without_batch, wrong_input
 from keiryo.cost.layers import layer_formula, layer_kind
-from keiryo.cost.receptive_field import Field
+from keiryo.cost.receptive_field import Field, Known
 from keiryo.cost.separable import find_pairs
 from keiryo.cost.trace import LayerCall, RunError, Trace, trace
 from keiryo.cost.weightless import needs_values, weightless_copy
@@ -195,7 +196,7 @@ def _row(
         formula_macs=None if formula is None else formula.macs,
         padding_macs=0 if formula is None else min(formula.padding_macs, call.macs),
         difference=explain_difference(call, formula),
-        receptive_field=_receptive_field(call),
+        receptive_field=_receptive_field(call.receptive_field),
         separable=separable,
     )
 
@@ -254,14 +255,14 @@ def _claim(parameters: Iterable[Tensor | None], unclaimed: dict[int, nn.Paramete
     )
 
 
-def _receptive_field(call: LayerCall) -> ReceptiveField | None:
-    if not isinstance(call.receptive_field, Field):
+@lru_cache(maxsize=8)  # most layers see what the one before them saw
+def _receptive_field(known: Known) -> ReceptiveField | None:
+    if not isinstance(known, Field):
         return None
-    axes = call.receptive_field.axes
     return ReceptiveField(
-        size=[axis.size for axis in axes],
-        stride=[float(axis.step) for axis in axes],
-        offset=[axis.centre for axis in axes],
+        size=[axis.size for axis in known.axes],
+        stride=[float(axis.step) for axis in known.axes],
+        offset=[axis.centre for axis in known.axes],
     )
 
 
