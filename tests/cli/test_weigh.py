@@ -88,6 +88,19 @@ def test_layers_with_their_sums_and_the_ordinary_cost_of_a_pair(
     assert "568,740,352" in total
 
 
+def test_a_narrow_terminal_loses_columns_and_no_figures(
+    keiryo: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    out = keiryo("weigh", "mobilenet_v1", "--layers").out
+    assert "No room for: other, type" in out
+    assert "pointwise.convolution" in out
+    assert "568,740,352" in out
+    assert "…" not in out
+
+
 def test_own_models(own: Path, keiryo: Callable[..., Finished]) -> None:
     good, computed, valued = json.loads(
         keiryo(

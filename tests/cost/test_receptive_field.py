@@ -227,3 +227,8 @@ def test_no_field_without_positions() -> None:
     weighing = weigh(nn.Linear(4, 2), (4,))
     assert weighing.receptive_field is None
     assert weighing.notes == []
+
+
+def test_volumes() -> None:
+    network = nn.Sequential(nn.Conv3d(1, 2, (1, 3, 3)), nn.MaxPool3d(2), nn.Conv3d(2, 2, 3))
+    assert last_field(network, 1, 12, 14, 16).size == [6, 8, 8]

@@ -1,6 +1,6 @@
 """What models cost, as tables on the terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -14,6 +14,8 @@ from keiryo.report.weighing_words import NOTHING
 from keiryo.results import LayerCost, Weighing
 
 WIDTH_WITHOUT_TERMINAL = 160
+COLUMN_GAP = 3
+NARROWEST_NOTES = 30
 
 
 def print_weighings(weighings: Sequence[Weighing]) -> None:
@@ -34,29 +36,64 @@ def print_weighings(weighings: Sequence[Weighing]) -> None:
 
 
 def print_layers(weighing: Weighing) -> None:
-    """Print every layer of a model, grouped by block, with the sums."""
+    """Print every layer of a model, grouped by block, with the sums.
+
+    Columns that the terminal has no room for are left out, and named.
+    """
     console = _console()
+    columns, left_out = _fitting(weighing, console.width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(weighing.model))
-    columns = [column for column in _COLUMNS if _has(weighing, column)]
-    table.add_column("layer", overflow="fold")
+    table.add_column("layer", no_wrap=True)
     for column in columns:
         table.add_column(
             column.title,
             justify="left" if column.is_words else "right",
             no_wrap=column.title != _NOTES,
         )
-    for block, members in groupby(weighing.layers, key=lambda layer: layer.block):
-        rows = list(members)
-        is_group = bool(block) and len(rows) > 1
-        if is_group:
-            table.add_row(block, *(column.total(rows) for column in columns), style="bold")
-        for row in rows:
-            name = f"  {row.name.removeprefix(f'{block}.')}" if is_group else row.name
-            table.add_row(Text(name), *(Text(column.cell(row)) for column in columns))
+    for name, layers, is_block in _rows(weighing):
+        cells = [column.total(layers) if is_block else column.cell(layers[0]) for column in columns]
+        table.add_row(Text(name), *map(Text, cells), style="bold" if is_block else None)
     table.add_section()
     sums = (column.total(weighing.layers) for column in columns)
     table.add_row("total", *sums, style="bold")
     console.print(table)
+    if left_out:
+        names = ", ".join(column.title for column in left_out)
+        console.print(Text(f"No room for: {names}. All is in --json and --html.\n", style="dim"))
+
+
+def _rows(weighing: Weighing) -> Iterator[tuple[str, list[LayerCost], bool]]:
+    """Yield a name and layers for each row: a block's sum before its layers, then each alone."""
+    for block, members in groupby(weighing.layers, key=lambda layer: layer.block):
+        layers = list(members)
+        is_group = bool(block) and len(layers) > 1
+        if is_group:
+            yield block, layers, True
+        for layer in layers:
+            name = f"  {layer.name.removeprefix(f'{block}.')}" if is_group else layer.name
+            yield name, [layer], False
+
+
+def _fitting(weighing: Weighing, width: int) -> tuple[list["_Column"], list["_Column"]]:
+    """Return the columns to show within `width` characters, and those left out for want of it."""
+    columns = [column for column in _COLUMNS if _has(weighing, column)]
+
+    def taken(column: _Column) -> int:
+        cells = [column.total(weighing.layers), *map(column.cell, weighing.layers)]
+        return COLUMN_GAP + max(len(column.title), *map(len, cells))
+
+    names = max(len(name) for name, _, _ in _rows(weighing))
+    needed = {column.title: taken(column) for column in columns}
+    needed[_NOTES] = COLUMN_GAP + min(needed[_NOTES] - COLUMN_GAP, NARROWEST_NOTES)
+    left_out: list[_Column] = []
+    for title in _LEAVE_OUT_FIRST:
+        if names + sum(needed.values()) <= width:
+            break
+        dropped = next(column for column in columns if column.title == title)
+        columns.remove(dropped)
+        left_out.append(dropped)
+        del needed[title]
+    return columns, left_out
 
 
 def _console() -> Console:
@@ -102,6 +139,10 @@ _COLUMNS = (
     _summed(_MEASURED, lambda layer: layer.measured_ms, words.milliseconds),
     _Column(_NOTES, weighing_words.layer_notes, is_words=True),
 )
+
+
+# What is missed least, first; layer, parameters, MACs and times stay whatever the width.
+_LEAVE_OUT_FIRST = ("other", "type", "activations", "field", "output", _NOTES)
 
 
 def _has(weighing: Weighing, column: _Column) -> bool:

@@ -25,8 +25,10 @@ def percent(value: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """Return milliseconds with three digits."""
-    return "–" if value is None else f"{_three_digits(value)} ms"
+    """Return milliseconds with three digits, or microseconds where they are too few."""
+    if value is None:
+        return "–"
+    return f"{1000 * value:.0f} µs" if value < 0.0995 else f"{_three_digits(value)} ms"
 
 
 def duration(seconds: float | None) -> str:
