@@ -127,6 +127,22 @@ def test_functional_convolutions_with_and_without_a_batch() -> None:
     assert weigh(Convolving(), (3, 4, 5)).macs == 3 * 20 * 2 * 27
 
 
+def test_a_forward_may_catch_what_a_layer_raises() -> None:
+    class Trying(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(3, 3), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            try:
+                return self.first(x)
+            except RuntimeError:
+                return self.second(x)
+
+    weighing = weigh(Trying(), (4,))
+    assert [(layer.name, layer.macs) for layer in weighing.layers if layer.calls] == [("second", 8)]
+
+
 def test_inference_mode_hides_nothing() -> None:
     class Inferring(nn.Module):
         def __init__(self) -> None:

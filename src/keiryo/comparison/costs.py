@@ -3,8 +3,8 @@
 import torch
 
 from keiryo.cost import weigh
+from keiryo.cost.calls import RunError
 from keiryo.cost.inputs import Inputs, example_inputs
-from keiryo.cost.trace import RunError
 from keiryo.measure.layers import measure_layers
 from keiryo.models.saved import channels_last
 from keiryo.models.spec import ModelSpec, build

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from keiryo.cost.trace import RunError, trace
+from keiryo.cost.calls import RunError
+from keiryo.cost.trace import trace
 from keiryo.cost.weightless import weightless_copy
 from keiryo.errors import InputError
 

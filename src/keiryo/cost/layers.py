@@ -18,7 +18,6 @@ from torch.nn.modules.pooling import (
 )
 
 from keiryo.cost import formulas
-from keiryo.results import LayerKind
 
 Shape = tuple[int, ...]
 
@@ -44,20 +43,6 @@ def layer_formula(layer: nn.Module, shapes: Sequence[Shape]) -> LayerFormula | N
     return None if formula is None else formula(layer, shapes)
 
 
-def check_rank(layer: nn.Module, shapes: Sequence[Shape]) -> None:
-    """Raise ValueError for a convolution whose input has no batch, or too few axes.
-
-    PyTorch takes (C, H, W) for one example without its batch; here that is (N, H, W)
-    with an axis missing, which would be weighed as something else.
-    """
-    if isinstance(layer, _ConvNd) and shapes and len(shapes[0]) != len(layer.kernel_size) + 2:
-        axes = len(layer.kernel_size)
-        raise ValueError(
-            f"takes {axes + 1} sizes (channels and {axes} spatial axes), was given "
-            f"{len(shapes[0]) - 1}"
-        )
-
-
 @cache
 def formula_class(kind: type[nn.Module]) -> type[nn.Module] | None:
     """Return the class of PyTorch whose formula layers of `kind` fall under, if there is one."""
@@ -69,19 +54,6 @@ def formula_class(kind: type[nn.Module]) -> type[nn.Module] | None:
 @cache
 def _formula_for(kind: type[nn.Module]) -> "_Formula | None":
     return next((formula for kinds, formula in _FORMULAS if issubclass(kind, kinds)), None)
-
-
-def layer_kind(layer: nn.Module) -> LayerKind:
-    """Return what kind of layer this is, as the papers speak of it."""
-    if isinstance(layer, _ConvNd):
-        if layer.groups == layer.in_channels == layer.out_channels > 1:
-            return "depthwise convolution" if prod(layer.kernel_size) > 1 else "convolution"
-        is_pointwise = layer.groups == prod(layer.kernel_size) == 1
-        return "pointwise convolution" if is_pointwise else "convolution"
-    for classes, kind in _KINDS:
-        if isinstance(layer, classes):
-            return kind
-    return "other"
 
 
 def _convolution(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
@@ -303,13 +275,7 @@ _ELEMENT_WISE_ACTIVATIONS = (
     activation.Softmax,
     activation.LogSoftmax,
 )
-_NORMALIZATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
-_KINDS: tuple[tuple[type | tuple[type, ...], LayerKind], ...] = (
-    (nn.Linear, "linear"),
-    (nn.MultiheadAttention, "attention"),
-    (nn.RNNBase, "recurrent"),
-    (_NORMALIZATIONS, "normalisation"),
-)
+NORMALIZATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _Formula = Callable[[Any, Sequence[Shape]], LayerFormula | None]
 _FORMULAS: tuple[tuple[type | tuple[type, ...], _Formula], ...] = (
     (_ConvTransposeNd, _transposed_convolution),
@@ -319,7 +285,7 @@ _FORMULAS: tuple[tuple[type | tuple[type, ...], _Formula], ...] = (
     (nn.RNNBase, _recurrent),
     ((_MaxPoolNd, _AvgPoolNd), _pooling),
     ((_AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd), _adaptive_pooling),
-    (_NORMALIZATIONS, _once),
+    (NORMALIZATIONS, _once),
     (_ELEMENT_WISE_ACTIVATIONS, _once),
     ((nn.Identity, nn.Flatten, nn.Unflatten, dropout._DropoutNd, nn.Embedding), _nothing),
 )

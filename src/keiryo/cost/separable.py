@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from keiryo.cost.calls import LayerCall
 from keiryo.cost.formulas import convolution_macs, depthwise_separable_ratio
-from keiryo.cost.layers import layer_kind
-from keiryo.cost.trace import LayerCall
+from keiryo.cost.layer_kinds import layer_kind
 from keiryo.results import SeparablePair
 
 

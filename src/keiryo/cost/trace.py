@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from keiryo.cost.calls import LayerCall, RunError, Trace
 from keiryo.cost.field_following import follow, keeps_field
-from keiryo.cost.layers import Shape, check_rank, formula_class
+from keiryo.cost.layer_kinds import check_rank
+from keiryo.cost.layers import formula_class
 from keiryo.cost.memory import LiveBytes
 from keiryo.cost.operators import NOTHING, Rule, is_made_of_others, rule_for
 from keiryo.cost.receptive_field import LOST, Known, input_field
@@ -27,45 +29,6 @@ CONVOLUTIONS = frozenset(
         torch.ops.aten.conv3d.default,
     }
 )
-
-
-@dataclass(slots=True)
-class LayerCall:
-    """One call of a layer, or of an operator that stands in a module's own forward."""
-
-    name: str
-    module: nn.Module
-    input_shapes: list[Shape]
-    operator: str | None = None
-    output_shapes: list[Shape] = field(default_factory=list)
-    operators: dict[str, int] = field(default_factory=dict)
-    macs: int = 0
-    elements: int = 0
-    bytes_moved: int = 0
-    weight_bytes: int = 0  # of bytes_moved, those of weights
-    receptive_field: Known = None
-
-
-@dataclass
-class Trace:
-    """All calls of a run in their order, and what it held at the most."""
-
-    calls: list[LayerCall] = field(default_factory=list)
-    unknown_operators: dict[str, str] = field(default_factory=dict)  # operator to where it stood
-    peak_bytes: int = 0
-    output_shapes: list[Shape] = field(default_factory=list)
-    modules: dict[str, nn.Module] = field(default_factory=dict)  # all, by their names
-    lost_at: tuple[str, str] | None = None  # module and operator past which no field is known
-
-
-class RunError(Exception):
-    """The module's forward raised; `module_name` and `module` are where."""
-
-    def __init__(self, name: str, module: nn.Module, shapes: list[Shape]) -> None:
-        super().__init__(name)
-        self.module_name = name
-        self.module = module
-        self.input_shapes = shapes
 
 
 def trace(network: nn.Module, inputs: Sequence[Tensor]) -> Trace:
@@ -115,6 +78,8 @@ class _Recorder(TorchDispatchMode):
         self._network = network
         self._stack: list[LayerCall] = []
         self._layer: LayerCall | None = None  # the outermost layer that is being run
+        self._error: Exception | None = None
+        self._failed = LayerCall("", network, [])
         self._operators: dict[OpOverload, _Operator] = {}
         self._convolved_shapes: dict[Any, torch.Size] = {}
 
@@ -143,29 +108,36 @@ class _Recorder(TorchDispatchMode):
         def watched(*arguments: Any, **named: Any) -> Any:
             given = _tensors(arguments) + _tensors(named.values())
             call = LayerCall(name, module, [tuple(tensor.shape) for tensor in given])
+            starts_layer = is_layer and self._layer is None
             self._stack.append(call)
-            check_rank(module, call.input_shapes)
-            if not is_layer or self._layer is not None:
+            try:
+                check_rank(module, call.input_shapes)
+                if starts_layer:
+                    self._layer = call
                 output = forward(*arguments, **named)
-            else:
-                self._layer = call
-                output = forward(*arguments, **named)
-                self._layer = None
+            except Exception as error:
+                if error is not self._error:
+                    self._error, self._failed = error, call
+                raise
+            finally:
+                # A forward may catch what another raised, and go on.
+                self._stack.pop()
+                if starts_layer:
+                    self._layer = None
+            # One that only hands its input on (the identity, dropout, a view) is no row.
+            if starts_layer and call.operators:
                 made = _tensors((output,))
                 call.output_shapes = [tuple(tensor.shape) for tensor in made]
                 call.receptive_field = _field_of(made[0]) if made else None
-                # One that only hands its input on (the identity, dropout, a view) is no row.
-                if call.operators:
-                    self.result.calls.append(call)
-            self._stack.pop()
+                self.result.calls.append(call)
             return output
 
         return watched
 
     def where_it_stood(self) -> RunError:
-        """Return the error that names the innermost module whose forward did not end."""
-        innermost = self._stack[-1] if self._stack else LayerCall("", self._network, [])
-        return RunError(innermost.name, innermost.module, innermost.input_shapes)
+        """Return the error that names the innermost module whose forward raised."""
+        call = self._failed
+        return RunError(call.name, call.module, call.input_shapes)
 
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None

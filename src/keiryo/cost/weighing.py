@@ -10,13 +10,15 @@ from math import prod
 from torch import Tensor, nn
 
 from keiryo.cost.blocks import block_names
+from keiryo.cost.calls import LayerCall, RunError, Trace
 from keiryo.cost.convention import CONVENTION
 from keiryo.cost.differences import explain_difference
 from keiryo.cost.inputs import Inputs, example_inputs, shapes_without_batch, wrong_input
-from keiryo.cost.layers import layer_formula, layer_kind
+from keiryo.cost.layer_kinds import layer_kind
+from keiryo.cost.layers import layer_formula
 from keiryo.cost.receptive_field import Field, Known
 from keiryo.cost.separable import find_pairs
-from keiryo.cost.trace import LayerCall, RunError, Trace, trace
+from keiryo.cost.trace import trace
 from keiryo.cost.weightless import needs_values, weightless_copy
 from keiryo.results import LayerCost, ReceptiveField, SeparablePair, Weighing
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from keiryo.cost.trace import RunError
+from keiryo.cost.calls import RunError
 
 # Types whose values may stand in a module and in its copy alike.
 SHARED = frozenset(

@@ -1,0 +1,47 @@
+"""What a run is noted as: the calls of its layers, in their order."""
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from keiryo.cost.layers import Shape
+from keiryo.cost.receptive_field import Known
+
+
+@dataclass(slots=True)
+class LayerCall:
+    """One call of a layer, or of an operator that stands in a module's own forward."""
+
+    name: str
+    module: nn.Module
+    input_shapes: list[Shape]
+    operator: str | None = None
+    output_shapes: list[Shape] = field(default_factory=list)
+    operators: dict[str, int] = field(default_factory=dict)
+    macs: int = 0
+    elements: int = 0
+    bytes_moved: int = 0
+    weight_bytes: int = 0  # of bytes_moved, those of weights
+    receptive_field: Known = None
+
+
+@dataclass
+class Trace:
+    """All calls of a run in their order, and what it held at the most."""
+
+    calls: list[LayerCall] = field(default_factory=list)
+    unknown_operators: dict[str, str] = field(default_factory=dict)  # operator to where it stood
+    peak_bytes: int = 0
+    output_shapes: list[Shape] = field(default_factory=list)
+    modules: dict[str, nn.Module] = field(default_factory=dict)  # all, by their names
+    lost_at: tuple[str, str] | None = None  # module and operator past which no field is known
+
+
+class RunError(Exception):
+    """The module's forward raised; `module_name` and `module` are where."""
+
+    def __init__(self, name: str, module: nn.Module, shapes: list[Shape]) -> None:
+        super().__init__(name)
+        self.module_name = name
+        self.module = module
+        self.input_shapes = shapes
