@@ -279,6 +279,19 @@ def test_weights_computed_anew_are_explained() -> None:
     assert "computed anew" in str(weighing.layers[0].difference)
 
 
+def test_a_recurrent_layer_on_the_processor() -> None:
+    class Valued(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.LSTM(4, 5, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x if float(x.sum()) > 0 else -x)[0]
+
+    weighing = weigh(Valued(), (6, 4))
+    assert weighing.macs == weighing.layers[-1].formula_macs == 6 * 4 * 5 * (4 + 5)
+
+
 @torch.library.custom_op("keiryo_tests::mystery", mutates_args=())
 def mystery(x: Tensor) -> Tensor:
     return x.clone()

@@ -45,7 +45,7 @@ def shapes_without_batch(inputs: Inputs) -> list[int] | list[list[int]]:
 
 def wrong_input(error: RunError, module: nn.Module, inputs: Inputs, label: str) -> InputError:
     """Return the error that says what `module` does not take, and what it does."""
-    given = " and ".join("x".join(map(str, shape)) for shape in _list(inputs))
+    given = " and ".join("x".join(map(str, shape)) or "nothing" for shape in _list(inputs))
     where = f"{error.module_name} ({type(error.module).__name__})" if error.module_name else label
     first = f"{label}: cannot be run on {given}"
     suggestion = _fitting_shape(module, inputs)

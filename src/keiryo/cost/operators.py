@@ -88,6 +88,13 @@ def _visits_outputs(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work
     return Work(elements=outputs[0].numel())
 
 
+def _recurrent(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # mkldnn_rnn_layer(input, input weights, hidden weights, ...): each is applied at each step.
+    source, of_inputs, of_hidden = arguments[:3]
+    steps = source.numel() // source.shape[-1]
+    return Work(steps * (of_inputs.numel() + of_hidden.numel()), outputs[0].numel())
+
+
 def _dropout(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
     # dropout(input, share, training): in evaluation it hands its input on.
     return _visits(arguments, outputs) if arguments[2] else NOTHING
@@ -126,6 +133,7 @@ MULTIPLY_ACCUMULATES: dict[Any, Rule] = {
     aten.convolution: _convolution,
     aten._convolution: _convolution,
     aten.mkldnn_convolution: _convolution,
+    aten.mkldnn_rnn_layer: _recurrent,
     aten.scaled_dot_product_attention: _attention,
     aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     aten._scaled_dot_product_flash_attention: _attention,
@@ -303,7 +311,8 @@ def rule_for(operator: OpOverload) -> Rule | None:
     packet = operator.overloadpacket
     if packet in _RULES:
         return _RULES[packet]
-    if packet in MOVES or packet in REPETITIONS or operator.is_view:
+    moves = packet in MOVES or packet in REPETITIONS or operator.is_view
+    if moves or operator.namespace == "profiler":
         return _no_work
     if has_tag(operator, torch.Tag.pointwise) or has_tag(operator, torch.Tag.reduction):
         return _visits

@@ -8,6 +8,7 @@ from functools import lru_cache
 from math import prod
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from keiryo.cost.blocks import block_names
 from keiryo.cost.calls import LayerCall, RunError, Trace
@@ -20,6 +21,7 @@ from keiryo.cost.receptive_field import Field, Known
 from keiryo.cost.separable import find_pairs
 from keiryo.cost.trace import trace
 from keiryo.cost.weightless import needs_values, weightless_copy
+from keiryo.errors import InputError
 from keiryo.results import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
@@ -58,6 +60,11 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
+    lazy = next((name for name, p in module.named_parameters() if is_lazy(p)), None)
+    if lazy is not None:
+        raise InputError(
+            f"{label}: {lazy} has no shape yet; run the module once before weighing it"
+        )
     notes: list[str] = []
     try:
         run = _trace_on(module, input_shape, device="meta")
@@ -269,9 +276,14 @@ def _receptive_field(known: Known) -> ReceptiveField | None:
 
 
 def _last_field_with_positions(run: Trace) -> Field | None:
-    """Return the field of the last layer with positions; None if any was lost on the way."""
-    fields = [call.receptive_field for call in run.calls if call.receptive_field is not None]
-    if run.lost_at is not None:
+    """Return the field of the last layer with positions.
+
+    None where it was lost on the way, or where no window slid over anything: then the
+    input's last dimensions may well be features.
+    """
+    slides = any("conv" in name or "pool" in name for call in run.calls for name in call.operators)
+    if run.lost_at is not None or not slides:
         return None
-    placed = [f for f in fields if isinstance(f, Field) and f.has_positions]
+    fields = [call.receptive_field for call in run.calls]
+    placed = [field for field in fields if isinstance(field, Field) and field.has_positions]
     return placed[-1] if placed else None
