@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,12 @@ def test_the_users_own_module(tmp_path: Path) -> None:
     for factory in ("absent", "wrong", "broken"):
         with pytest.raises(InputError, match="mine"):
             build(f"{file}:{factory}", classes=3)
+
+
+def test_timms_networks_need_timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    assert str(parse_spec("timm/resnet18")) == "timm/resnet18"
+    with pytest.raises(InputError, match=r"pip install 'keiryo\[timm\]'"):
+        build("timm/resnet18", classes=5)
+    with pytest.raises(InputError, match="takes no options"):
+        parse_spec("timm/resnet18:norm=batch")

@@ -26,4 +26,5 @@ def models(json: options.Json = False) -> None:
             f"{option.key}={option_choices(option)}" for option in model_options(name)
         )
         typer.echo(f"{name:<14} {choices}")
-    typer.echo("\nNAME[:key=value,...], or your own: FILE.py:FACTORY, package.module:FACTORY")
+    typer.echo("\nNAME[:key=value,...], timm/NAME where timm is installed, or your own: ")
+    typer.echo("FILE.py:FACTORY, package.module:FACTORY")

@@ -1,4 +1,4 @@
-"""Models named by a small grammar: `NAME[:key=value,...]` or `FILE.py:FACTORY`.
+"""Models named by a small grammar: `NAME[:key=value,...]`, `timm/NAME` or `FILE.py:FACTORY`.
 
 `mobilenet_v2:width=0.5`, `vgg16:norm=batch`, `densenet:layers=16-16-16,growth=12`,
 `my_models.py:make_net`, `my_package.models:make_net`.
@@ -38,6 +38,8 @@ FACTORIES: dict[str, Factory] = {
     "densenet201": densenet.densenet201,
 }
 
+TIMM_PREFIX = "timm/"
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -66,6 +68,10 @@ class ModelOption:
 def parse_spec(text: str) -> ModelSpec:
     """Read one model name; raise InputError where it names nothing that can be built."""
     name, colon, rest = text.strip().partition(":")
+    if name.startswith(TIMM_PREFIX):
+        if rest:
+            raise InputError(f"{text}: {name} takes no options; leave out ':{rest}'")
+        return ModelSpec(name=name)
     if name not in FACTORIES:
         if colon and "=" not in rest:
             return ModelSpec(name=name, factory=rest)
@@ -118,6 +124,8 @@ def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
         spec = parse_spec(spec)
     if spec.factory is not None:
         return _build_from_factory(spec, classes)
+    if spec.name.startswith(TIMM_PREFIX):
+        return _build_from_timm(spec, classes)
     try:
         return FACTORIES[spec.name](classes, **dict(spec.options))
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
@@ -193,6 +201,23 @@ def _build_from_factory(spec: ModelSpec, classes: int) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise InputError(f"{spec}: returned {type(network).__name__}, not a torch.nn.Module")
     return network
+
+
+def _build_from_timm(spec: ModelSpec, classes: int) -> nn.Module:
+    try:
+        timm = importlib.import_module("timm")
+    except Exception as error:  # torchvision, which it needs, may fail in many ways
+        raise InputError(
+            f"{spec}: timm cannot be imported ({str(error).splitlines()[0]}); "
+            "pip install 'keiryo[timm]'"
+        ) from error
+    name = spec.name.removeprefix(TIMM_PREFIX)
+    try:
+        return timm.create_model(name, pretrained=False, num_classes=classes)
+    except RuntimeError as error:
+        nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
+        suggestion = f"; did you mean {TIMM_PREFIX}{nearest[0]}?" if nearest else ""
+        raise InputError(f"{spec}: {str(error).splitlines()[0]}{suggestion}") from error
 
 
 def _import(name: str) -> object:

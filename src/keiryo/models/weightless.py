@@ -6,21 +6,20 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from keiryo.errors import InputError
-from keiryo.models.spec import ModelSpec, build
+from keiryo.models.spec import FACTORIES, ModelSpec, build
 
 
 def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
     """Build the model that `spec` names with tensors that hold no data ("meta").
 
-    A user's factory that cannot do without data is given real tensors. Raises InputError
-    as `build` does.
+    A factory that is not keiryo's and cannot do without data is given real tensors. Raises
+    InputError as `build` does.
     """
     try:
         with torch.device("meta"), _NoDraws():
             return build(spec, classes=classes)
-    except InputError:
-        if spec.factory is None:
+    except Exception:
+        if spec.name in FACTORIES:
             raise
         return build(spec, classes=classes)
 

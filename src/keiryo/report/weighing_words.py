@@ -43,10 +43,13 @@ def remarks(weighing: Weighing) -> list[str]:
     for layers in alike.values():
         others = f" ({len(layers) - 1} more of its type differ too)" if layers[1:] else ""
         lines.append(f"{layers[0].name}: {layers[0].difference}{others}.")
-    without = [layer for layer in weighing.layers if layer.formula is None and layer.macs]
-    if without:
-        named = ", ".join(f"{layer.name} ({layer.macs:,})" for layer in without)
-        lines.append(f"Counted only, since no formula covers them: {named}.")
+    uncovered: dict[str, list[int]] = {}
+    for layer in weighing.layers:
+        if layer.formula is None and layer.macs:
+            uncovered.setdefault(layer.type, []).append(layer.macs)
+    if uncovered:
+        named = ", ".join(f"{sum(m):,} in {len(m)} × {kind}" for kind, m in uncovered.items())
+        lines.append(f"Counted only, since no formula covers it: {named}.")
     return lines + weighing.notes
 
 
