@@ -42,7 +42,10 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
         (["compare", "{flowers}", "--epochs", "two"], "--epochs"),
         (["compare", "{flowers}", "--epochs", "1", "--minutes", "1"], "one of the two"),
         (["compare", "{flowers}", "--size", "4"], "--size"),
-        (["compare", "{flowers}", "--size", "16", "--models", "vgg16"], "16 x 16"),
+        (
+            ["compare", "{flowers}", "--size", "16", "--models", "vgg16"],
+            "vgg16 at --size 16: cannot be run on 3x16x16; it takes 3x224x224",
+        ),
         (["compare", "{flowers}", "--recipe", "best"], "--recipe"),
         (["compare", "{flowers}", "--device", "abacus"], "--device"),
         (["compare", "{flowers}", "--device", "cuda"], "--device cuda"),

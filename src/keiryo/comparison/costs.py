@@ -12,17 +12,20 @@ from keiryo.models.weightless import build_weightless
 from keiryo.results import Weighing
 
 
-def weigh_model(spec: ModelSpec, inputs: Inputs, *, classes: int) -> Weighing:
-    """Weigh the model that `spec` names, for `classes` classes.
+def weigh_model(
+    spec: ModelSpec, inputs: Inputs, *, classes: int, name: str | None = None
+) -> Weighing:
+    """Weigh the model that `spec` names, for `classes` classes; `name` is what to call it.
 
     It takes no memory for weights, unless the forward of a user's own model needs values.
     Raises InputError where it cannot be built, or does not take the inputs.
     """
+    name = name or str(spec)
     network = build_weightless(spec, classes=classes)
     try:
-        weighing = weigh(network, inputs, name=str(spec))
+        weighing = weigh(network, inputs, name=name)
     except RunError:
-        weighing = weigh(build(spec, classes=classes), inputs, name=str(spec))
+        weighing = weigh(build(spec, classes=classes), inputs, name=name)
     return weighing.model_copy(update={"classes": classes})
 
 

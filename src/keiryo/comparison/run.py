@@ -118,7 +118,12 @@ def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
     for model in plan.models:
         spec = parse_spec(model)
         try:
-            costs[model] = weigh_model(spec, (3, plan.size, plan.size), classes=classes)
+            costs[model] = weigh_model(
+                spec,
+                (3, plan.size, plan.size),
+                classes=classes,
+                name=f"{model} at --size {plan.size}",
+            )
         except InputError:
             if spec.factory is None or plan.device == "cpu":
                 raise
