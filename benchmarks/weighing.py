@@ -17,7 +17,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -98,13 +98,18 @@ def main() -> None:
     names = [f"timm/{name}" for name in options.models or TIMM]
     if options.models is None:
         names = [*FACTORIES, *names]
-    counts, times = [], []
+    counts, times, reasons = [], [], []
     for name in names:
         network, shape = build(name)
         counts.append((name, *count_everywhere(network, shape)))
+        weighing, ptflops = counts[-1][1], counts[-1][4]
+        reasons.append(ptflops_reasons(network, shape, weighing, ptflops))
         times.append((name, time_everywhere(network, shape, options.rounds)))
         print(f"{name}: {counts[-1][1].macs}", file=sys.stderr)
     print_counts(counts)
+    print("\n| architecture | in ptflops' |\n| --- | --- |")
+    for name, parts in zip(names, reasons, strict=True):
+        print(f"| {name} | {', '.join(parts)} |")
     print_times(times, options)
 
 
@@ -158,12 +163,24 @@ def with_fvcore(network: nn.Module, shape: tuple[int, ...]) -> Counter[str]:
     return Counter({name: round(count) for name, count in analysis.by_operator().items()})
 
 
-def with_ptflops(network: nn.Module, shape: tuple[int, ...]) -> int:
-    """Return ptflops' count by its own default, in multiply-accumulates."""
+def with_ptflops(
+    network: nn.Module,
+    shape: tuple[int, ...],
+    *,
+    without: Sequence[type[nn.Module]] = (),
+    functions: bool = True,
+) -> int:
+    """Return ptflops' count by its defaults, in multiply-accumulates."""
     from ptflops import get_model_complexity_info
 
     macs, _ = get_model_complexity_info(
-        network, shape, as_strings=False, print_per_layer_stat=False, verbose=False
+        network,
+        shape,
+        as_strings=False,
+        print_per_layer_stat=False,
+        verbose=False,
+        ignore_modules=list(without),
+        backend_specific_config={"count_functional": functions},
     )
     return -1 if macs is None else int(macs)
 
@@ -242,6 +259,42 @@ def fvcore_reasons(weighing: Weighing, by_fvcore: Counter[str]) -> list[str]:
     elif missing:
         reasons.append(f"{-missing:+,} not explained")
     return reasons
+
+
+def ptflops_reasons(
+    network: nn.Module, shape: tuple[int, ...], weighing: Weighing, total: int
+) -> list[str]:
+    """Return what ptflops counts besides products, and which products it does not see."""
+    from ptflops.pytorch_ops import MODULES_MAPPING
+
+    products = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    norms = [kind for kind in MODULES_MAPPING if "Norm" in kind.__name__]
+    attention = [kind for kind in MODULES_MAPPING if "Attention" in kind.__name__]
+    others = [kind for kind in MODULES_MAPPING if kind not in (*norms, *attention, *products)]
+    modules = with_ptflops(network, shape, functions=False)
+    without_norms = with_ptflops(network, shape, functions=False, without=norms)
+    alone = with_ptflops(network, shape, functions=False, without=[*norms, *others])
+    # It goes by the exact class, and not into modules that it has a formula for: subclasses,
+    # functions and layers within its kinds of attention it does not see.
+    kinds = {name: type(module) for name, module in network.named_modules()}
+    closed = tuple(f"{name}." for name, kind in kinds.items() if kind in attention)
+    seen = [
+        layer
+        for layer in weighing.layers
+        if kinds.get(layer.name.partition("#")[0]) in products and not layer.name.startswith(closed)
+    ]
+    biases = sum(layer.elements for layer in seen)
+    products_seen = sum(layer.macs for layer in seen)
+    rest = alone - products_seen - biases
+    parts = {
+        "norms": modules - without_norms,
+        "activations, pooling": without_norms - alone,
+        "functions, tensor operators": total - modules,
+        "biases": biases,
+        "its formula for attention" if closed else "not explained": rest,
+        "products it does not see": products_seen - weighing.known_macs,
+    }
+    return [f"{count:+,} {what}" for what, count in parts.items() if count]
 
 
 def print_times(
