@@ -144,3 +144,13 @@ def pooling_elements(
 ) -> int:
     """Return N · C · H·W · K², H and W of the output: every place of every window."""
     return batch * channels * prod(output_spatial) * prod(kernel)
+
+
+def normalization_elements(batch: int, channels: int, spatial: Sequence[int]) -> int:
+    """Return N · C · H·W: every element is shifted and scaled once, whatever the statistics.
+
+    Batch norm (Ioffe & Szegedy 2015, algorithm 2, its inference form), layer norm (Ba et
+    al. 2016), instance norm (Ulyanov et al. 2016) and group norm (Wu & He 2018) differ in
+    what the statistics are taken over, not in this.
+    """
+    return batch * channels * prod(spatial)

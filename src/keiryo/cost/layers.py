@@ -229,6 +229,14 @@ def _adaptive_pooling(layer: Any, shapes: Sequence[Shape]) -> LayerFormula | Non
     return LayerFormula(text="0 (visits each element once)", macs=0, elements=elements)
 
 
+def _normalization(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
+    # Its input is (N, C, *spatial); a layer norm's may be (N, L, C), which is as many.
+    batch, *rest = shapes[0]
+    channels, *spatial = rest or [1]
+    elements = formulas.normalization_elements(batch, channels, spatial)
+    return LayerFormula(text=f"0 (visits {_times(shapes[0])})", macs=0, elements=elements)
+
+
 def _once(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
     return LayerFormula(text="0 (visits each element once)", macs=0, elements=prod(shapes[0]))
 
@@ -285,7 +293,7 @@ _FORMULAS: tuple[tuple[type | tuple[type, ...], _Formula], ...] = (
     (nn.RNNBase, _recurrent),
     ((_MaxPoolNd, _AvgPoolNd), _pooling),
     ((_AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd), _adaptive_pooling),
-    (NORMALIZATIONS, _once),
+    (NORMALIZATIONS, _normalization),
     (_ELEMENT_WISE_ACTIVATIONS, _once),
     ((nn.Identity, nn.Flatten, nn.Unflatten, dropout._DropoutNd, nn.Embedding), _nothing),
 )
