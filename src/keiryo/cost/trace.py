@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from keiryo.cost.calls import LayerCall, RunError, Trace
 from keiryo.cost.field_following import follow, keeps_field
 from keiryo.cost.layer_kinds import check_rank
-from keiryo.cost.layers import formula_class
+from keiryo.cost.layers import Shape, formula_class
 from keiryo.cost.memory import LiveBytes
 from keiryo.cost.operators import NOTHING, Rule, is_made_of_others, rule_for
 from keiryo.cost.receptive_field import LOST, Known, input_field
@@ -52,7 +52,7 @@ def trace(network: nn.Module, inputs: Sequence[Tensor]) -> Trace:
         raise recorder.where_it_stood() from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
-    recorder.result.output_shapes = [tuple(tensor.shape) for tensor in _tensors((outputs,))]
+    recorder.result.output_shapes = _shapes((outputs,))
     recorder.result.peak_bytes = recorder.memory.peak
     return recorder.result
 
@@ -106,18 +106,19 @@ class _Recorder(TorchDispatchMode):
         is_layer = is_layer or formula_class(type(module)) is not None
 
         def watched(*arguments: Any, **named: Any) -> Any:
-            given = _tensors(arguments) + _tensors(named.values())
-            call = LayerCall(name, module, [tuple(tensor.shape) for tensor in given])
+            call = LayerCall(name, module, [])
             starts_layer = is_layer and self._layer is None
             self._stack.append(call)
             try:
-                check_rank(module, call.input_shapes)
                 if starts_layer:
                     self._layer = call
+                    call.input_shapes = _shapes((*arguments, *named.values()))
+                    check_rank(module, call.input_shapes)
                 output = forward(*arguments, **named)
             except Exception as error:
                 if error is not self._error:
                     self._error, self._failed = error, call
+                    call.input_shapes = _shapes((*arguments, *named.values()))
                 raise
             finally:
                 # A forward may catch what another raised, and go on.
@@ -126,7 +127,7 @@ class _Recorder(TorchDispatchMode):
                     self._layer = None
             # One that only hands its input on (the identity, dropout, a view) is no row.
             if starts_layer and call.operators:
-                made = _tensors((output,))
+                made = [output] if isinstance(output, Tensor) else _tensors((output,))
                 call.output_shapes = [tuple(tensor.shape) for tensor in made]
                 call.receptive_field = _field_of(made[0]) if made else None
                 self.result.calls.append(call)
@@ -296,6 +297,10 @@ def _unabridged(args: Any, kwargs: Any) -> tuple[Any, ...]:
         [0] * axes,
         given.get("groups", 1),
     )
+
+
+def _shapes(values: Iterable[Any]) -> list[Shape]:
+    return [tuple(tensor.shape) for tensor in _tensors(values)]
 
 
 def _field_of(tensor: Tensor) -> Known:

@@ -20,7 +20,7 @@ from keiryo.cost.layers import layer_formula
 from keiryo.cost.receptive_field import Field, Known
 from keiryo.cost.separable import find_pairs
 from keiryo.cost.trace import trace
-from keiryo.cost.weightless import needs_values, weightless_copy
+from keiryo.cost.weightless import evaluating, needs_values, weightless_copy
 from keiryo.errors import InputError
 from keiryo.results import LayerCost, ReceptiveField, SeparablePair, Weighing
 
@@ -84,7 +84,7 @@ def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
 
 
 def _trace_on(module: nn.Module, inputs: Inputs, *, device: str) -> Trace:
-    network = weightless_copy(module, keep=device != "meta").eval()
+    network = evaluating(weightless_copy(module, keep=device != "meta"))
     return trace(network, example_inputs(inputs, device))
 
 

@@ -29,6 +29,10 @@ SHARED = frozenset(
     }
 )
 COLLECTIONS = frozenset({dict, OrderedDict, list, set})
+# Where PyTorch keeps what was hooked onto a module, mostly nothing.
+HOOKS = frozenset(
+    name for name in vars(nn.Module()) if name.endswith(("_hooks", "_kwargs", "_called"))
+)
 
 
 def weightless_copy(module: nn.Module, *, keep: bool = False) -> nn.Module:
@@ -36,12 +40,17 @@ def weightless_copy(module: nn.Module, *, keep: bool = False) -> nn.Module:
 
     Nothing of the original is changed, and no weight is copied.
     """
-    copied: dict[int, Any] = {}
-    for part in module.modules():
-        for tensor in (*part._parameters.values(), *part._buffers.values()):
-            if tensor is not None:
-                copied[id(tensor)] = tensor if keep else _without_data(tensor)
-    return _copied(module, copied, keep=keep)
+    return _copied(module, {}, keep=keep)
+
+
+def evaluating(network: nn.Module) -> nn.Module:
+    """Put `network` into evaluation mode, in place, and return it."""
+    modules = list(network.modules())
+    if any(type(module).train is not nn.Module.train for module in modules):
+        return network.eval()
+    for module in modules:
+        vars(module)["training"] = False
+    return network
 
 
 def needs_values(error: RunError) -> bool:
@@ -63,7 +72,9 @@ def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
         twin = copied[id(value)] = object.__new__(kind)
         for name, part in vars(value).items():
             # Most of what a module holds is plain or empty, and quickest told here.
-            if type(part) in COLLECTIONS and not part:
+            if name in HOOKS and not part:
+                pass
+            elif type(part) in COLLECTIONS and not part:
                 part = type(part)()
             elif type(part) not in SHARED:
                 part = _copied(part, copied, keep=keep)
