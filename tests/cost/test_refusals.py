@@ -79,3 +79,17 @@ def test_a_layer_that_waits_for_its_first_input() -> None:
 
 def test_no_shape_at_all() -> None:
     assert "cannot be run on nothing; it takes 3" in refusal(nn.Linear(3, 2), ())
+
+
+def test_values_asked_of_a_module_that_holds_none() -> None:
+    class Valued(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.layer(x) if float(x.sum()) > 0 else x
+
+    with torch.device("meta"):
+        network = Valued()
+    assert "build it with its weights" in refusal(network, (3,))

@@ -250,6 +250,21 @@ def test_what_depends_on_values_is_run_on_the_processor_with_a_note() -> None:
     assert any("CPU" in note for note in weighing.notes)
 
 
+def test_a_run_on_the_processor_leaves_buffers_as_they_were() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return x if float(x.sum()) > 0 else -x
+
+    network = Counting()
+    assert weigh(network, (4,)).notes
+    assert network.calls.item() == 0
+
+
 def test_tensors_made_on_the_way_belong_with_the_others() -> None:
     class Making(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

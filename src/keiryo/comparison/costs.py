@@ -3,8 +3,8 @@
 import torch
 
 from keiryo.cost import weigh
-from keiryo.cost.calls import RunError
 from keiryo.cost.inputs import Inputs, example_inputs
+from keiryo.cost.weightless import NeedsValuesError
 from keiryo.measure.layers import measure_layers
 from keiryo.models.saved import channels_last
 from keiryo.models.spec import ModelSpec, build
@@ -24,7 +24,7 @@ def weigh_model(
     network = build_weightless(spec, classes=classes)
     try:
         weighing = weigh(network, inputs, name=name)
-    except RunError:
+    except NeedsValuesError:
         weighing = weigh(build(spec, classes=classes), inputs, name=name)
     return weighing.model_copy(update={"classes": classes})
 

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -37,15 +38,13 @@ def example_inputs(inputs: Inputs, device: str) -> list[Tensor]:
 
 def shapes_without_batch(inputs: Inputs) -> list[int] | list[list[int]]:
     """Return the shape of one example, or of each input where there are several."""
-    shapes = [
-        list(one.shape[1:]) if isinstance(one, Tensor) else list(one) for one in _each(inputs)
-    ]
+    shapes = _shapes(inputs)
     return shapes[0] if len(shapes) == 1 else shapes
 
 
 def wrong_input(error: RunError, module: nn.Module, inputs: Inputs, label: str) -> InputError:
     """Return the error that says what `module` does not take, and what it does."""
-    given = " and ".join("x".join(map(str, shape)) or "nothing" for shape in _list(inputs))
+    given = " and ".join("x".join(map(str, shape)) or "nothing" for shape in _shapes(inputs))
     where = f"{error.module_name} ({type(error.module).__name__})" if error.module_name else label
     first = f"{label}: cannot be run on {given}"
     suggestion = _fitting_shape(module, inputs)
@@ -71,13 +70,12 @@ def _does_not_fit(error: RunError) -> str | None:
 
 def _each(inputs: Inputs) -> list[Shape | Tensor]:
     if isinstance(inputs, Tensor) or all(isinstance(size, int) for size in inputs):
-        return [inputs]  # type: ignore[list-item]
-    return list(inputs)  # type: ignore[arg-type]
+        return [cast("Shape | Tensor", inputs)]
+    return list(cast("Sequence[Shape | Tensor]", inputs))
 
 
-def _list(inputs: Inputs) -> list[list[int]]:
-    shapes = shapes_without_batch(inputs)
-    return shapes if shapes and isinstance(shapes[0], list) else [shapes]  # type: ignore[list-item,return-value]
+def _shapes(inputs: Inputs) -> list[list[int]]:
+    return [list(one.shape[1:]) if isinstance(one, Tensor) else list(one) for one in _each(inputs)]
 
 
 def _own_words(cause: BaseException | None) -> str:
@@ -102,7 +100,7 @@ def _fitting_shape(module: nn.Module, inputs: Inputs) -> list[int] | None:
     if len(_each(inputs)) > 1:
         return None
     network = weightless_copy(module).eval()
-    for shape in _likely_shapes(network, _list(inputs)[0]):
+    for shape in _likely_shapes(network, _shapes(inputs)[0]):
         try:
             trace(network, example_inputs(shape, "meta"))
         except RunError:

@@ -20,7 +20,7 @@ from keiryo.cost.layers import layer_formula
 from keiryo.cost.receptive_field import Field, Known
 from keiryo.cost.separable import find_pairs
 from keiryo.cost.trace import trace
-from keiryo.cost.weightless import evaluating, needs_values, weightless_copy
+from keiryo.cost.weightless import NeedsValuesError, evaluating, needs_values, weightless_copy
 from keiryo.errors import InputError
 from keiryo.results import LayerCost, ReceptiveField, SeparablePair, Weighing
 
@@ -72,7 +72,7 @@ def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
         if not needs_values(error):
             raise wrong_input(error, module, input_shape, label) from error.__cause__
         if _has_no_weights(module):
-            raise
+            raise NeedsValuesError(label, error) from error.__cause__
         notes.append(
             f"Run on the CPU with random input, since its forward needs values: {error.__cause__}."
         )

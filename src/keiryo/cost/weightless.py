@@ -1,6 +1,7 @@
 """Copies of a module that can be run without its weights."""
 
 import copy
+import re
 import types
 from collections import OrderedDict
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from keiryo.cost.calls import RunError
+from keiryo.errors import InputError
 
 # Types whose values may stand in a module and in its copy alike.
 SHARED = frozenset(
@@ -38,7 +40,8 @@ HOOKS = frozenset(
 def weightless_copy(module: nn.Module, *, keep: bool = False) -> nn.Module:
     """Return a copy of `module` whose tensors hold no data, or the same data with `keep`.
 
-    Nothing of the original is changed, and no weight is copied.
+    Nothing of the original is changed, and no weight is copied: with `keep`, parameters are
+    shared, while buffers, which a forward may write to, are copied.
     """
     return _copied(module, {}, keep=keep)
 
@@ -53,10 +56,23 @@ def evaluating(network: nn.Module) -> nn.Module:
     return network
 
 
+class NeedsValuesError(InputError):
+    """A module without data whose forward cannot do without."""
+
+    def __init__(self, label: str, error: RunError) -> None:
+        super().__init__(
+            f"{label}: its forward needs values, and the module holds none; build it with its "
+            f"weights (not on the device meta)\n  {error.__cause__}"
+        )
+
+
 def needs_values(error: RunError) -> bool:
     """Whether a run failed only because its tensors held no data."""
     cause = error.__cause__
-    return isinstance(cause, NotImplementedError) or "meta" in str(cause).lower()
+    # PyTorch has no error of its own for this; its texts name the device.
+    return isinstance(cause, NotImplementedError) or bool(
+        re.search(r"\bmeta\b", str(cause), re.IGNORECASE)
+    )
 
 
 def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
@@ -80,7 +96,7 @@ def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
                 part = _copied(part, copied, keep=keep)
             twin.__dict__[name] = part
     elif isinstance(value, Tensor):
-        copied[id(value)] = value if keep else _without_data(value)
+        copied[id(value)] = _kept(value) if keep else _without_data(value)
     elif kind in (dict, OrderedDict):
         twin = copied[id(value)] = kind()
         for key, part in value.items():
@@ -99,6 +115,10 @@ def _is_plain(kind: type[nn.Module]) -> bool:
     # PyTorch's own layers restore no more than what older versions did not have yet.
     restores = kind.__setstate__.__module__
     return not hasattr(kind, "__deepcopy__") and restores.startswith("torch.nn.")
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    return tensor if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
 
 
 def _without_data(tensor: Tensor) -> Tensor:

@@ -89,9 +89,8 @@ def field_size(layer: LayerCost) -> str:
 
 
 def _input(weighing: Weighing) -> str:
-    shapes = weighing.input_shape
-    several = shapes if shapes and isinstance(shapes[0], list) else [shapes]
-    return " and ".join("x".join(map(str, shape)) for shape in several)  # type: ignore[arg-type]
+    shapes = [size for size in weighing.input_shape if isinstance(size, list)]
+    return " and ".join("x".join(map(str, shape)) for shape in shapes or [weighing.input_shape])
 
 
 def _macs(weighing: Weighing) -> str:
