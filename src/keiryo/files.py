@@ -27,16 +27,21 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        # A folder cannot be moved onto one that is not empty.
-        if path.exists():
-            old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
-            path.replace(old)
-            temporary.replace(path)
-            shutil.rmtree(old)
-        else:
-            temporary.replace(path)
+        move_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move_folder(folder: Path, path: Path) -> None:
+    """Move `folder` onto `path` on the same disk, in place of what is there."""
+    # A folder cannot be moved onto one that is not empty.
+    if path.exists():
+        old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
+        path.replace(old)
+        folder.replace(path)
+        shutil.rmtree(old)
+    else:
+        folder.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:

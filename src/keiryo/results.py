@@ -13,11 +13,15 @@ RESULTS_FILE = "results.json"
 TABLE_FILE = "results.csv"
 REPORT_FILE = "report.html"
 CURVES_FOLDER = "curves"
+THUMBNAILS_FILE = "thumbnails.json"  # name of a picture that is spoken of -> data URL
 # What `keiryo weigh` and `keiryo doctor` write.
 WEIGHING_FILE = "weigh.html"
+CHECK_FILE = "check.html"
 PROFILE_FILE = "device-profile.json"
 
 Severity = Literal["info", "warning", "error"]
+# How a picture that is not square becomes one: its middle, all of it between bars, or squeezed.
+Fit = Literal["crop", "letterbox", "stretch"]
 Status = Literal["done", "failed", "stopped"]
 Bound = Literal["arithmetic", "memory", "calls"]
 LayerKind = Literal[
@@ -39,6 +43,16 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class PictureGroup(Record):
+    """Pictures that belong together: copies, near-copies, or one beside its contradiction."""
+
+    files: list[str]
+    labels: list[str]
+    splits: list[str] = Field(default=[], description="in which each lies, where there are some")
+    distance: int | None = Field(default=None, description="between the hashes of two, of 256 bits")
+    note: str = ""
+
+
 class Finding(Record):
     """Something a user should know about their data or a training: what, how bad, what to do."""
 
@@ -47,6 +61,41 @@ class Finding(Record):
     evidence: str
     advice: str
     files: list[str] = []
+    groups: list[PictureGroup] = []
+
+
+class UnreadablePicture(Record):
+    """A file that no picture could be had from."""
+
+    file: str
+    reason: str
+
+
+class Imbalance(Record):
+    """The largest class against the smallest."""
+
+    largest: str
+    largest_images: int
+    smallest: str
+    smallest_images: int
+    ratio: float
+
+
+class DataCheck(Record):
+    """What `keiryo data check` found."""
+
+    keiryo_version: str
+    name: str
+    images: int = Field(description="that could be read")
+    classes: dict[str, int] = Field(description="pictures of each")
+    splits: dict[str, int] = Field(description="pictures of each, where the data has some")
+    unreadable: list[UnreadablePicture]
+    exact_copies: list[PictureGroup] = Field(description="the same pixels")
+    near_copies: list[PictureGroup] = Field(description="pairs of nearly the same picture")
+    label_conflicts: list[PictureGroup] = Field(description="the same pixels under several classes")
+    split_leaks: list[PictureGroup] = Field(description="held-out pictures with training pictures")
+    imbalance: Imbalance
+    findings: list[Finding] = Field(description="all of it in words, the gravest first")
 
 
 class ReceptiveField(Record):
@@ -184,6 +233,7 @@ class Trial(Record):
 
     model: str
     seed: int
+    fold: int = Field(default=0, description="which fifth of the pictures was held out")
     status: Status
     folder: str = Field(description="where its files are, relative to the comparison")
     parameters: int | None = None
@@ -204,6 +254,13 @@ class Trial(Record):
         default=None, description="95 % Wilson interval, for the number of held-out pictures"
     )
     test_accuracy: float | None = None
+    val_accuracy_with_leaks: float | None = Field(
+        default=None, description="what it would seem with the leaked pictures of the owner's split"
+    )
+    robustness: dict[str, list[float]] = Field(
+        default={}, description="held-out accuracy under each corruption, by rising strength"
+    )
+    robust_accuracy: float | None = Field(default=None, description="the mean of those")
     history: list[Epoch] = []
     diagnosis: list[Finding] = []
     error: str | None = Field(default=None, description="the last words of one that failed")
@@ -222,15 +279,30 @@ class Machine(Record):
     torch: str
 
 
+class SuspectLabel(Record):
+    """A held-out picture whose label a model contradicts with confidence."""
+
+    file: str
+    label: str
+    suggested: str
+    label_probability: float
+    suggested_probability: float
+
+
 class DataSummary(Record):
     """What the trials were trained and tested on."""
 
     name: str
     size: int
+    fit: Fit = "crop"
     classes: list[str]
     train_images: int
     val_images: int
     test_images: int = 0
+    own_split: bool = Field(default=False, description="whether its owner said what to hold out")
+    leaked_images: int = Field(
+        default=0, description="held out by their owner, but left out as training pictures too"
+    )
     findings: list[Finding] = []
 
 
@@ -260,3 +332,7 @@ class Comparison(Record):
     recommended: str | None
     complete: bool = Field(description="whether every planned trial was run")
     recommended_trial: str | None = Field(description="the folder of the trial to use")
+    suspect_labels: list[SuspectLabel] = Field(
+        default=[], description="most suspect first, by the best model's held-out predictions"
+    )
+    suspects_among: int = Field(default=0, description="held-out pictures that were looked at")

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from keiryo.data.augment import Augmentation, augment
+from keiryo.data.augmentation import Augmentation
 from keiryo.data.batches import TrainingBatches, plain_batches
 from keiryo.data.statistics import channel_statistics
 
@@ -52,26 +54,45 @@ def test_without_augmentation_pictures_are_as_they_are(images: np.ndarray) -> No
         np.testing.assert_array_equal(batch.images, images[batch.labels])
 
 
-def test_an_augmentation_of_nothing_changes_nothing(images: np.ndarray) -> None:
-    varied = augment(images, np.random.default_rng(0), Augmentation())
-    np.testing.assert_array_equal(varied, images)
+def test_any_number_of_workers_gives_the_same_bits(images: np.ndarray) -> None:
+    mixing = replace(STRONG, rotation=20.0, cutmix=1.0, mixup=0.4, random_operations=2)
+    one = list(batches_of(images, augmentation=mixing, batch=20, workers=1).epoch(2))
+    eight = list(batches_of(images, augmentation=mixing, batch=20, workers=8).epoch(2))
+    for expected, batch in zip(one, eight, strict=True):
+        assert expected.partner_labels is not None
+        for field in ("images", "labels", "partner_labels", "weights"):
+            np.testing.assert_array_equal(getattr(batch, field), getattr(expected, field))
 
 
-def test_a_flip_alone_mirrors_about_half_of_the_pictures(images: np.ndarray) -> None:
-    varied = augment(images, np.random.default_rng(0), Augmentation(flip=True))
-    mirrored = [np.array_equal(new, old[:, ::-1]) for new, old in zip(varied, images, strict=True)]
-    kept = [np.array_equal(new, old) for new, old in zip(varied, images, strict=True)]
-    assert all(np.logical_xor(mirrored, kept))
-    assert 10 < sum(mirrored) < 40
+def test_a_mixed_batch_says_what_is_in_it() -> None:
+    shades = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones(
+        (1, 8, 8, 3), dtype=np.uint8
+    )
+    for batch in batches_of(shades, augmentation=Augmentation(mixup=1.0)).epoch(0):
+        assert batch.partner_labels is not None
+        assert batch.weights is not None
+        blended = batch.weights * batch.labels + (1 - batch.weights) * batch.partner_labels
+        np.testing.assert_allclose(batch.images[:, 0, 0, 0], blended, atol=0.51)
+        assert np.all(batch.partner_labels != batch.labels)
 
 
-def test_colours_move_by_no_more_than_they_may() -> None:
-    flat = np.full((40, 8, 8, 3), 100, np.uint8)
-    varied = augment(flat, np.random.default_rng(0), Augmentation(brightness=0.2))
-    means = varied.mean(axis=(1, 2, 3))
-    assert means.min() >= 79
-    assert means.max() <= 121
-    assert means.std() > 3
+def test_without_mixing_a_batch_has_one_label_each(images: np.ndarray) -> None:
+    batch = next(batches_of(images).epoch(0))
+    assert batch.partner_labels is None
+    assert batch.weights is None
+
+
+def test_one_picture_is_not_mixed(images: np.ndarray) -> None:
+    batch = next(batches_of(images, augmentation=Augmentation(mixup=1.0), batch=1).epoch(0))
+    assert batch.weights is None
+    np.testing.assert_array_equal(batch.images, images[batch.labels])
+
+
+def test_an_epoch_may_be_left_early(images: np.ndarray) -> None:
+    for workers in (1, 3):
+        epoch = batches_of(images, workers=workers).epoch(0)
+        next(epoch)
+        epoch.close()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_plain_batches_are_all_rows_in_order(images: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from keiryo.data.locate import locate
-from keiryo.data.pack import prepare_pack
+from keiryo.data.packing import prepare_pack
 from keiryo.errors import InputError
 
 
@@ -42,7 +42,7 @@ def test_names_with_spaces_quotes_and_japanese(flower_folder: Path, tmp_path: Pa
     source = locate(str(tmp_path))
     assert sorted(source.classes) == ["tu lip", "薔薇"]
     assert len(source.items) == 2 * len(names)
-    assert source.read(0, 16).pixels.shape == (16, 16, 3)
+    assert source.read(0, 16, "crop").pixels.shape == (16, 16, 3)
 
 
 def test_what_lies_beside_the_split_folders_is_said(flower_folder: Path, tmp_path: Path) -> None:
@@ -63,10 +63,9 @@ def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_p
     (folder / "rose" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     source = locate(str(folder))
     assert source.fingerprint() == locate(str(folder)).fingerprint()
-    pack = prepare_pack(source, size=16, folder=tmp_path / "pack", workers=1)
-    assert "rose/caf\ufffd.jpg" in [picture.name for picture in pack.header.pictures]
-    (unreadable,) = [f for f in pack.header.findings if f.code == "unreadable"]
-    assert unreadable.files[0].startswith("rose/gone.jpg")
+    pack = prepare_pack(source, size=16, fit="crop", folder=tmp_path / "pack", workers=1)
+    assert "rose/caf\ufffd.jpg" in [picture.name for picture in pack.survey.pictures]
+    assert [entry.name for entry in pack.survey.left_out] == ["rose/gone.jpg"]
 
 
 def test_other_files_and_empty_classes_are_said(flower_folder: Path, tmp_path: Path) -> None:
@@ -149,4 +148,24 @@ def test_digits_come_with_the_library() -> None:
     source = locate("digits")
     assert len(source.items) == 1797
     assert len(source.classes) == 10
-    assert source.read(3, 32).pixels.shape == (32, 32, 3)
+    assert source.read(3, 32, "crop").pixels.shape == (32, 32, 3)
+
+
+def test_links_are_followed_but_never_in_a_circle(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "rose").rename(elsewhere)
+    (folder / "rose").symlink_to(elsewhere)
+    (elsewhere / "self").symlink_to(elsewhere)
+    (elsewhere / "up").symlink_to(folder)
+    (folder / "daisy" / "up").symlink_to(folder)
+    (folder / "daisy" / "self").symlink_to("self")
+    assert len(locate(str(folder)).items) == len(locate(str(flower_folder)).items)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_said(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    (folder / "rose" / "secret").mkdir(mode=0)
+    with pytest.raises(InputError, match="secret: may not be read"):
+        locate(str(folder))

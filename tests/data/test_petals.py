@@ -11,19 +11,20 @@ from keiryo.data.builtin.petals import CLASSES, Petals
 def test_the_seed_decides_every_bit() -> None:
     one, same, other = (Petals(count=20, seed=seed) for seed in (1, 1, 2))
     for index in (0, 7, 19):
-        assert np.array_equal(one.read(index, 48).pixels, same.read(index, 48).pixels)
-        assert not np.array_equal(one.read(index, 48).pixels, other.read(index, 48).pixels)
+        drawn = [petals.read(index, 48, "crop").pixels for petals in (one, same, other)]
+        assert np.array_equal(drawn[0], drawn[1])
+        assert not np.array_equal(drawn[0], drawn[2])
 
 
 def test_a_picture_does_not_depend_on_how_many_there_are() -> None:
     assert np.array_equal(
-        Petals(count=20).read(11, 40).pixels, Petals(count=500).read(11, 40).pixels
+        Petals(count=20).read(11, 40, "crop").pixels, Petals(count=500).read(11, 40, "crop").pixels
     )
 
 
 @pytest.mark.parametrize("size", [8, 33, 224])
 def test_any_size(size: int) -> None:
-    pixels = Petals(count=10).read(4, size).pixels
+    pixels = Petals(count=10).read(4, size, "crop").pixels
     assert pixels.shape == (size, size, 3)
     assert pixels.dtype == np.uint8
 
@@ -32,15 +33,15 @@ def test_classes_come_in_turn_and_pictures_differ() -> None:
     petals = Petals(count=25)
     assert [petals.items[index].label for index in range(6)] == [0, 1, 2, 3, 4, 0]
     assert tuple(petals.classes) == CLASSES
-    assert len({petals.read(index, 32).digest for index in range(25)}) == 25
+    assert len({petals.read(index, 32, "crop").facts.digest for index in range(25)}) == 25
 
 
 def test_a_linear_model_on_pixels_stays_under_sixty_percent() -> None:
     petals = Petals(count=1500)
     small = np.stack(
         [
-            cv2.resize(petals.read(index, 32).pixels, (16, 16), interpolation=cv2.INTER_AREA)
-            for index in range(1500)
+            cv2.resize(reading.pixels, (16, 16), interpolation=cv2.INTER_AREA)
+            for reading in (petals.read(index, 32, "crop") for index in range(1500))
         ]
     ).reshape(1500, -1)
     labels = np.array([item.label for item in petals.items])

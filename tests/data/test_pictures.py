@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from keiryo.data.pictures import UnreadablePictureError, decode_picture, fit_picture, read_picture
+from keiryo.data.pictures import UnreadablePictureError, decode_picture, read_picture
 
 GRADIENT = np.stack(np.meshgrid(np.arange(0, 240, 6), np.arange(0, 180, 6)), axis=-1)
 PIXELS = np.concatenate((GRADIENT, 255 - GRADIENT[..., :1]), axis=-1).astype(np.uint8)
@@ -25,51 +25,51 @@ def encoded(image: Image.Image, picture_format: str, **options: object) -> bytes
 
 
 def test_a_plain_picture_is_read_as_it_is() -> None:
-    pixels, notes = decode_picture(encoded(Image.fromarray(PIXELS), "PNG"), suffix=".png")
-    assert notes == []
-    np.testing.assert_array_equal(pixels, PIXELS)
+    picture = decode_picture(encoded(Image.fromarray(PIXELS), "PNG"), suffix=".png")
+    assert picture.notes == ()
+    np.testing.assert_array_equal(picture.pixels, PIXELS)
 
 
 def test_both_decoders_agree_on_a_jpeg() -> None:
     data = encoded(Image.fromarray(PIXELS), "JPEG", quality=95, subsampling=0)
-    pixels, _ = decode_picture(data, suffix=".jpg")
+    picture = decode_picture(data, suffix=".jpg")
     by_pillow = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
-    assert np.abs(pixels.astype(int) - by_pillow).max() <= 2
+    assert np.abs(picture.pixels.astype(int) - by_pillow).max() <= 2
 
 
 @pytest.mark.parametrize(
-    ("image", "picture_format", "note"),
+    ("image", "picture_format", "notes"),
     [
-        (Image.fromarray(PIXELS).convert("CMYK"), "JPEG", "cmyk"),
-        (Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8), "PNG", "sixteen_bit"),
-        (Image.fromarray(PIXELS).convert("RGBA"), "PNG", "transparent"),
-        (Image.fromarray(PIXELS).convert("P"), "GIF", None),
-        (Image.fromarray(PIXELS).convert("L"), "PNG", None),
-        (Image.fromarray(PIXELS).convert("1"), "PNG", None),
-        (Image.fromarray(PIXELS[:1, :1]), "PNG", "tiny"),
+        (Image.fromarray(PIXELS).convert("CMYK"), "JPEG", ("cmyk",)),
+        (Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8), "PNG", ("sixteen_bit", "gray")),
+        (Image.fromarray(PIXELS).convert("RGBA"), "PNG", ("transparent",)),
+        (Image.fromarray(PIXELS).convert("P"), "GIF", ()),
+        (Image.fromarray(PIXELS).convert("L"), "PNG", ("gray",)),
+        (Image.fromarray(PIXELS).convert("1"), "PNG", ("gray",)),
+        (Image.fromarray(PIXELS[:1, :1]), "PNG", ("tiny",)),
     ],
 )
 def test_odd_modes_become_rgb_and_are_noted(
-    image: Image.Image, picture_format: str, note: str | None
+    image: Image.Image, picture_format: str, notes: tuple[str, ...]
 ) -> None:
     suffix = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}[picture_format]
-    pixels, notes = decode_picture(encoded(image, picture_format), suffix=suffix)
-    assert pixels.shape == (image.height, image.width, 3)
-    assert pixels.dtype == np.uint8
-    assert notes == ([note] if note else [])
+    picture = decode_picture(encoded(image, picture_format), suffix=suffix)
+    assert picture.pixels.shape == (image.height, image.width, 3)
+    assert picture.pixels.dtype == np.uint8
+    assert picture.notes == notes
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
     deep = Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8)
-    pixels, _ = decode_picture(encoded(deep, "PNG"), suffix=".png")
-    assert np.abs(pixels[..., 0].astype(int) - PIXELS[..., 0]).max() <= 1
+    picture = decode_picture(encoded(deep, "PNG"), suffix=".png")
+    assert np.abs(picture.pixels[..., 0].astype(int) - PIXELS[..., 0]).max() <= 1
 
 
 def test_sixteen_bits_in_colour_are_noted_too(capfd: pytest.CaptureFixture[str]) -> None:
     data = cv2.imencode(".png", PIXELS[..., ::-1].astype(np.uint16) << 8)[1].tobytes()
-    pixels, notes = decode_picture(data, suffix=".png")
-    assert notes == ["sixteen_bit"]
-    assert np.abs(pixels.astype(int) - PIXELS).max() <= 1
+    picture = decode_picture(data, suffix=".png")
+    assert picture.notes == ("sixteen_bit",)
+    assert np.abs(picture.pixels.astype(int) - PIXELS).max() <= 1
     with pytest.raises(UnreadablePictureError):
         decode_picture(data[: len(data) // 2], suffix=".png")
     assert capfd.readouterr().err == ""
@@ -77,23 +77,23 @@ def test_sixteen_bits_in_colour_are_noted_too(capfd: pytest.CaptureFixture[str])
 
 def test_cmyk_keeps_its_colours() -> None:
     data = encoded(Image.fromarray(PIXELS).convert("CMYK"), "JPEG", quality=95)
-    pixels, _ = decode_picture(data, suffix=".jpg")
-    assert np.abs(pixels.astype(int) - PIXELS).mean() < 6
+    picture = decode_picture(data, suffix=".jpg")
+    assert np.abs(picture.pixels.astype(int) - PIXELS).mean() < 6
 
 
 def test_transparency_is_laid_on_white() -> None:
     clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
-    pixels, notes = decode_picture(encoded(clear, "PNG"), suffix=".png")
-    assert notes == ["transparent"]
-    assert (pixels == 255).all()
+    picture = decode_picture(encoded(clear, "PNG"), suffix=".png")
+    assert picture.notes == ("transparent",)
+    assert (picture.pixels == 255).all()
 
 
 def test_an_animation_gives_its_first_frame() -> None:
     frames = [Image.new("RGB", (20, 20), color) for color in ("red", "green", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    pixels, notes = decode_picture(data, suffix=".gif")
-    assert "animated" in notes
-    assert tuple(pixels[0, 0]) == (255, 0, 0)
+    picture = decode_picture(data, suffix=".gif")
+    assert "animated" in picture.notes
+    assert tuple(picture.pixels[0, 0]) == (255, 0, 0)
 
 
 def test_orientation_in_exif_is_heeded_by_both_decoders() -> None:
@@ -102,13 +102,15 @@ def test_orientation_in_exif_is_heeded_by_both_decoders() -> None:
     exif[0x0112] = 6  # a quarter turn
     for mode in ("RGB", "CMYK"):
         data = encoded(turned.convert(mode), "JPEG", exif=exif)
-        pixels, _ = decode_picture(data, suffix=".jpg")
-        assert pixels.shape == (PIXELS.shape[1], PIXELS.shape[0], 3)
+        picture = decode_picture(data, suffix=".jpg")
+        assert picture.pixels.shape == (PIXELS.shape[1], PIXELS.shape[0], 3)
+        assert (picture.height, picture.width) == picture.pixels.shape[:2]
+        assert "turned" in picture.notes
 
 
 def test_a_wrong_suffix_is_noted() -> None:
     data = encoded(Image.fromarray(PIXELS), "PNG")
-    assert decode_picture(data, suffix=".jpg")[1] == ["wrong_suffix"]
+    assert decode_picture(data, suffix=".jpg").notes == ("wrong_suffix",)
 
 
 @pytest.mark.parametrize(
@@ -147,22 +149,31 @@ def test_no_damage_crashes_the_decoder(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 5))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
-        pixels, _ = decode_picture(bytes(whole), suffix=".jpg")
+        picture = decode_picture(bytes(whole), suffix=".jpg")
     except UnreadablePictureError:
         return
-    assert pixels.ndim == 3
+    assert picture.pixels.ndim == 3
+
+
+@pytest.mark.parametrize(
+    ("side", "smallest", "scale"), [(300, 256, 1), (600, 256, 2), (1100, 256, 4), (4200, 256, 8)]
+)
+def test_a_large_jpeg_is_decoded_no_larger_than_needed(
+    side: int, smallest: int, scale: int
+) -> None:
+    image = Image.fromarray(PIXELS).resize((side + 40, side))
+    for picture_format, expected in (("JPEG", scale), ("PNG", 1)):
+        data = encoded(image, picture_format)
+        suffix = f".{picture_format.lower()}"
+        picture = decode_picture(data, suffix=suffix, smallest_side=smallest)
+        assert picture.scale == expected
+        assert (picture.width, picture.height) == (side + 40, side)
+        whole = decode_picture(data, suffix=suffix).pixels
+        shape = picture.pixels.shape[1::-1]
+        small = cv2.resize(whole, shape, interpolation=cv2.INTER_AREA)
+        assert np.abs(picture.pixels.astype(int) - small).mean() < 1.5
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadablePictureError):
         read_picture(tmp_path / "absent.jpg")
-
-
-@given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([8, 16, 33]))
-def test_any_shape_becomes_the_square_of_its_middle(height: int, width: int, size: int) -> None:
-    pixels = np.zeros((height, width, 3), np.uint8)
-    side = min(height, width)
-    pixels[(height - side) // 2 :, (width - side) // 2 :][:side, :side] = 200
-    fitted = fit_picture(pixels, size)
-    assert fitted.shape == (size, size, 3)
-    assert (fitted == 200).all()

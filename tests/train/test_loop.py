@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from keiryo.data.builtin.petals import Petals
+from keiryo.data.augmentation import Augmentation
+from keiryo.data.batches import TrainingBatches
+from keiryo.data.builtin.petals import CLASSES, draw_picture
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.results import Epoch
@@ -16,15 +18,22 @@ from keiryo.train.loop import Budget, Pictures, Training, Watcher
 from keiryo.train.recipe import RECIPES
 
 SIZE = 32
-TRIED_RECIPES = RECIPES | {"sgd": replace(RECIPES["keiryo"], optimizer="sgd")}
+TRIED_RECIPES = RECIPES | {
+    "sgd": replace(RECIPES["keiryo"], optimizer="sgd"),
+    "mixing": replace(
+        RECIPES["keiryo"],
+        augmentation=Augmentation(rotation=10.0, mixup=0.4, cutmix=1.0, random_operations=1),
+    ),
+}
 
 
 @pytest.fixture(scope="module")
 def pictures() -> Pictures:
-    petals = Petals(count=60)
+    labels = np.arange(60) % len(CLASSES)
+    drawn = [draw_picture(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
     return Pictures(
-        images=np.stack([petals.read(index, SIZE).pixels for index in range(60)]),
-        labels=np.array([item.label for item in petals.items]),
+        images=np.stack(drawn),
+        labels=labels,
         train=np.arange(45),
         val=np.arange(45, 60),
         preprocessing=Preprocessing(size=SIZE, mean=(0.4,) * 3, std=(0.25,) * 3),
@@ -177,6 +186,65 @@ def test_evaluation_is_what_a_plain_loop_says(pictures: Pictures) -> None:
         logits = network((images / 255 - 0.4) / 0.25)
     assert score.accuracy == pytest.approx((logits.argmax(1) == labels).float().mean().item())
     assert score.loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), 1e-4)
+
+
+class Known(nn.Module):
+    """Says the same of every picture, so that its loss can be worked out."""
+
+    def __init__(self, logits: tuple[float, ...]) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(logits))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(len(images), -1)
+
+
+def test_mixed_pictures_count_for_both_of_their_labels(pictures: Pictures) -> None:
+    # One class against another in batches of two, so that half of each pair is certain.
+    two = replace(pictures, labels=np.arange(60) % 2, train=np.array([0, 1]), val=np.array([2, 3]))
+    recipe = replace(
+        RECIPES["plain"],
+        learning_rate=0.0,
+        learning_rate_without_norm=0.0,
+        label_smoothing=0.1,
+        augmentation=Augmentation(mixup=1.0),
+    )
+    network = Known((2.0, -1.0))
+    training = Training(
+        network,
+        two,
+        recipe=recipe,
+        budget=Budget(epochs=1),
+        batch=2,
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    sampled = next(
+        TrainingBatches(
+            two.images, two.labels, two.train, batch=2, seed=0, augmentation=recipe.augmentation
+        ).epoch(0)
+    )
+    training.run(Watcher())
+    weights = torch.from_numpy(sampled.weights)
+    own = nn.functional.one_hot(torch.from_numpy(sampled.labels), 2).float()
+    mixed = weights[:, None] * own + (1 - weights[:, None]) * own.flip(0)
+    smoothed = 0.9 * mixed + 0.1 / 2
+    expected = nn.functional.cross_entropy(network.logits.detach().expand(2, 2), smoothed)
+    epoch = training.position.history[0]
+    assert epoch.train_loss == pytest.approx(expected.item(), rel=1e-5)
+    assert epoch.train_accuracy == 0.5
+
+
+def test_waiting_for_pictures_is_a_part_of_the_training(pictures: Pictures, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    first = make_training(pictures, checkpoint=checkpoint)
+    first.run(Watcher(wants_stop=stop_after(3)))
+    assert 0.0 < first.waiting_share() < 1.0
+    waited = first.position.waiting_seconds
+    second = make_training(pictures, checkpoint=checkpoint)
+    assert second.position.waiting_seconds == waited
+    second.run(Watcher())
+    assert second.position.waiting_seconds > waited
 
 
 def test_a_loss_that_is_no_number_ends_the_training(pictures: Pictures) -> None:

@@ -7,29 +7,85 @@ import typer
 
 from keiryo.cli import options
 
-app = typer.Typer(rich_markup_mode=None, help="Prepare pictures.")
+EXIT_FOUND = 2
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="The pictures, as for `keiryo compare`.")]
+
+app = typer.Typer(rich_markup_mode=None, help="Check and prepare pictures.")
 
 
 @app.callback(invoke_without_command=True)
 def group(context: typer.Context) -> None:
-    """Prepare pictures before they are trained on."""
+    """Check and prepare pictures before they are trained on."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
 @app.command()
+def check(
+    data: Data,
+    threads: options.Threads = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 2 if anything is found.")
+    ] = False,
+    html: Annotated[
+        bool,
+        typer.Option("--html", help="Show the pictures side by side, as check.html in --out."),
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace check.html in --out.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Say what is wrong with pictures: unreadable, copies, near-copies, leaks, wrong labels."""
+    from keiryo.cli.check_table import print_check
+    from keiryo.cli.progress import shown_progress
+    from keiryo.data.audit import audit
+    from keiryo.data.locate import locate
+    from keiryo.data.survey import survey
+    from keiryo.errors import InputError
+    from keiryo.measure.machine import usable_cores
+    from keiryo.results import CHECK_FILE
+
+    if html and (out / CHECK_FILE).exists() and not force:
+        raise InputError(
+            f"--out {out}: already holds {CHECK_FILE}; replace it by --force, or name another"
+        )
+    with shown_progress() as listener:
+        source = locate(data, progress=listener.downloading)
+        surveyed = survey(source, workers=threads or usable_cores(), progress=listener.packing)
+    found = audit(surveyed)
+    if html:
+        from keiryo.data.thumbnails import names_to_show, source_thumbnails
+        from keiryo.report.check_page import write_check_page
+
+        shown = source_thumbnails(names_to_show(found.findings), source)
+        typer.echo(f"Drawn: {write_check_page(found, shown, out)}", err=True)
+    if json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        print_check(found)
+    if strict and found.findings:
+        raise typer.Exit(EXIT_FOUND)
+
+
+@app.command()
 def pack(
-    data: Annotated[str, typer.Argument(help="The pictures, as for `keiryo compare`.")],
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the pack.")],
     size: options.Size = None,
+    fit: options.Fitting = None,
     threads: options.Threads = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the pack in --out.")] = False,
 ) -> None:
-    """Decode pictures once into a memory-mapped pack, which every command takes as DATA."""
+    """Decode pictures once into a memory-mapped pack, which every command takes as DATA.
+
+    Interrupted, it goes on where it was when it is given again.
+    """
     from keiryo.cli.progress import shown_progress
     from keiryo.comparison.plan import DATA_DEFAULTS
     from keiryo.data.locate import locate
-    from keiryo.data.pack import is_pack, prepare_pack
+    from keiryo.data.pack import is_pack
+    from keiryo.data.packing import prepare_pack
     from keiryo.errors import InputError
     from keiryo.measure.machine import usable_cores
 
@@ -37,16 +93,25 @@ def pack(
         raise InputError(f"--out {out}: exists and is not a pack; name another folder")
     if out.exists() and not force:
         raise InputError(f"--out {out}: already holds a pack; replace it by --force")
-    if is_pack(Path(data)):
+    if is_pack(data):
         raise InputError(f"{data}: is a pack already")
     with shown_progress() as listener:
         made = prepare_pack(
-            locate(data),
+            locate(data, progress=listener.downloading),
             size=size or DATA_DEFAULTS["size"],
+            fit=fit or "crop",
             folder=out,
             workers=threads or usable_cores(),
             progress=listener.packing,
         )
-    typer.echo(f"{out}: {len(made.header.pictures)} pictures, {len(made.header.classes)} classes")
-    for finding in made.header.findings:
-        typer.echo(f"{finding.severity}: {finding.evidence}. {finding.advice}", err=True)
+    survey = made.survey
+    typer.echo(
+        f"{out}: {len(survey.pictures)} pictures of {made.header.size} x {made.header.size} by "
+        f"--fit {made.header.fit}, {len(survey.classes)} classes"
+    )
+    if survey.left_out:
+        typer.echo(
+            f"{len(survey.left_out)} could not be read and were left out; "
+            f"`keiryo data check` says which",
+            err=True,
+        )

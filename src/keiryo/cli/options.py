@@ -1,7 +1,7 @@
 """Options that several commands share. None means: not given."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,9 +16,32 @@ Size = Annotated[
     int | None,
     typer.Option(min=8, max=4096, help="Side of the square pictures.", show_default="224"),
 ]
+Fitting = Annotated[
+    Literal["crop", "letterbox", "stretch"] | None,
+    typer.Option(
+        "--fit",
+        help="How a picture becomes a square: by its middle, between grey bars, or squeezed.",
+        show_default="crop",
+    ),
+]
 Batch = Annotated[int | None, typer.Option(min=1, help="Pictures a step.", show_default="128")]
 Seeds = Annotated[
     int | None, typer.Option(min=1, help="How often each model is trained.", show_default="1")
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=5,
+        help="How many fifths are held out in turn; with 5, each picture is held out once.",
+        show_default="1",
+    ),
+]
+Robust = Annotated[
+    bool,
+    typer.Option(
+        "--robust", help="Also measure accuracy under noise, blur, JPEG, brightness and shifts."
+    ),
 ]
 Seed = Annotated[
     int | None, typer.Option(min=0, help="What every random choice hangs on.", show_default="0")

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import TrialPlan
-from keiryo.comparison.trial_process import TrialReport
 from keiryo.report import words
 from keiryo.results import DataSummary, Epoch, Finding, Trial
+
+if TYPE_CHECKING:  # which would load torch
+    from keiryo.comparison.plan import TrialPlan
+    from keiryo.comparison.trial_process import TrialReport
 
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
@@ -20,6 +23,13 @@ class PlainListener(Listener):
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._tenths_told = 0
+
+    def downloading(self, done: int, total: int | None) -> None:
+        tenths = 10 * done // total if total else 0
+        if total and tenths > self._tenths_told:
+            self._tenths_told = tenths
+            self._say(f"downloaded {words.size(done)} of {words.size(total)}")
 
     def data_ready(self, data: DataSummary) -> None:
         self._say(
@@ -29,10 +39,10 @@ class PlainListener(Listener):
         for finding in data.findings:
             self._say_finding(finding)
 
-    def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
+    def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         self._say(f"[{number + 1}/{total}] {trial.model}, seed {trial.seed}")
 
-    def trial_reported(self, trial: TrialPlan, report: TrialReport) -> None:
+    def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
         if report.epoch is not None:
             self._say(_epoch_line(report.epoch))
 
@@ -69,6 +79,10 @@ class LiveListener(PlainListener):
         self._task: TaskID | None = None
         self._epoch = ""
 
+    def downloading(self, done: int, total: int | None) -> None:
+        whole = f" of {words.size(total)}" if total else ""
+        self._show("downloading", done / total if total else 0.0, f"{words.size(done)}{whole}")
+
     def packing(self, done: int, total: int) -> None:
         self._show("decoding", done / total, f"{done} of {total} pictures")
 
@@ -76,12 +90,12 @@ class LiveListener(PlainListener):
         self._clear()
         super().data_ready(data)
 
-    def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
+    def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         super().trial_started(trial, number, total)
         self._epoch = ""
         self._show("training", 0.0, "starting")
 
-    def trial_reported(self, trial: TrialPlan, report: TrialReport) -> None:
+    def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
         if report.epoch is not None:
             self._epoch = f" · {words.percent(report.epoch.val_accuracy)} held out"
         if report.share is not None:
@@ -99,7 +113,7 @@ class LiveListener(PlainListener):
     def _show(self, what: str, share: float, figures: str) -> None:
         if self._task is None:
             self._task = self._bar.add_task(f"  {what}", total=1.0, figures=figures)
-        self._bar.update(self._task, completed=share, figures=figures)
+        self._bar.update(self._task, description=f"  {what}", completed=share, figures=figures)
 
     def _clear(self) -> None:
         if self._task is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, has_plan, write_plan
 from keiryo.errors import InputError
-from keiryo.results import CURVES_FOLDER, REPORT_FILE, RESULTS_FILE, TABLE_FILE
+from keiryo.results import CURVES_FOLDER, REPORT_FILE, RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
 
 LEFTOVERS = (".*.tmp", ".*.old")
 
@@ -58,7 +58,7 @@ def _holds_others_files(out: Path) -> bool:
 
 
 def _remove_results(out: Path) -> None:
-    for file in (RESULTS_FILE, TABLE_FILE, REPORT_FILE):
+    for file in (RESULTS_FILE, TABLE_FILE, REPORT_FILE, THUMBNAILS_FILE):
         (out / file).unlink(missing_ok=True)
     for folder in (TRIALS_FOLDER, CURVES_FOLDER):
         shutil.rmtree(out / folder, ignore_errors=True)

@@ -1,12 +1,19 @@
 """Who is told how a comparison goes."""
 
-from keiryo.comparison.plan import TrialPlan
-from keiryo.comparison.trial_process import TrialReport
+from typing import TYPE_CHECKING
+
 from keiryo.results import DataSummary, Trial
+
+if TYPE_CHECKING:  # which would load torch
+    from keiryo.comparison.plan import TrialPlan
+    from keiryo.comparison.trial_process import TrialReport
 
 
 class Listener:
     """Told of every event and does nothing; to be derived from by whoever shows something."""
+
+    def downloading(self, done: int, total: int | None) -> None:
+        """So many bytes of a published set have come, of so many."""
 
     def packing(self, done: int, total: int) -> None:
         """So many pictures are decoded, of so many."""
@@ -14,10 +21,10 @@ class Listener:
     def data_ready(self, data: DataSummary) -> None:
         """The pictures are packed, split and audited."""
 
-    def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
+    def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         """Trial `number`, from 0, of `total` begins."""
 
-    def trial_reported(self, trial: TrialPlan, report: TrialReport) -> None:
+    def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
         """The running trial says how far it is."""
 
     def trial_finished(self, trial: Trial) -> None:

@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from keiryo.data.locate import is_builtin
-from keiryo.data.pack import is_pack
+from keiryo.data.locate import is_by_name
+from keiryo.data.pack import is_pack, open_pack
+from keiryo.data.split import FOLDS
+from keiryo.data.storage import is_url
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
-from keiryo.results import Limits, Record
+from keiryo.results import Fit, Limits, Record
 
 FORMAT_VERSION = 1
 PLAN_FILE = "plan.json"
@@ -36,10 +38,11 @@ DEMO_DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """One model with one seed, and the folder it is trained in, relative to the comparison."""
+    """One model, seed and fold, and the folder it is trained in, relative to the comparison."""
 
     model: str
     seed: int
+    fold: int
     folder: str
 
 
@@ -57,8 +60,11 @@ class Plan(Record):
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     seeds: int = Field(default=1, ge=1)
+    folds: int = Field(default=1, ge=1, le=FOLDS)
     seed: int = Field(default=0, ge=0)
     recipe: Literal["keiryo", "plain"] = "keiryo"
+    fit: Fit = "crop"
+    robust: bool = False
     max_latency_ms: float | None = Field(default=None, gt=0)
     max_size_mb: float | None = Field(default=None, gt=0)
     max_params: int | None = Field(default=None, gt=0)
@@ -74,10 +80,16 @@ class Plan(Record):
         )
 
     def trials(self) -> list[TrialPlan]:
-        """Return the trials in the order they run: every model once, then the next seed."""
+        """Return the trials in the order they run: every model once, then the next fold or seed."""
         return [
-            TrialPlan(model, seed, f"{TRIALS_FOLDER}/{_slug(model)}-seed{seed}")
+            TrialPlan(
+                model,
+                seed,
+                fold,
+                f"{TRIALS_FOLDER}/{_slug(model)}-seed{seed}" + (f"-fold{fold}" if fold else ""),
+            )
             for seed in range(self.seed, self.seed + self.seeds)
+            for fold in range(self.folds)
             for model in self.models
         ]
 
@@ -89,6 +101,9 @@ def new_plan(given: Mapping[str, Any]) -> Plan:
     with in under a minute. Raises InputError for values that are not possible.
     """
     defaults = DATA_DEFAULTS if "data" in given else DEMO_DEFAULTS
+    if "data" in given and is_pack(given["data"]):
+        header = open_pack(given["data"], verify=False).header
+        defaults = {**defaults, "size": header.size, "fit": header.fit}
     budget = {"epochs", "minutes"} & given.keys()
     if len(budget) == 2:
         raise InputError("--epochs and --minutes: give one of the two")
@@ -125,8 +140,8 @@ def _shown(value: Any) -> str:
 
 
 def _from_anywhere(data: str) -> str:
-    """Return the path `data` so that it holds in any folder; built-in names as they are."""
-    return data if is_builtin(data) else str(Path(data).resolve())
+    """Return the path `data` so that it holds in any folder; names and URLs as they are."""
+    return data if is_by_name(data) or is_url(data) else str(Path(data).resolve())
 
 
 def _models_from_anywhere(models: Sequence[str]) -> list[str]:
@@ -139,9 +154,9 @@ def _models_from_anywhere(models: Sequence[str]) -> list[str]:
     ]
 
 
-def pack_folder(out: Path, plan: Plan) -> Path:
-    """Return the pack of the comparison in `out`: the one given as data, or its own."""
-    return Path(plan.data) if is_pack(Path(plan.data)) else out / PACK_FOLDER
+def pack_place(out: Path, plan: Plan) -> str:
+    """Return where the pack of the comparison in `out` is: the one given as data, or its own."""
+    return plan.data if is_pack(plan.data) else str(out / PACK_FOLDER)
 
 
 def has_plan(out: Path) -> bool:

@@ -3,26 +3,39 @@
 import csv
 import datetime
 import io
+import json
 from pathlib import Path
 
 import torch
 
 from keiryo.comparison.costs import weigh_model
 from keiryo.comparison.folder import check_space, claim_folder, clear_leftovers
+from keiryo.comparison.held_out import find_suspects
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import Plan, pack_folder
+from keiryo.comparison.plan import Plan, pack_place
 from keiryo.comparison.rank import rank
 from keiryo.comparison.trial_runner import complete_trial
 from keiryo.data.audit import audit
 from keiryo.data.locate import locate
-from keiryo.data.pack import Pack, pack_bytes, packed_fingerprint, prepare_pack
+from keiryo.data.oddities import effects_of_fitting
+from keiryo.data.pack import Pack
+from keiryo.data.packing import pack_bytes, packed_fingerprint, prepare_pack
 from keiryo.data.sources import Source
-from keiryo.data.split import split_pictures
+from keiryo.data.split import has_own_split, split_pictures
+from keiryo.data.thumbnails import names_to_show, thumbnails
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
-from keiryo.results import RESULTS_FILE, TABLE_FILE, Comparison, Cost, DataSummary, Trial
+from keiryo.results import (
+    RESULTS_FILE,
+    TABLE_FILE,
+    THUMBNAILS_FILE,
+    Comparison,
+    Cost,
+    DataSummary,
+    Trial,
+)
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
 
@@ -31,10 +44,13 @@ CHECKPOINT_COPIES = 2 * 3
 TABLE_COLUMNS = (
     "model",
     "seed",
+    "fold",
     "status",
     "val_accuracy",
     "train_accuracy",
     "test_accuracy",
+    "val_accuracy_with_leaks",
+    "robust_accuracy",
     "parameters",
     "state_elements",
     "macs",
@@ -58,7 +74,7 @@ def run_comparison(
     """
     plan = plan.model_copy(update={"device": choose_device(plan.device).type})
     # Everything that can be known to fail is tried before the folder is touched.
-    source = locate(plan.data)
+    source = locate(plan.data, progress=listener.downloading)
     costs = _count_costs(plan, len(source.classes))
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if resume:
@@ -69,7 +85,8 @@ def run_comparison(
     pack = prepare_pack(
         source,
         size=plan.size,
-        folder=pack_folder(out, plan),
+        fit=plan.fit,
+        folder=Path(pack_place(out, plan)),
         workers=plan.threads,
         progress=listener.packing,
     )
@@ -77,13 +94,15 @@ def run_comparison(
     listener.data_ready(data)
     trials, complete = _run_trials(plan, out, costs, listener)
     comparison = _conclude(plan, data, trials, complete=complete)
+    find_suspects(comparison, pack, out)
+    _write_thumbnails(comparison, pack, out)
     write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
     write_text(out / TABLE_FILE, _as_csv(trials))
     return comparison
 
 
 def _check_unchanged(plan: Plan, out: Path, source: Source) -> None:
-    packed = packed_fingerprint(pack_folder(out, plan))
+    packed = packed_fingerprint(pack_place(out, plan))
     if packed not in (None, source.fingerprint()):
         raise InputError(
             f"{plan.data}: has changed since the comparison in {out} was begun, so its trials "
@@ -138,15 +157,27 @@ def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size
 
 
 def _summarize(pack: Pack, plan: Plan) -> DataSummary:
-    splits = split_pictures(pack.header, seed=plan.seed)
+    splits = split_pictures(pack.survey, seed=plan.seed)
+    if plan.folds > 1 and has_own_split(pack.survey):
+        raise InputError(
+            f"--folds {plan.folds}: {pack.survey.name} has a split of its own, which is kept; "
+            "leave the option out"
+        )
+    further = [
+        *splits.findings,
+        *effects_of_fitting(pack.survey, size=pack.header.size, fit=pack.header.fit),
+    ]
     return DataSummary(
-        name=pack.header.name,
+        name=pack.survey.name,
         size=pack.header.size,
-        classes=pack.header.classes,
+        fit=pack.header.fit,
+        classes=pack.survey.classes,
         train_images=len(splits.train),
         val_images=len(splits.val),
         test_images=len(splits.test),
-        findings=audit(pack.header, splits),
+        own_split=has_own_split(pack.survey),
+        leaked_images=len(splits.leaked_val) + len(splits.leaked_test),
+        findings=audit(pack.survey, further).findings,
     )
 
 
@@ -171,6 +202,14 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
         recommended_trial=ranking.recommended_trial,
         complete=complete,
     )
+
+
+def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
+    names = names_to_show(comparison.data.findings)
+    names += [suspect.file for suspect in comparison.suspect_labels]
+    rows = [picture.name for picture in pack.survey.pictures]
+    shown = thumbnails(names, rows, lambda row: pack.images[row])
+    write_text(out / THUMBNAILS_FILE, json.dumps(shown))
 
 
 def _as_csv(trials: list[Trial]) -> str:

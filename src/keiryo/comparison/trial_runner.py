@@ -95,6 +95,7 @@ def _train(
         trial = Trial(
             model=trial_plan.model,
             seed=trial_plan.seed,
+            fold=trial_plan.fold,
             status="stopped" if interrupted else "failed",
             folder=trial_plan.folder,
             history=history,

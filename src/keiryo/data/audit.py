@@ -1,91 +1,231 @@
 """What is worth knowing about a set of pictures before training on it."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
-from keiryo.data.pack import PackHeader
-from keiryo.data.split import Splits
-from keiryo.results import Finding
+import numpy as np
+
+from keiryo.data.alike import alike_groups, exact_groups, labels_of, members
+from keiryo.data.oddities import odd_pictures
+from keiryo.data.split import has_own_split
+from keiryo.data.survey import Survey
+from keiryo.results import (
+    DataCheck,
+    Finding,
+    Imbalance,
+    PictureGroup,
+    Severity,
+    UnreadablePicture,
+)
+from keiryo.version import __version__
 
 IMBALANCE_RATIO = 3.0
 FEW_PICTURES = 20
 
+# code of what kept a picture from being read -> severity, what it is, what to do
+LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
+    "unreadable": ("warning", "cannot be read and left out", "Replace or delete them."),
+    "too_large": ("warning", "too large to decode and left out", "Save them smaller."),
+}
 
-def audit(header: PackHeader, splits: Splits) -> list[Finding]:
-    """Return all findings about the pictures of a pack, the gravest first.
 
-    Those made while reading, those of the split, and: `label_conflict` (the same
-    pixels under several classes), `exact_copies`, `imbalance`, `few_pictures`.
+def audit(survey: Survey, further: list[Finding] | None = None) -> DataCheck:
+    """Return all that is amiss with the pictures of `survey`, with `further` findings among it.
+
+    Findings of its own: those of `keiryo.data.oddities`, and `unreadable`, `too_large`,
+    `label_conflict` (the same pixels under several classes), `near_conflict` (nearly
+    the same picture under several), `exact_copies`, `near_copies`, `split_leak`,
+    `too_alike`, `imbalance`, `few_pictures`.
     """
-    findings = [*header.findings, *splits.findings, *_copies(header), *_balance(header)]
-    order = {"error": 0, "warning": 1, "info": 2}
-    return sorted(findings, key=lambda finding: order[finding.severity])
-
-
-def _copies(header: PackHeader) -> list[Finding]:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row, picture in enumerate(header.pictures):
-        groups[picture.digest].append(row)
-    copies = [group for group in groups.values() if len(group) > 1]
-    conflicts = [
-        group for group in copies if len({header.pictures[row].label for row in group}) > 1
+    copies = [group for group in members(exact_groups(survey)) if len(group) > 1]
+    conflicts = [group for group in copies if len(set(labels_of(survey, group))) > 1]
+    near = [_group(survey, [one, other], distance) for one, other, distance in survey.near_copies]
+    leaks = _leaks(survey)
+    imbalance = _imbalance(survey)
+    findings = [
+        *survey.findings,
+        *_left_out(survey),
+        *_copy_findings(survey, copies, conflicts, near),
+        *_leak_findings(leaks),
+        *_too_alike(survey),
+        *odd_pictures(survey),
+        *_balance_findings(survey, imbalance),
+        *(further or []),
     ]
-    findings = []
-    if conflicts:
-        findings.append(
-            Finding(
-                code="label_conflict",
-                severity="error",
-                evidence=f"{_count(conflicts, 'picture stands', 'pictures stand')} "
-                "under more than one class",
-                advice="Decide which class is right and delete the others.",
-                files=_names(header, conflicts),
+    order = {"error": 0, "warning": 1, "info": 2}
+    splits = Counter(picture.split for picture in survey.pictures if picture.split)
+    labels = Counter(picture.label for picture in survey.pictures)
+    return DataCheck(
+        keiryo_version=__version__,
+        name=survey.name,
+        images=len(survey.pictures),
+        classes={name: labels[label] for label, name in enumerate(survey.classes)},
+        splits=dict(splits),
+        unreadable=[
+            UnreadablePicture(file=entry.name, reason=entry.reason) for entry in survey.left_out
+        ],
+        exact_copies=[_group(survey, group) for group in copies],
+        near_copies=near,
+        label_conflicts=[_group(survey, group) for group in conflicts],
+        split_leaks=leaks,
+        imbalance=imbalance,
+        findings=sorted(findings, key=lambda finding: order[finding.severity]),
+    )
+
+
+def _group(survey: Survey, rows: list[int], distance: int | None = None) -> PictureGroup:
+    pictures = [survey.pictures[row] for row in rows]
+    return PictureGroup(
+        files=[picture.name for picture in pictures],
+        labels=labels_of(survey, rows),
+        splits=[picture.split or "" for picture in pictures] if has_own_split(survey) else [],
+        distance=distance,
+    )
+
+
+def _leaks(survey: Survey) -> list[PictureGroup]:
+    """Return each held-out picture that is a training picture too, with the nearest of those."""
+    if not has_own_split(survey):
+        return []
+    splits = [picture.split or "train" for picture in survey.pictures]
+    distances = {tuple(sorted(pair[:2])): pair[2] for pair in survey.near_copies}
+    leaks = []
+    for group in members(alike_groups(survey).groups):
+        training = [row for row in group if splits[row] == "train"]
+        for row in group if training else ():
+            if splits[row] != "train":
+                nearest = min(training, key=lambda other: _distance(survey, distances, row, other))
+                distance = _distance(survey, distances, row, nearest)
+                known = None if distance == UNKNOWN_DISTANCE else distance
+                leaks.append(_group(survey, [nearest, row], known))
+    return leaks
+
+
+# Of two in one group that are not near themselves but each near a third.
+UNKNOWN_DISTANCE = 257
+
+
+def _distance(survey: Survey, distances: dict[tuple[int, ...], int], one: int, other: int) -> int:
+    if survey.pictures[one].facts.digest == survey.pictures[other].facts.digest:
+        return 0
+    return distances.get(tuple(sorted((one, other))), UNKNOWN_DISTANCE)
+
+
+def _left_out(survey: Survey) -> Iterator[Finding]:
+    files: dict[str, list[str]] = defaultdict(list)
+    for entry in survey.left_out:
+        files[entry.code].append(f"{entry.name} ({entry.reason})")
+    for code, (severity, what, advice) in LEFT_OUT_FINDINGS.items():
+        if code in files:
+            yield Finding(
+                code=code,
+                severity=severity,
+                evidence=f"{counted(len(files[code]), 'picture', 'pictures')} {what}",
+                advice=advice,
+                files=sorted(files[code]),
             )
+
+
+def _copy_findings(
+    survey: Survey, copies: list[list[int]], conflicts: list[list[int]], near: list[PictureGroup]
+) -> Iterator[Finding]:
+    if conflicts:
+        yield Finding(
+            code="label_conflict",
+            severity="error",
+            evidence=f"{counted(len(conflicts), 'picture stands', 'pictures stand')} "
+            "under more than one class",
+            advice="Decide which class is right and delete the others.",
+            groups=[_group(survey, group) for group in conflicts],
+        )
+    if at_odds := [pair for pair in near if len(set(pair.labels)) > 1]:
+        yield Finding(
+            code="near_conflict",
+            severity="warning",
+            evidence=f"{counted(len(at_odds), 'pair', 'pairs')} of near-copies under two classes",
+            advice="If they show the same, decide which class is right.",
+            groups=at_odds,
         )
     if same := [group for group in copies if group not in conflicts]:
-        findings.append(
-            Finding(
-                code="exact_copies",
-                severity="info",
-                evidence=f"{_count(same, 'picture is', 'pictures are')} there more than once",
-                advice="Copies are kept on one side of the split; delete them to save time.",
-                files=_names(header, same),
-            )
+        yield Finding(
+            code="exact_copies",
+            severity="info",
+            evidence=f"{counted(len(same), 'picture is', 'pictures are')} there more than once",
+            advice="Copies are kept on one side of a split; delete them to save time.",
+            groups=[_group(survey, group) for group in same],
         )
-    return findings
-
-
-def _balance(header: PackHeader) -> list[Finding]:
-    counts = Counter(picture.label for picture in header.pictures)
-    (most, largest), *_, (least, smallest) = counts.most_common()
-    findings = []
-    if largest > IMBALANCE_RATIO * smallest:
-        findings.append(
-            Finding(
-                code="imbalance",
-                severity="warning",
-                evidence=f"'{header.classes[most]}' has {largest} pictures, "
-                f"'{header.classes[least]}' {smallest}",
-                advice="Accuracy will speak mostly of the large classes; "
-                "add pictures of the small ones.",
-            )
+    if agreeing := [pair for pair in near if pair not in at_odds]:
+        yield Finding(
+            code="near_copies",
+            severity="info",
+            evidence=f"{counted(len(agreeing), 'pair looks', 'pairs look')} nearly the same",
+            advice="Near-copies are kept on one side of a split.",
+            groups=agreeing,
         )
-    few = [label for label, count in counts.items() if count < FEW_PICTURES]
-    if few:
-        names = ", ".join(f"{header.classes[label]} ({counts[label]})" for label in sorted(few))
-        findings.append(
-            Finding(
-                code="few_pictures",
-                severity="warning",
-                evidence=f"fewer than {FEW_PICTURES} pictures: {names}",
-                advice="Expect the accuracy to move by chance; add pictures.",
-            )
+
+
+def _leak_findings(leaks: list[PictureGroup]) -> Iterator[Finding]:
+    if leaks:
+        exact = sum(leak.distance == 0 for leak in leaks)
+        yield Finding(
+            code="split_leak",
+            severity="error",
+            evidence=f"{counted(len(leaks), 'held-out picture is', 'held-out pictures are')} "
+            f"among the training pictures too, {exact} exactly and {len(leaks) - exact} nearly",
+            advice="A score over them is a lie, so they are left out of the accuracy. "
+            "Remove them from one of the splits.",
+            groups=leaks,
         )
-    return findings
 
 
-def _count(groups: list[list[int]], one: str, many: str) -> str:
-    return f"{len(groups)} {one if len(groups) == 1 else many}"
+def _too_alike(survey: Survey) -> Iterator[Finding]:
+    rows = alike_groups(survey).too_alike
+    if rows.size:
+        yield Finding(
+            code="too_alike",
+            severity="info",
+            evidence=f"{len(rows)} pictures look so alike that near-copies cannot be told apart",
+            advice="Of these, only copies by their pixels are kept on one side of a split. "
+            "If they come from few subjects, give a split of your own by subject.",
+        )
 
 
-def _names(header: PackHeader, groups: list[list[int]]) -> list[str]:
-    return [" = ".join(header.pictures[row].name for row in group) for group in groups]
+def _imbalance(survey: Survey) -> Imbalance:
+    counts = Counter(picture.label for picture in survey.pictures)
+    largest = max(range(len(survey.classes)), key=lambda label: counts[label])
+    smallest = min(range(len(survey.classes)), key=lambda label: counts[label])
+    return Imbalance(
+        largest=survey.classes[largest],
+        largest_images=counts[largest],
+        smallest=survey.classes[smallest],
+        smallest_images=counts[smallest],
+        ratio=round(counts[largest] / max(1, counts[smallest]), 2),
+    )
+
+
+def _balance_findings(survey: Survey, imbalance: Imbalance) -> Iterator[Finding]:
+    if imbalance.ratio > IMBALANCE_RATIO:
+        yield Finding(
+            code="imbalance",
+            severity="warning",
+            evidence=f"'{imbalance.largest}' has {imbalance.largest_images} pictures, "
+            f"'{imbalance.smallest}' {imbalance.smallest_images}",
+            advice="Accuracy will speak mostly of the large classes; "
+            "add pictures of the small ones.",
+        )
+    counts = np.bincount(
+        [picture.label for picture in survey.pictures], minlength=len(survey.classes)
+    )
+    if few := [label for label, count in enumerate(counts) if count < FEW_PICTURES]:
+        names = ", ".join(f"{survey.classes[label]} ({counts[label]})" for label in few)
+        yield Finding(
+            code="few_pictures",
+            severity="warning",
+            evidence=f"fewer than {FEW_PICTURES} pictures: {names}",
+            advice="Expect the accuracy to move by chance; add pictures.",
+        )
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with the words that go with it."""
+    return f"{count} {one if count == 1 else many}"

@@ -7,21 +7,17 @@ from pathlib import Path
 
 from keiryo.data.builtin.digits import Digits
 from keiryo.data.builtin.petals import Petals
+from keiryo.data.download import Progress, no_progress
+from keiryo.data.named_sets import NAMED_SETS, fetch_named_set
 from keiryo.data.pack import PackSource, is_pack
 from keiryo.data.pictures import PICTURE_SUFFIXES
-from keiryo.data.sources import FileSource, Item, Source, Split
+from keiryo.data.shards import are_shards, shard_source
+from keiryo.data.sources import SPLIT_NAMES, FileSource, Item, Source, Split
+from keiryo.data.storage import is_url
 from keiryo.errors import InputError
 from keiryo.results import Finding
 
 BUILTIN_NAMES = ("petals", "digits")
-SPLIT_FOLDERS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 
 
 def is_builtin(data: str) -> bool:
@@ -29,27 +25,42 @@ def is_builtin(data: str) -> bool:
     return data.partition(":")[0] in BUILTIN_NAMES
 
 
-def locate(data: str) -> Source:
-    """Return the source that `data` names: a folder, a CSV, a pack or a built-in set.
+def is_by_name(data: str) -> bool:
+    """Return whether `data` is no place but the name of a set, built in or published."""
+    return is_builtin(data) or (data in NAMED_SETS and not Path(data).exists())
 
-    Raises InputError where there is none, or where it cannot be compared on: no
-    pictures, or a single class.
+
+def locate(data: str, *, progress: Progress = no_progress) -> Source:
+    """Return the source that `data` names.
+
+    It is a folder, a CSV, a pack, tar shards, a built-in set, or a published one, which is
+    downloaded unless it is there; `progress` is told how many bytes of it have come, of
+    how many. Raises InputError where there is none, or where it cannot be compared on:
+    no pictures, or a single class.
     """
     name, _, options = data.partition(":")
     path = Path(data)
     if is_builtin(data):
         source = _builtin(data, name, options)
-    elif is_pack(path):
-        source = PackSource(path)
+    elif is_by_name(data):
+        source = _folder(fetch_named_set(data, progress=progress))
+        source.name = data
+    elif are_shards(data):
+        source = shard_source(data)
+    elif is_pack(data):
+        source = PackSource(data)
+    elif is_url(data):
+        raise InputError(f"{data}: neither a pack nor tar shards; a URL must name one of these")
     elif path.is_dir():
         source = _folder(path)
     elif path.is_file() and path.suffix.lower() == ".csv":
         source = _csv(path)
     elif path.exists():
-        raise InputError(f"{data}: neither a folder of pictures nor a .csv file")
+        raise InputError(f"{data}: neither a folder of pictures, nor a .csv file, nor .tar shards")
     else:
         raise InputError(
-            f"{data}: no such folder or file (built-in sets: {', '.join(BUILTIN_NAMES)})"
+            f"{data}: no such folder or file (sets by name: "
+            f"{', '.join((*BUILTIN_NAMES, *NAMED_SETS))})"
         )
     if len(source.classes) < 2:
         raise InputError(
@@ -78,9 +89,9 @@ def _builtin(data: str, name: str, options: str) -> Source:
 
 def _folder(root: Path) -> Source:
     splits: dict[Path, Split | None] = {
-        folder: SPLIT_FOLDERS[folder.name.lower()]
+        folder: SPLIT_NAMES[folder.name.lower()]
         for folder in _subfolders(root)
-        if folder.name.lower() in SPLIT_FOLDERS
+        if folder.name.lower() in SPLIT_NAMES
     }
     is_split = "train" in splits.values()
     class_roots: list[tuple[Path, Split | None]] = [*splits.items()] if is_split else [(root, None)]
@@ -165,9 +176,9 @@ def _csv_row(path: Path, line: int, row: dict[str, str]) -> tuple[str, Split | N
     if not picture.is_file():
         raise InputError(f"{path}, line {line}: no such file: {picture}")
     split = (row.get("split") or "").strip().lower()
-    if split and split not in SPLIT_FOLDERS:
+    if split and split not in SPLIT_NAMES:
         raise InputError(f"{path}, line {line}: split is '{split}'; give train, val or test")
-    return row["label"], SPLIT_FOLDERS[split] if split else None, picture
+    return row["label"], SPLIT_NAMES[split] if split else None, picture
 
 
 def _file_source(
@@ -190,12 +201,23 @@ def _subfolders(root: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    # A link to nothing is listed too, so that it is reported rather than passed over.
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() or (path.is_symlink() and not path.exists())
-    )
+    """Return all files below `folder`, through links too, but none twice by a loop of them."""
+    found: list[Path] = []
+    # A link that leads up again would bring in what belongs to other classes.
+    real = folder.resolve()
+    seen = {real, *real.parents, *(place.resolve() for place in folder.absolute().parents)}
+    for place, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
+        found += [Path(place, name) for name in files]
+        for name in [*folders]:
+            real = Path(place, name).resolve()
+            if real in seen:
+                folders.remove(name)
+            seen.add(real)
+    return sorted(found)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise InputError(f"{error.filename}: may not be read ({error.strerror})") from None
 
 
 def _readable_name(path: Path, root: Path) -> str:

@@ -1,230 +1,117 @@
-"""Pictures decoded once into a memory-mapped file that training reads from.
+"""Pictures decoded once into a file that training reads from as it is.
 
-A pack is a folder: `images.npy`, uint8, (rows, size, size, 3), RGB; and
-`pack.json` with everything else. It is written beside its final place and moved
-there whole, so that a pack that can be seen is complete.
+A pack is a folder: `images.npy`, uint8, (rows, size, size, 3), RGB; and `pack.json`
+with everything else, checksums included. Making one is `keiryo.data.packing`'s.
 """
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
-from keiryo.data.pictures import UnreadablePictureError, fit_picture
-from keiryo.data.sources import Item, Reading, Source, Split
+from keiryo.data.facts import PictureFacts
+from keiryo.data.fit import fit_picture
+from keiryo.data.pack_images import Images, RemoteImages, open_images, row_checksum
+from keiryo.data.sources import Item, Reading, Source
+from keiryo.data.storage import is_remote_file, is_url, read_bytes
+from keiryo.data.survey import Survey
 from keiryo.errors import InputError
-from keiryo.files import replaced_folder, write_text
-from keiryo.results import Finding, Record, Severity
+from keiryo.results import Fit, Record
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 IMAGES_FILE = "images.npy"
 HEADER_FILE = "pack.json"
-READ_AHEAD = 256  # pictures in memory at once, and what an interruption waits for at the most
-
-# code of a note or a failure -> severity, what it is, what to do
-NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
-    "unreadable": ("warning", "cannot be read and left out", "Replace or delete them."),
-    "too_large": ("warning", "too large to decode and left out", "Save them smaller."),
-    "animated": ("info", "animated; the first frame is used", "Nothing, if that frame shows it."),
-    "cmyk": ("info", "in CMYK; converted to RGB", "Check that the colours are right."),
-    "sixteen_bit": ("info", "with 16 bits a channel; reduced to 8", "Nothing to do."),
-    "transparent": ("info", "with transparency; laid on white", "Nothing, if white is right."),
-    "wrong_suffix": ("info", "not of the format their names say", "Rename them."),
-    "tiny": ("warning", "under 8 pixels on a side", "Check whether they show anything."),
-}
-
-
-class PackedPicture(Record):
-    """One row of the pack."""
-
-    name: str
-    label: int
-    split: Split | None
-    digest: str
 
 
 class PackHeader(Record):
-    """What stands in `pack.json`."""
+    """What stands in `pack.json`; `checksum` is of all the rest of it."""
 
-    format_version: int
-    name: str
+    format_version: int = FORMAT_VERSION
     size: int
-    classes: list[str]
+    fit: Fit
     fingerprint: str
-    checksum: str
-    findings: list[Finding]
-    pictures: list[PackedPicture]
+    survey: Survey
+    checksum: str = ""
+
+    def sealed(self) -> "PackHeader":
+        """Return the header with its own checksum."""
+        return self.model_copy(update={"checksum": self._own_checksum()})
+
+    def is_whole(self) -> bool:
+        """Return whether the header is what it was when it was sealed."""
+        return self.checksum == self._own_checksum()
+
+    def _own_checksum(self) -> str:
+        return row_checksum(self.model_copy(update={"checksum": ""}).model_dump_json().encode())
 
 
 @dataclass(frozen=True)
 class Pack:
     """An opened pack: `images` (rows, size, size, 3), uint8, and what is known of each row."""
 
-    images: np.ndarray
+    images: Images
     header: PackHeader
 
     @property
+    def survey(self) -> Survey:
+        return self.header.survey
+
+    @property
     def labels(self) -> np.ndarray:
-        return np.array([picture.label for picture in self.header.pictures])
+        return np.array([picture.label for picture in self.survey.pictures])
 
 
 class PackSource(Source):
     """A pack given as data: it is used where it is."""
 
-    def __init__(self, folder: Path) -> None:
-        self.pack = open_pack(folder)
-        header = self.pack.header
-        items = [Item(picture.name, picture.label, picture.split) for picture in header.pictures]
-        super().__init__(str(folder), header.classes, items, header.findings)
+    def __init__(self, place: str) -> None:
+        self.pack = open_pack(place)
+        survey = self.pack.survey
+        items = [Item(picture.name, picture.label, picture.split) for picture in survey.pictures]
+        super().__init__(place, survey.classes, items, survey.findings)
 
     def fingerprint(self) -> str:
         return self.pack.header.fingerprint
 
-    def read(self, index: int, size: int) -> Reading:
-        digest = self.pack.header.pictures[index].digest
-        return Reading(fit_picture(self.pack.images[index], size), digest)
+    def read(self, index: int, size: int, fit: Fit) -> Reading:
+        return Reading(fit_picture(self.pack.images[index], size, fit), self.facts(index))
+
+    def facts(self, index: int) -> PictureFacts:
+        """Return what was seen of picture `index` when it was packed."""
+        return self.pack.survey.pictures[index].facts
 
 
-def prepare_pack(
-    source: Source,
-    *,
-    size: int,
-    folder: Path,
-    workers: int,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Pack:
-    """Return the pack of `source` at `size` in `folder`, made anew only if that there is stale.
+def open_pack(place: str | Path, *, verify: bool = True) -> Pack:
+    """Open the pack at `place`, a folder or its URL.
 
-    `progress` is told how many pictures are done, of how many. Raises InputError
-    where a pack given as data is of another size.
+    Raises InputError where it is damaged or of another version. One that lies elsewhere
+    is verified as it is read.
     """
-    if isinstance(source, PackSource):
-        if source.pack.header.size != size:
-            raise InputError(
-                f"--size {size}: the pack {source.name} is of {source.pack.header.size}"
-            )
-        return source.pack
-    fingerprint = source.fingerprint()
-    if is_pack(folder):
-        try:
-            pack = open_pack(folder)
-        except InputError:
-            pack = None  # damaged: made again below
-        if pack and (pack.header.fingerprint, pack.header.size) == (fingerprint, size):
-            return pack
-    with replaced_folder(folder) as temporary:
-        _write(source, temporary, size, fingerprint, workers, progress)
-    return open_pack(folder)
-
-
-def open_pack(folder: Path, *, verify: bool = True) -> Pack:
-    """Open the pack in `folder`; raise InputError where it is damaged or of another version."""
+    url = str(place) if is_url(str(place)) else None
+    folder = Path(place)
     try:
-        header = PackHeader.model_validate_json((folder / HEADER_FILE).read_bytes())
-        images = np.load(folder / IMAGES_FILE, mmap_mode="r")
-    except (OSError, ValueError, ValidationError):
-        raise InputError(f"{folder}: not a pack of keiryo's, or a damaged one") from None
-    if header.format_version != FORMAT_VERSION:
-        raise InputError(f"{folder}: a pack of version {header.format_version}; pack it again")
-    if verify and _checksum(folder / IMAGES_FILE) != header.checksum:
-        raise InputError(f"{folder}: its pictures do not match its checksum; pack it again")
+        text = read_bytes(f"{url}/{HEADER_FILE}") if url else (folder / HEADER_FILE).read_bytes()
+        version = json.loads(text)["format_version"]
+        if version != FORMAT_VERSION:
+            raise InputError(f"{place}: a pack of version {version}; pack it again")
+        header = PackHeader.model_validate_json(text)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{place}: not a pack of keiryo's, or a damaged one") from None
+    if not header.is_whole():
+        raise InputError(f"{place}: its {HEADER_FILE} is damaged; pack it again")
+    checksums = [picture.checksum for picture in header.survey.pictures]
+    if url:
+        return Pack(RemoteImages(f"{url}/{IMAGES_FILE}", checksums, header.size), header)
+    try:
+        images = open_images(folder / IMAGES_FILE, checksums, header.size, verify=verify)
+    except OSError:
+        raise InputError(f"{place}: its {IMAGES_FILE} cannot be read; pack it again") from None
     return Pack(images, header)
 
 
-def packed_fingerprint(folder: Path) -> str | None:
-    """Return the fingerprint of what was packed into `folder`; None where no whole pack is."""
-    try:
-        return open_pack(folder, verify=False).header.fingerprint
-    except InputError:
-        return None
-
-
-def is_pack(folder: Path) -> bool:
-    """Return whether `folder` holds a pack."""
-    return (folder / HEADER_FILE).is_file()
-
-
-def pack_bytes(source: Source, size: int) -> int:
-    """Return how much making the pack of `source` will take on disk, nearly."""
-    return 0 if isinstance(source, PackSource) else len(source.items) * size * size * 3
-
-
-def _write(
-    source: Source,
-    folder: Path,
-    size: int,
-    fingerprint: str,
-    workers: int,
-    progress: Callable[[int, int], None],
-) -> None:
-    total = len(source.items)
-    images = np.lib.format.open_memmap(
-        folder / IMAGES_FILE, mode="w+", dtype=np.uint8, shape=(total, size, size, 3)
-    )
-    pictures: list[PackedPicture] = []
-    noted: dict[str, list[str]] = defaultdict(list)
-
-    def read(index: int) -> Reading | UnreadablePictureError:
-        try:
-            return source.read(index, size)
-        except UnreadablePictureError as failure:
-            return failure
-
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, total, READ_AHEAD):
-            indices = range(start, min(start + READ_AHEAD, total))
-            for index, reading in zip(indices, pool.map(read, indices), strict=True):
-                item = source.items[index]
-                if isinstance(reading, UnreadablePictureError):
-                    noted[reading.code].append(f"{item.name} ({reading})")
-                else:
-                    images[len(pictures)] = reading.pixels
-                    pictures.append(
-                        PackedPicture(
-                            name=item.name,
-                            label=item.label,
-                            split=item.split,
-                            digest=reading.digest,
-                        )
-                    )
-                    for note in reading.notes:
-                        noted[note].append(item.name)
-            progress(indices.stop, total)
-    images.flush()
-    header = PackHeader(
-        format_version=FORMAT_VERSION,
-        name=source.name,
-        size=size,
-        classes=list(source.classes),
-        fingerprint=fingerprint,
-        checksum=_checksum(folder / IMAGES_FILE),
-        findings=[*source.findings, *_note_findings(noted)],
-        pictures=pictures,
-    )
-    write_text(folder / HEADER_FILE, header.model_dump_json())
-
-
-def _note_findings(noted: dict[str, list[str]]) -> list[Finding]:
-    findings = []
-    for code, (severity, what, advice) in NOTE_FINDINGS.items():
-        if files := noted.get(code):
-            findings.append(
-                Finding(
-                    code=code,
-                    severity=severity,
-                    evidence=f"{len(files)} picture{'s' * (len(files) > 1)} {what}",
-                    advice=advice,
-                    files=sorted(files),
-                )
-            )
-    return findings
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+def is_pack(place: str | Path) -> bool:
+    """Return whether there is a pack at `place`, a folder or its URL."""
+    if is_url(str(place)):
+        return is_remote_file(f"{str(place).rstrip('/')}/{HEADER_FILE}")
+    return (Path(place) / HEADER_FILE).is_file()

@@ -1,11 +1,12 @@
-"""One picture file to RGB pixels, and pixels to the square that a network takes."""
+"""One picture file to RGB pixels, as they are or as small as they are needed."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
@@ -16,7 +17,16 @@ SMALLEST_SIDE = 8
 
 # The modes that OpenCV decodes to the same RGB as Pillow, only faster.
 PLAIN_MODES = frozenset({"RGB", "L", "I;16", "I;16B"})
+GRAY_MODES = frozenset({"1", "L", "LA", "I", "F"})
 JPEG_END_MARKER = b"\xff\xd9"
+EXIF_ORIENTATION = 0x0112
+# A JPEG's frequencies can be left out while decoding, which gives it at a half, quarter, eighth.
+REDUCED_READING = {
+    1: cv2.IMREAD_COLOR_RGB,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
 Image.MAX_IMAGE_PIXELS = None  # checked here, before decoding, with a finding of its own
 # What OpenCV has to say of a damaged file becomes a finding, not a line across the live bar.
@@ -31,22 +41,39 @@ class UnreadablePictureError(Exception):
         self.code = code
 
 
-def read_picture(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Decode `path` to RGB pixels (H, W, 3), uint8, the right way up.
+@dataclass(frozen=True)
+class Decoded:
+    """The pixels of a picture the right way up, (H, W, 3), uint8, RGB, and what was unusual.
 
-    Returns the pixels and the codes of what was unusual but could be read:
-    `animated` (the first frame is taken), `cmyk`, `sixteen_bit`, `transparent`
-    (laid on white), `wrong_suffix`, `tiny`. Raises UnreadablePictureError for a file
-    that is empty, truncated, no picture at all, or too large to decode.
+    `width` and `height` are those of the file's own pixels; with `scale` above 1, `pixels`
+    are its size divided by that. `notes` are codes: `animated` (the first frame is taken),
+    `cmyk`, `sixteen_bit`, `transparent` (laid on white), `wrong_suffix`, `tiny`, `gray`,
+    `turned` (its EXIF says that it lies on its side or head).
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    scale: int
+    notes: tuple[str, ...]
+
+
+def read_picture(path: Path, *, smallest_side: int | None = None) -> Decoded:
+    """Decode the picture at `path`.
+
+    With `smallest_side`, a JPEG is decoded at a half, quarter or eighth of its size where
+    its shorter side keeps that many pixels, which is several times faster. Raises
+    UnreadablePictureError for a file that is empty, truncated, no picture at all, or
+    too large to decode.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UnreadablePictureError("unreadable", f"cannot be opened: {error.strerror}") from None
-    return decode_picture(data, suffix=path.suffix)
+    return decode_picture(data, suffix=path.suffix, smallest_side=smallest_side)
 
 
-def decode_picture(data: bytes, *, suffix: str) -> tuple[np.ndarray, list[str]]:
+def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None) -> Decoded:
     """Decode the bytes of a picture file named `*suffix`; as `read_picture`."""
     if not data:
         raise UnreadablePictureError("unreadable", "the file is empty")
@@ -54,40 +81,56 @@ def decode_picture(data: bytes, *, suffix: str) -> tuple[np.ndarray, list[str]]:
         header = Image.open(io.BytesIO(data))
         frames = getattr(header, "n_frames", 1)
         width, height = header.size
+        notes = _notes(header, suffix, frames)
     except Exception:  # Pillow's plugins raise nearly anything on damaged headers
         raise UnreadablePictureError("unreadable", "not a picture that can be recognised") from None
     if width * height > LARGEST_PIXEL_COUNT:
         raise UnreadablePictureError(
             "too_large", f"{width} x {height} is more than {LARGEST_PIXEL_COUNT:,} pixels"
         )
-    notes = []
-    if frames > 1:
-        notes.append("animated")
-    if header.mode in ("CMYK", "YCCK"):
-        notes.append("cmyk")
-    if header.mode.startswith("I") or any(";16" in str(tile[3]) for tile in header.tile):
-        notes.append("sixteen_bit")
-    if header.has_transparency_data:
-        notes.append("transparent")
-    if suffix.lower() not in Image.registered_extensions() or (
-        Image.registered_extensions()[suffix.lower()] != header.format
-        and {Image.registered_extensions()[suffix.lower()], header.format} != {"JPEG", "MPO"}
-    ):
-        notes.append("wrong_suffix")
-    if min(width, height) < SMALLEST_SIDE:
-        notes.append("tiny")
-    return _decode(header, data, plain=frames == 1), notes
+    scale = 1
+    if smallest_side is not None and header.format == "JPEG":
+        fitting = [s for s in REDUCED_READING if min(width, height) // s >= smallest_side]
+        scale = max(fitting, default=1)
+    pixels = _decode_plain(header, data, scale) if frames == 1 else None
+    if pixels is None:
+        pixels, scale = _decode_by_pillow(header), 1
+    if (pixels.shape[1] > pixels.shape[0]) != (width > height):
+        width, height = height, width  # it was turned by a quarter
+    return Decoded(pixels, width, height, scale, notes)
 
 
-def _decode(header: Image.Image, data: bytes, *, plain: bool) -> np.ndarray:
+def _notes(header: ImageFile.ImageFile, suffix: str, frames: int) -> tuple[str, ...]:
+    by_suffix = Image.registered_extensions().get(suffix.lower())
+    is_named_rightly = by_suffix == header.format or {by_suffix, header.format} == {"JPEG", "MPO"}
+    found = {
+        "animated": frames > 1,
+        "cmyk": header.mode in ("CMYK", "YCCK"),
+        "sixteen_bit": header.mode.startswith("I")
+        or any(";16" in str(tile[3]) for tile in header.tile),
+        "transparent": header.has_transparency_data,
+        "wrong_suffix": not is_named_rightly,
+        "tiny": min(header.size) < SMALLEST_SIDE,
+        "gray": header.mode.partition(";")[0] in GRAY_MODES,
+        "turned": "exif" in header.info and header.getexif().get(EXIF_ORIENTATION, 1) != 1,
+    }
+    return tuple(note for note, is_so in found.items() if is_so)
+
+
+def _decode_plain(header: Image.Image, data: bytes, scale: int) -> np.ndarray | None:
+    """Decode by OpenCV; return None for what it cannot read, or would read wrongly."""
     # OpenCV paints what is missing of a cut-off JPEG grey and says nothing, so only
     # files that end as they should go to it; Pillow judges the rest.
     whole = header.format != "JPEG" or data.rstrip(b"\0").endswith(JPEG_END_MARKER)
-    plain = plain and whole and header.mode in PLAIN_MODES and not header.has_transparency_data
-    if plain:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if pixels is not None:
-            return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    if not whole or header.mode not in PLAIN_MODES or header.has_transparency_data:
+        return None
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED_READING[scale])
+    if pixels is None or scale == 1:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _decode_by_pillow(header: Image.Image) -> np.ndarray:
     try:
         upright = ImageOps.exif_transpose(header)
         if upright.has_transparency_data:
@@ -96,16 +139,3 @@ def _decode(header: Image.Image, data: bytes, *, plain: bool) -> np.ndarray:
         return np.asarray(upright.convert("RGB"))
     except Exception as error:  # as above: damaged data raises nearly anything
         raise UnreadablePictureError("unreadable", f"damaged: {error}") from None
-
-
-def fit_picture(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Scale the shorter side of (H, W, 3) to `size` and cut out the middle: (size, size, 3)."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = np.ascontiguousarray(pixels[top : top + side, left : left + side])
-    if side == size:
-        return square
-    return cv2.resize(
-        square, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-    )

@@ -2,45 +2,62 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from keiryo.data.pack import PackedPicture, PackHeader
+from keiryo.data.alike import Alike, alike_groups, members
+from keiryo.data.survey import Picture, Survey
 from keiryo.errors import InputError
 from keiryo.results import Finding
 
-HELD_OUT_SHARE = 0.2
+FOLDS = 5  # each class is cut into so many parts, of which one is held out
+
+
+def _no_rows() -> np.ndarray:
+    return np.array([], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Row numbers of a pack; no picture, by its pixels, is both in `train` and outside it."""
+    """Rows of a survey; no picture, nor one that looks nearly the same, is on both sides.
+
+    `leaked_val` and `leaked_test` are those that their owner held out although they are
+    training pictures too: they are in neither, and a score over them would be a lie.
+    """
 
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
-    findings: list[Finding]
+    leaked_val: np.ndarray = field(default_factory=_no_rows)
+    leaked_test: np.ndarray = field(default_factory=_no_rows)
+    findings: list[Finding] = field(default_factory=list)
 
 
-def split_pictures(header: PackHeader, *, seed: int) -> Splits:
-    """Split the rows of a pack into training and held-out pictures.
+def split_pictures(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
+    """Split the rows of a survey into training and held-out pictures.
 
     The owner's own split is kept, but held-out pictures that are also training
-    pictures are left out. Without one, a fifth of each class is held out, chosen by
-    `seed`; copies of one picture stay on one side. Raises InputError where nothing
-    could be trained or measured.
+    pictures, copies or near-copies, are left out. Without one, a fifth of each class is
+    held out, chosen by `seed`; copies and near-copies stay on one side. Each of the five
+    folds, from 0, holds out another fifth; an owner's split has but one. Raises
+    InputError where nothing could be trained or measured.
     """
-    pictures = header.pictures
-    if any(picture.split in ("val", "test") for picture in pictures):
-        splits = _owner_split(pictures)
+    alike = alike_groups(survey)
+    if has_own_split(survey):
+        splits = _owner_split(survey.pictures, alike)
     else:
-        splits = _stratified_split(header, seed)
-    _check(header, splits)
+        splits = _stratified_split(survey, alike, seed, fold)
+    _check(survey, splits)
     return splits
 
 
-def _owner_split(pictures: Sequence[PackedPicture]) -> Splits:
+def has_own_split(survey: Survey) -> bool:
+    """Return whether the owner of the pictures said which are held out."""
+    return any(picture.split in ("val", "test") for picture in survey.pictures)
+
+
+def _owner_split(pictures: Sequence[Picture], alike: Alike) -> Splits:
     rows = {
         split: np.array(
             [row for row, picture in enumerate(pictures) if (picture.split or "train") == split],
@@ -50,34 +67,22 @@ def _owner_split(pictures: Sequence[PackedPicture]) -> Splits:
     }
     if rows["val"].size == 0:
         rows["val"], rows["test"] = rows["test"], rows["val"]
-    trained_on = {pictures[row].digest for row in rows["train"]}
-    leaked: list[str] = []
-    for split in ("val", "test"):
-        is_leak = np.array([pictures[row].digest in trained_on for row in rows[split]], dtype=bool)
-        leaked += [pictures[row].name for row in rows[split][is_leak]]
-        rows[split] = rows[split][~is_leak]
-    findings = []
-    if leaked:
-        findings.append(
-            Finding(
-                code="split_leak",
-                severity="error",
-                evidence=f"{len(leaked)} held-out pictures are training pictures too",
-                advice="They are left out of the accuracy. Remove them from one of the splits.",
-                files=sorted(leaked),
-            )
-        )
-    return Splits(**rows, findings=findings)
+    is_leaked = np.isin(alike.groups, alike.groups[rows["train"]])
+    val, test = rows["val"], rows["test"]
+    return Splits(
+        train=rows["train"],
+        val=val[~is_leaked[val]],
+        test=test[~is_leaked[test]],
+        leaked_val=val[is_leaked[val]],
+        leaked_test=test[is_leaked[test]],
+    )
 
 
-def _stratified_split(header: PackHeader, seed: int) -> Splits:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for row, picture in enumerate(header.pictures):
-        groups[picture.digest].append(row)
+def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Splits:
     # A group under several labels counts as the label of its first picture.
     groups_of_class: dict[int, list[list[int]]] = defaultdict(list)
-    for group in groups.values():
-        groups_of_class[header.pictures[group[0]].label].append(group)
+    for group in members(alike.groups):
+        groups_of_class[survey.pictures[group[0]].label].append(group)
     held_out: set[int] = set()
     findings = []
     for label, class_groups in sorted(groups_of_class.items()):
@@ -86,31 +91,33 @@ def _stratified_split(header: PackHeader, seed: int) -> Splits:
                 Finding(
                     code="class_too_small",
                     severity="error",
-                    evidence=f"class '{header.classes[label]}' has only one picture, "
+                    evidence=f"class '{survey.classes[label]}' has only one picture, "
                     "so none could be held out",
                     advice="It is trained on, but how well it is told apart is not measured. "
                     "Add pictures or remove the class.",
-                    files=[header.pictures[row].name for row in class_groups[0]],
+                    files=[survey.pictures[row].name for row in class_groups[0]],
                 )
             )
             continue
-        count = max(1, round(HELD_OUT_SHARE * len(class_groups)))
         order = np.random.default_rng((seed, label)).permutation(len(class_groups))
-        held_out.update(row for index in order[:count] for row in class_groups[index])
-    rows = np.arange(len(header.pictures))
+        # Of a class of fewer groups than folds, one is held out in each fold all the same.
+        first = round(fold * len(order) / FOLDS)
+        last = max(round((fold + 1) * len(order) / FOLDS), first + 1)
+        held_out.update(row for index in order[first:last] for row in class_groups[index])
+    rows = np.arange(len(survey.pictures))
     is_held_out = np.isin(rows, list(held_out))
-    return Splits(rows[~is_held_out], rows[is_held_out], rows[:0], findings)
+    return Splits(rows[~is_held_out], rows[is_held_out], _no_rows(), findings=findings)
 
 
-def _check(header: PackHeader, splits: Splits) -> None:
-    classes = {header.pictures[row].label for row in splits.train}
+def _check(survey: Survey, splits: Splits) -> None:
+    classes = {survey.pictures[row].label for row in splits.train}
     if len(classes) < 2:
-        names = ", ".join(f"'{header.classes[label]}'" for label in sorted(classes)) or "none"
+        names = ", ".join(f"'{survey.classes[label]}'" for label in sorted(classes)) or "none"
         raise InputError(
-            f"{header.name}: fewer than two classes have readable training pictures ({names})"
+            f"{survey.name}: fewer than two classes have readable training pictures ({names})"
         )
     if splits.val.size == 0:
         raise InputError(
-            f"{header.name}: no picture held out from training is left to measure with: there is "
+            f"{survey.name}: no picture held out from training is left to measure with: there is "
             "none, or each is a training picture too; add others"
         )

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keiryo.data.pack_images import Images
+
 PICTURES_SAMPLED = 512
 SMALLEST_DEVIATION = 1e-3  # a set of one flat colour must not divide by zero
 PIXEL_MAXIMUM = 255.0
@@ -9,7 +11,7 @@ PIXEL_MAXIMUM = 255.0
 Channels = tuple[float, float, float]
 
 
-def channel_statistics(images: np.ndarray, rows: np.ndarray) -> tuple[Channels, Channels]:
+def channel_statistics(images: Images, rows: np.ndarray) -> tuple[Channels, Channels]:
     """Return mean and standard deviation of R, G and B over the pictures `rows`, as of 0 to 1.
 
     `images` is (rows, size, size, 3), uint8. Some hundred pictures, evenly spread,

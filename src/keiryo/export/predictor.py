@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from keiryo.data.pictures import fit_picture, read_picture
+from keiryo.data.fit import fit_picture, read_for
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, channels_last, load_model, normalize
 
@@ -36,13 +36,15 @@ class Predictor:
 
         Raises UnreadablePictureError where no picture can be had from the file.
         """
-        pixels, _ = read_picture(path)
-        return self.predict([pixels])[0]
+        picture = read_for(path, self.description.preprocessing.size)
+        return self.predict([picture.pixels])[0]
 
     def predict(self, pictures: Sequence[np.ndarray]) -> list[list[Guess]]:
         """Return, for each RGB picture (H, W, 3), uint8, all classes, the most probable first."""
         preprocessing = self.description.preprocessing
-        squares = np.stack([fit_picture(pixels, preprocessing.size) for pixels in pictures])
+        squares = np.stack(
+            [fit_picture(pixels, preprocessing.size, preprocessing.fit) for pixels in pictures]
+        )
         images = torch.from_numpy(squares).permute(0, 3, 1, 2)
         with torch.inference_mode():
             probabilities = self._network(normalize(images, preprocessing)).softmax(1)

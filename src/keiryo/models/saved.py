@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from keiryo.errors import InputError
 from keiryo.models.spec import build
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
+from keiryo.results import Fit
 
 MODEL_FILE = "model.safetensors"
 FORMAT_VERSION = 1
@@ -23,12 +24,12 @@ PIXEL_MAXIMUM = 255.0
 class Preprocessing(BaseModel):
     """How an RGB picture of values 0 to 255 becomes the network's input.
 
-    The shorter side is scaled to `size` and the middle cut out (`fit`); then each
-    channel becomes (value / 255 - mean) / std.
+    It is made a square of `size` as `fit` says (`keiryo.data.fit`); then each channel
+    becomes (value / 255 - mean) / std.
     """
 
     size: int
-    fit: str = "crop"
+    fit: Fit = "crop"
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 

@@ -1,12 +1,13 @@
 """The report: one HTML file that opens without a network."""
 
+import json
 from pathlib import Path
 
 from keiryo.files import write_text
 from keiryo.report import charts, words
 from keiryo.report.curves import write_curves
 from keiryo.report.page_parts import page_parts, page_template
-from keiryo.results import CURVES_FOLDER, REPORT_FILE, Comparison, Limits
+from keiryo.results import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE, Comparison, Limits
 
 
 def write_report(comparison: Comparison, folder: Path) -> Path:
@@ -30,11 +31,21 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         winner=winner,
         winner_path=None if winner is None else folder / winner.folder,
         folder=folder,
+        folds=1 + max((trial.fold for trial in comparison.trials), default=0),
+        own_split=comparison.data.own_split,
+        thumbnails=_thumbnails(folder),
         limits=_limits_in_words(comparison.limits),
         curves=charts.accuracy_curves(comparison),
         costs=charts.accuracy_against_cost(comparison),
         **page_parts(),
     )
+
+
+def _thumbnails(folder: Path) -> dict[str, str]:
+    try:
+        return json.loads((folder / THUMBNAILS_FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
 
 
 def _limits_in_words(limits: Limits) -> str:

@@ -31,5 +31,9 @@ def page_template(name: str) -> Template:
 
 def page_parts() -> dict[str, str]:
     """Return what every page holds within itself, so that it opens without a network."""
-    style = resources.files("keiryo.report").joinpath("templates/report.css")
-    return {"plotly": get_plotlyjs(), "style": style.read_text("utf-8")}
+    return {"plotly": get_plotlyjs(), "style": page_style()}
+
+
+def page_style() -> str:
+    """Return the style sheet that all pages share."""
+    return resources.files("keiryo.report").joinpath("templates/report.css").read_text("utf-8")

@@ -24,6 +24,7 @@ class Position(Record):
     learning_rate: float = 0.0
     pictures_seen: int = 0
     training_seconds: float = 0.0
+    waiting_seconds: float = 0.0  # of the training, for its pictures
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
     epoch_started_at_seconds: float = 0.0

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from keiryo.data.batches import Batch, TrainingBatches, plain_batches
+from keiryo.data.augmentation import Augmentation
+from keiryo.data.batches import Batch, Change, TrainingBatches, plain_batches
+from keiryo.data.device_batches import DeviceBatch, DeviceBatches, to_device
+from keiryo.data.pack_images import Images
 from keiryo.models.saved import Preprocessing, channels_last, normalize
 from keiryo.results import Epoch
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
 from keiryo.train.recipe import Recipe, learning_rate_factor, make_optimizer, peak_learning_rate
+from keiryo.train.scores import Score, Sums, mixed_loss
 
 # A checkpoint is written when the time since the last one is this many times
 # what writing it took, and at every stop.
@@ -44,7 +48,7 @@ class Budget:
 class Pictures:
     """The pictures to train and measure on: rows of one array, and how they are prepared."""
 
-    images: np.ndarray
+    images: Images
     labels: np.ndarray
     train: np.ndarray
     val: np.ndarray
@@ -68,40 +72,6 @@ class Watcher:
     on_progress: Callable[[Progress], None] = lambda progress: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
     wants_stop: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True)
-class Score:
-    """Mean cross-entropy, in nats, and the share that is told apart rightly."""
-
-    loss: float
-    accuracy: float
-
-
-class Sums:
-    """Loss and hits summed on the device, so that no step waits for a figure."""
-
-    def __init__(self, device: torch.device, loss_sum: float = 0.0, correct: int = 0) -> None:
-        dtype = torch.float32 if device.type == "mps" else torch.float64
-        self._loss_sum = torch.tensor(loss_sum, device=device, dtype=dtype)
-        self._correct = torch.tensor(correct, device=device)
-
-    def add(self, mean_loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Add a batch with its mean loss, logits (N, classes) and labels (N,)."""
-        self._loss_sum += mean_loss * len(labels)
-        self._correct += (logits.argmax(1) == labels).sum()
-
-    @property
-    def loss_sum(self) -> float:
-        return float(self._loss_sum)
-
-    @property
-    def correct(self) -> int:
-        return int(self._correct)
-
-    def score(self, count: int) -> Score:
-        """Return the means over `count` pictures."""
-        return Score(self.loss_sum / count, self.correct / count)
 
 
 class Stopwatch:
@@ -141,13 +111,8 @@ class Training:
         self._budget = budget
         self._batch = batch
         self._device = device
-        self._batches = TrainingBatches(
-            pictures.images,
-            pictures.labels,
-            pictures.train,
-            batch=batch,
-            seed=seed,
-            augmentation=recipe.augmentation,
+        self._batches = _training_batches(
+            pictures, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
         )
         self._peak = peak_learning_rate(network, recipe)
         self._trainee = Trainee(self.network, make_optimizer(self.network, recipe), device)
@@ -169,32 +134,54 @@ class Training:
                 return False
         return True
 
-    def evaluate(self, rows: np.ndarray) -> Score:
-        """Return how well the pictures `rows` are told apart, unvaried and in inference mode."""
-        self.network.eval()
+    def evaluate(self, rows: np.ndarray, *, change: Change | None = None) -> Score:
+        """Return how well the pictures `rows` are told apart in inference mode.
+
+        They are as they are, or as `change` makes them of each batch.
+        """
         sums = Sums(self._device)
+        for logits, labels in self._inferred(rows, change):
+            sums.add(functional.cross_entropy(logits, labels), logits, labels)
+        return sums.score(len(rows))
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """Return the probabilities (N, classes) of the pictures `rows`, in inference mode."""
+        return np.concatenate(
+            [logits.softmax(1).cpu().numpy() for logits, _ in self._inferred(rows, None)]
+        )
+
+    def _inferred(self, rows: np.ndarray, change: Change | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield logits (N, classes), float32, and labels (N,) of the pictures, by batches."""
+        self.network.eval()
         batches = plain_batches(
-            self._pictures.images, self._pictures.labels, rows, batch=self._batch
+            self._pictures.images, self._pictures.labels, rows, batch=self._batch, change=change
         )
         with torch.inference_mode():
             for batch in batches:
-                images, labels = self._to_device(batch)
+                on_device = to_device(batch, self._device)
                 with mixed_precision(self._device):
-                    logits = self.network(images)
-                sums.add(functional.cross_entropy(logits.float(), labels), logits, labels)
-        return sums.score(len(rows))
+                    logits = self.network(self._inputs(on_device))
+                yield logits.float(), on_device.labels
 
     def images_per_second(self) -> float:
         """Return the pictures trained on per second of training, evaluation apart."""
         position = self.position
         return position.pictures_seen / max(position.training_seconds, 1e-9)
 
+    def waiting_share(self) -> float:
+        """Return the share, from 0 to 1, of the training time that was spent waiting for pictures.
+
+        Where a GPU still computes while the next batch is made, it is an upper bound.
+        """
+        position = self.position
+        return position.waiting_seconds / max(position.training_seconds, 1e-9)
+
     def _run_epoch(self, watcher: Watcher) -> bool:
         position = self.position
         sums = Sums(self._device, position.loss_sum, position.correct)
         self.network.train()
         self._stopwatch.lap()
-        for batch in self._batches.epoch(position.epoch, first_step=position.step):
+        for batch in self._awaited(self._batches.epoch(position.epoch, first_step=position.step)):
             self._step(batch, sums)
             position.step += 1
             position.pictures_seen += len(batch.labels)
@@ -210,29 +197,37 @@ class Training:
         self._finish_epoch(sums, watcher)
         return True
 
-    def _step(self, batch: Batch, sums: Sums) -> None:
+    def _awaited(
+        self, batches: Iterator[Batch] | Iterator[DeviceBatch]
+    ) -> Iterator[Batch | DeviceBatch]:
+        """Yield `batches`, and add up how long each was waited for."""
+        while True:
+            stopwatch = Stopwatch()
+            batch = next(batches, None)
+            self.position.waiting_seconds += stopwatch.lap()
+            if batch is None:
+                return
+            yield batch
+
+    def _step(self, batch: Batch | DeviceBatch, sums: Sums) -> None:
         rate = self._peak * learning_rate_factor(self._recipe, self._share())
         self.position.learning_rate = rate
         for group in self._trainee.optimizer.param_groups:
             group["lr"] = rate
-        images, labels = self._to_device(batch)
+        on_device = to_device(batch, self._device) if isinstance(batch, Batch) else batch
         with mixed_precision(self._device):
-            logits = self.network(images)
-        loss = functional.cross_entropy(
-            logits.float(), labels, label_smoothing=self._recipe.label_smoothing
-        )
+            logits = self.network(self._inputs(on_device))
+        loss = mixed_loss(logits.float(), on_device, self._recipe.label_smoothing)
         self._trainee.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self._recipe.largest_gradient_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.largest_gradient_norm)
         self._trainee.optimizer.step()
-        sums.add(loss.detach(), logits.detach(), labels)
+        sums.add(loss.detach(), logits.detach(), on_device.labels)
 
-    def _to_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        images = torch.from_numpy(batch.images).to(self._device, non_blocking=True)
-        labels = torch.from_numpy(batch.labels).to(self._device, non_blocking=True)
+    def _inputs(self, batch: DeviceBatch) -> Tensor:
         # (N, H, W, C) seen as (N, C, H, W) is channels_last as it lies.
-        return normalize(images.permute(0, 3, 1, 2), self._pictures.preprocessing), labels
+        return normalize(batch.images.permute(0, 3, 1, 2), self._pictures.preprocessing)
 
     def _finish_epoch(self, sums: Sums, watcher: Watcher) -> None:
         position = self.position
@@ -281,3 +276,36 @@ class Training:
         self._next_checkpoint = self.position.seconds + max(
             SHORTEST_CHECKPOINT_INTERVAL_SECONDS, CHECKPOINT_INTERVAL_FACTOR * took
         )
+
+
+def _training_batches(
+    pictures: Pictures,
+    *,
+    batch: int,
+    seed: int,
+    augmentation: Augmentation,
+    device: torch.device,
+) -> TrainingBatches | DeviceBatches:
+    """Return batches that are varied where that does not slow the training down."""
+    if device.type == "cuda":
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        return DeviceBatches(
+            pictures.images,
+            pictures.labels,
+            pictures.train,
+            batch=batch,
+            seed=seed,
+            augmentation=augmentation,
+            device=device,
+            free_bytes=free_bytes,
+        )
+    return TrainingBatches(
+        pictures.images,
+        pictures.labels,
+        pictures.train,
+        batch=batch,
+        seed=seed,
+        augmentation=augmentation,
+        # A training on the processor keeps its cores busy itself.
+        workers=1 if device.type == "cpu" else torch.get_num_threads(),
+    )

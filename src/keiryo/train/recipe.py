@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from keiryo.data.augment import Augmentation
+from keiryo.data.augmentation import Augmentation
 
 NORM_LAYERS = (
     nn.modules.batchnorm._NormBase,  # batch and instance norm of every dimension

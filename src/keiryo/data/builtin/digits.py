@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 
-from keiryo.data.sources import Item, Reading, Source, pixel_digest
+from keiryo.data.facts import facts_of_pixels, pixel_digest
+from keiryo.data.sources import Item, Reading, Source
+from keiryo.results import Fit
 
 SIDE = 8
 LARGEST_VALUE = 16
@@ -25,7 +27,7 @@ class Digits(Source):
     def fingerprint(self) -> str:
         return f"digits-1:{pixel_digest(self._images)}"
 
-    def read(self, index: int, size: int) -> Reading:
-        image = self._images[index]
-        gray = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
-        return Reading(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB), pixel_digest(image))
+    def read(self, index: int, size: int, fit: Fit) -> Reading:
+        image = cv2.cvtColor(self._images[index], cv2.COLOR_GRAY2RGB)
+        pixels = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
+        return Reading(pixels, facts_of_pixels(image))

@@ -1,0 +1,89 @@
+"""Affine maps of pixel positions and of colours, as matrices, for many pictures at once.
+
+Positions (x, y, 1) are in pixels; colours (red, green, blue, 1) from 0 to 255. Each
+function takes one figure for each map, in an array of any shape, and returns that
+shape with a matrix at its end.
+"""
+
+import numpy as np
+
+MIDDLE_GRAY = 128.0
+
+# The colour space of NTSC: brightness, and two axes of colour that a hue is an angle in.
+# Its first row is the luma of ITU-R BT.601.
+RGB_TO_YIQ = np.array(
+    ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+)
+YIQ_TO_RGB = np.linalg.inv(RGB_TO_YIQ)
+
+
+def rotation(degrees: np.ndarray) -> np.ndarray:
+    """Return turns (..., 3, 3) about the origin."""
+    angles = np.radians(degrees)
+    maps = _identities(degrees.shape, 3)
+    maps[..., 0, 0] = maps[..., 1, 1] = np.cos(angles)
+    maps[..., 1, 0] = np.sin(angles)
+    maps[..., 0, 1] = -maps[..., 1, 0]
+    return maps
+
+
+def shear(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
+    """Return shears (..., 3, 3): how far x moves for each pixel of y, and y for each of x."""
+    maps = _identities(along_x.shape, 3)
+    maps[..., 0, 1] = along_x
+    maps[..., 1, 0] = along_y
+    return maps
+
+
+def translation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return shifts (..., 3, 3) by so many pixels."""
+    maps = _identities(x.shape, 3)
+    maps[..., 0, 2] = x
+    maps[..., 1, 2] = y
+    return maps
+
+
+def about_center(maps: np.ndarray, size: int) -> np.ndarray:
+    """Return `maps` (..., 3, 3) with the middle of a picture of `size` pixels as origin."""
+    # Pixel centres lie at whole numbers, the first at 0.
+    center = np.array((size - 1) / 2)
+    return translation(center, center) @ maps @ translation(-center, -center)
+
+
+def brightness(factors: np.ndarray) -> np.ndarray:
+    """Return maps (..., 4, 4) that scale every channel."""
+    maps = _identities(factors.shape, 4)
+    maps[..., :3, :3] *= factors[..., None, None]
+    return maps
+
+
+def contrast(factors: np.ndarray) -> np.ndarray:
+    """Return maps (..., 4, 4) that scale the distance from a middle gray."""
+    maps = brightness(factors)
+    maps[..., :3, 3] = ((1.0 - factors) * MIDDLE_GRAY)[..., None]
+    return maps
+
+
+def saturation(factors: np.ndarray) -> np.ndarray:
+    """Return maps (..., 4, 4) that scale the distance from the gray of the same luma."""
+    factors = factors[..., None, None]
+    luma = np.tile(RGB_TO_YIQ[0], (3, 1))
+    return _of_colors(factors * np.eye(3) + (1.0 - factors) * luma)
+
+
+def hue(degrees: np.ndarray) -> np.ndarray:
+    """Return maps (..., 4, 4) that turn the colour and keep the luma."""
+    turns = rotation(degrees)
+    # Brightness is the first axis of the three, where `rotation` leaves the last alone.
+    turns = np.roll(turns, (1, 1), axis=(-2, -1))
+    return _of_colors(YIQ_TO_RGB @ turns @ RGB_TO_YIQ)
+
+
+def _of_colors(linear: np.ndarray) -> np.ndarray:
+    maps = _identities(linear.shape[:-2], 4)
+    maps[..., :3, :3] = linear
+    return maps
+
+
+def _identities(shape: tuple[int, ...], rank: int) -> np.ndarray:
+    return np.broadcast_to(np.eye(rank), (*shape, rank, rank)).copy()

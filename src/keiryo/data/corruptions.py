@@ -1,0 +1,75 @@
+"""Pictures as bad as a cheap camera, a bad link or a careless hand make them.
+
+Noise, JPEG and brightness are those of Hendrycks & Dietterich 2019, "Benchmarking Neural
+Network Robustness to Common Corruptions and Perturbations" (ImageNet-C, severities 1, 3
+and 5), the last both ways; blur and shifts are given by the side of the picture, so
+that they are as strong at any size.
+"""
+
+import io
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from PIL import Image
+
+STRENGTHS = 3
+
+Corruption = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+
+
+def add_noise(image: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
+    """Add Gaussian noise with a standard deviation given as a share of the range."""
+    noise = random.standard_normal(image.shape, dtype=np.float32) * np.float32(255 * deviation)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def blur(image: np.ndarray, radius: float, random: np.random.Generator) -> np.ndarray:
+    """Blur with a Gaussian whose standard deviation is given as a share of the side."""
+    return cv2.GaussianBlur(image, (0, 0), sigmaX=radius * image.shape[0])
+
+
+def compress(image: np.ndarray, quality: float, random: np.random.Generator) -> np.ndarray:
+    """Save as a JPEG of that quality and read it again."""
+    # In Pillow, since OpenCV would take RGB for BGR and so compress the wrong channels most.
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "JPEG", quality=int(quality))
+    return np.asarray(Image.open(data))
+
+
+def brighten(image: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """Add a share of the range to the value of hue, saturation and value, or take it away."""
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    sign = 1 if random.random() < 0.5 else -1
+    hsv[..., 2] = np.clip(hsv[..., 2] + sign * 255.0 * share, 0, 255).astype(np.uint8)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+
+
+def shift(image: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """Move by a share of the side in a random direction; what comes in is mirrored."""
+    angle = random.uniform(0, 2 * np.pi)
+    distance = share * image.shape[0]
+    move = np.array([[1, 0, distance * np.cos(angle)], [0, 1, distance * np.sin(angle)]])
+    return cv2.warpAffine(image, move, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
+
+
+# name -> what is done, and how much of it at each strength
+CORRUPTIONS: dict[str, tuple[Corruption, tuple[float, float, float]]] = {
+    "noise": (add_noise, (0.08, 0.18, 0.38)),
+    # Standard deviations of 2, 4 and 8 pixels at 224.
+    "blur": (blur, (2 / 224, 4 / 224, 8 / 224)),
+    "jpeg": (compress, (25, 15, 7)),
+    "brightness": (brighten, (0.1, 0.3, 0.5)),
+    "shift": (shift, (0.03, 0.06, 0.12)),
+}
+
+
+def corrupted(images: np.ndarray, kind: str, strength: int, *, seed: tuple[int, ...]) -> np.ndarray:
+    """Return a corrupted copy of `images` (N, size, size, 3), uint8, RGB.
+
+    `strength` is 1, 2 or 3; the result follows from `seed`. Raises KeyError for a kind
+    that CORRUPTIONS does not have.
+    """
+    corrupt, amounts = CORRUPTIONS[kind]
+    random = np.random.default_rng(seed)
+    return np.stack([corrupt(image, amounts[strength - 1], random) for image in images])

@@ -1,0 +1,200 @@
+"""Making a pack: on all cores, in bounded memory, gone on with after an interruption.
+
+It is made in a hidden folder beside its final place and moved there whole, so that a
+pack that can be seen is complete. Every picture has its place in the file from the
+start, so that processes write side by side; a journal says which are there.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from keiryo.data.pack import (
+    FORMAT_VERSION,
+    HEADER_FILE,
+    IMAGES_FILE,
+    Pack,
+    PackHeader,
+    PackSource,
+    is_pack,
+    open_pack,
+)
+from keiryo.data.pack_images import row_checksum, shape_header
+from keiryo.data.sources import Source
+from keiryo.data.survey import (
+    LeftOut,
+    Part,
+    Picture,
+    Progress,
+    Target,
+    concluded,
+    parts_of,
+    read_parts,
+)
+from keiryo.errors import InputError
+from keiryo.files import move_folder, write_text
+from keiryo.results import Fit, Record
+
+JOURNAL_FILE = "parts.jsonl"
+
+
+class JournalHeader(Record):
+    """What a pack that is being made will hold; another one cannot go on with it."""
+
+    format_version: int = FORMAT_VERSION
+    fingerprint: str
+    size: int
+    fit: Fit
+
+
+def prepare_pack(
+    source: Source,
+    *,
+    size: int,
+    fit: Fit,
+    folder: Path,
+    workers: int,
+    progress: Progress = lambda done, total: None,
+) -> Pack:
+    """Return the pack of `source` at `size` in `folder`, made anew only if that there is stale.
+
+    `progress` is told how many pictures are done, of how many. Raises InputError
+    where a pack given as data is of another size or fit.
+    """
+    if isinstance(source, PackSource):
+        header = source.pack.header
+        if header.size != size:
+            raise InputError(f"--size {size}: the pack {source.name} is of {header.size}")
+        if header.fit != fit:
+            raise InputError(f"--fit {fit}: the pack {source.name} was made by {header.fit}")
+        return source.pack
+    journal = JournalHeader(fingerprint=source.fingerprint(), size=size, fit=fit)
+    if is_pack(folder):
+        try:
+            pack = open_pack(folder)
+        except InputError:
+            pack = None  # damaged: made again below
+        if pack and _is_of(pack.header, journal):
+            return pack
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    try:
+        _fill(source, unfinished, journal, workers, progress)
+        move_folder(unfinished, folder)
+    except (OSError, InputError):
+        # Most likely the disk is full, and what is there would keep it so.
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return open_pack(folder, verify=False)
+
+
+def packed_fingerprint(folder: str | Path) -> str | None:
+    """Return the fingerprint of what was packed into `folder`; None where no whole pack is."""
+    try:
+        return open_pack(folder, verify=False).header.fingerprint
+    except InputError:
+        return None
+
+
+def pack_bytes(source: Source, size: int) -> int:
+    """Return how much making the pack of `source` will take on disk, nearly."""
+    return 0 if isinstance(source, PackSource) else len(source.items) * size * size * 3
+
+
+def _is_of(header: PackHeader, journal: JournalHeader) -> bool:
+    return (header.fingerprint, header.size, header.fit) == (
+        journal.fingerprint,
+        journal.size,
+        journal.fit,
+    )
+
+
+def _fill(
+    source: Source, folder: Path, journal: JournalHeader, workers: int, progress: Progress
+) -> None:
+    total = len(source.items)
+    images = folder / IMAGES_FILE
+    offset = len(shape_header(total, journal.size))
+    target = Target(images, offset, journal.size, journal.fit)
+    parts = parts_of(total, journal.size)
+    done = _done_before(folder, journal, target)
+    entries: dict[int, list[Picture | LeftOut]] = {part.start: part.entries for part in done}
+    if not entries:
+        _start(folder, journal, total, target)
+    count = sum(map(len, entries.values()))
+    with (folder / JOURNAL_FILE).open("a", encoding="utf-8") as file:
+        missing = [part for part in parts if part.start not in entries]
+        for part in read_parts(source, missing, workers=workers, target=target):
+            file.write(part.model_dump_json() + "\n")
+            file.flush()
+            entries[part.start] = part.entries
+            count += len(part.entries)
+            progress(count, total)
+    in_order = [entry for part in parts for entry in entries[part.start]]
+    if not any(isinstance(entry, Picture) for entry in in_order):
+        raise InputError(f"{source.name}: none of its {total} files can be read as a picture")
+    _close_gaps(images, offset, journal.size, in_order)
+    header = PackHeader(
+        size=journal.size,
+        fit=journal.fit,
+        fingerprint=journal.fingerprint,
+        survey=concluded(source, in_order),
+    )
+    write_text(folder / HEADER_FILE, header.sealed().model_dump_json())
+    (folder / JOURNAL_FILE).unlink()
+
+
+def _start(folder: Path, journal: JournalHeader, total: int, target: Target) -> None:
+    with target.path.open("wb") as file:
+        file.write(shape_header(total, journal.size))
+        length = target.offset + total * journal.size**2 * 3
+        # A full disk is told at once, not in the midst of the work.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, length)
+        file.truncate(length)
+    (folder / JOURNAL_FILE).write_text(journal.model_dump_json() + "\n", encoding="utf-8")
+
+
+def _done_before(folder: Path, journal: JournalHeader, target: Target) -> list[Part]:
+    """Return the parts that an earlier attempt at the same pack has left whole."""
+    try:
+        first, *lines = (folder / JOURNAL_FILE).read_text(encoding="utf-8").splitlines()
+        if JournalHeader.model_validate_json(first) != journal:
+            return []
+        images = target.path.open("rb")
+    except (OSError, ValueError):
+        return []
+    parts: list[Part] = []
+    row_bytes = journal.size**2 * 3
+    with images:
+        for line in lines:
+            try:
+                part = Part.model_validate_json(line)
+            except ValidationError:
+                break  # cut off by what interrupted it
+            images.seek(target.offset + part.start * row_bytes)
+            rows = [images.read(row_bytes) for _ in part.entries]
+            if all(
+                isinstance(entry, LeftOut) or row_checksum(row) == entry.checksum
+                for entry, row in zip(part.entries, rows, strict=True)
+            ):
+                parts.append(part)
+    return parts
+
+
+def _close_gaps(images: Path, offset: int, size: int, entries: list[Picture | LeftOut]) -> None:
+    """Move the pictures up over the places of those that could not be read."""
+    row_bytes = size * size * 3
+    rows = [row for row, entry in enumerate(entries) if isinstance(entry, Picture)]
+    with images.open("r+b") as file:
+        for place, row in enumerate(rows):
+            if place != row:
+                file.seek(offset + row * row_bytes)
+                pixels = file.read(row_bytes)
+                file.seek(offset + place * row_bytes)
+                file.write(pixels)
+        file.seek(0)
+        file.write(shape_header(len(rows), size))
+        file.truncate(offset + len(rows) * row_bytes)

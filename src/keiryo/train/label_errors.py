@@ -1,0 +1,29 @@
+"""Labels that a trained network contradicts on pictures it has not seen: confident learning."""
+
+import numpy as np
+
+
+def suspect_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
+    """Return (row, class that it looks like) of the labels that are likely wrong, worst first.
+
+    `probabilities` (N, C) are out-of-fold predictions for pictures labelled `labels` (N,).
+    How many labels are wrong is estimated by confident learning: a picture is confidently of
+    class j where its probability of j reaches the mean probability of j over the
+    pictures labelled so, and counts as wrong where the likeliest such class is not its
+    label (Northcutt, Jiang & Chuang 2021, "Confident Learning", equation 1). So many of
+    the pictures whose likeliest class is another are returned, those first whose own
+    label has the least probability (their section 3.2, method 3).
+    """
+    rows = np.arange(len(labels))
+    own = probabilities[rows, labels]
+    # A class that no picture is labelled with has no threshold that could be reached.
+    thresholds = np.full(probabilities.shape[1], np.inf)
+    for label in np.unique(labels):
+        thresholds[label] = own[labels == label].mean()
+    confident = np.where(probabilities >= thresholds, probabilities, -np.inf)
+    is_confident = np.isfinite(confident.max(axis=1))
+    count = int((is_confident & (confident.argmax(axis=1) != labels)).sum())
+    likeliest = probabilities.argmax(axis=1)
+    contradicted = np.flatnonzero(likeliest != labels)
+    ordered = contradicted[np.argsort(own[contradicted], kind="stable")]
+    return [(int(row), int(likeliest[row])) for row in ordered[:count]]

@@ -1,0 +1,36 @@
+"""Surveys of pictures that are only described, for tests of what is concluded from them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from keiryo.data.facts import PictureFacts
+from keiryo.data.near_copies import NearCopy
+from keiryo.data.sources import Split
+from keiryo.data.survey import Picture, Survey
+
+Described = tuple[int, str, Split | None]
+
+PLAIN = PictureFacts(
+    digest="", hash="", width=100, height=100, brightness=120.0, contrast=50.0, sharpness=20.0
+)
+
+
+def survey_of(
+    pictures: Sequence[Described],
+    *,
+    classes: int = 4,
+    near: Sequence[NearCopy] = (),
+    facts: dict[int, PictureFacts] | None = None,
+) -> Survey:
+    """Return the survey of pictures given by label, digest and split, some by `facts` too."""
+    return Survey(
+        name="set",
+        classes=[f"class{number}" for number in range(classes)],
+        pictures=[
+            Picture(f"p{row}", label, split, replace((facts or {}).get(row, PLAIN), digest=digest))
+            for row, (label, digest, split) in enumerate(pictures)
+        ],
+        left_out=[],
+        near_copies=list(near),
+        findings=[],
+    )
