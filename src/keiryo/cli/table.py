@@ -23,7 +23,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
     for heading in ("held out", "training", "latency", "size", "params", "MACs", "trained in"):
         table.add_column(heading, justify="right", no_wrap=True)
     order = {model: place for place, model in enumerate(comparison.ranking)}
-    for trial in sorted(comparison.trials, key=lambda t: (order.get(t.model, len(order)), t.seed)):
+    for trial in sorted(
+        comparison.trials, key=lambda t: (order.get(t.model, len(order)), t.seed, t.fold)
+    ):
         recommended = trial.folder == comparison.recommended_trial
         table.add_row(*_row(trial), style="bold" if recommended else None)
     console.print(table)
@@ -39,7 +41,8 @@ def print_table(comparison: Comparison, out: Path) -> None:
 
 
 def _row(trial: Trial) -> list[str]:
-    name = trial.model if trial.seed == 0 else f"{trial.model} (seed {trial.seed})"
+    is_first = trial.seed == trial.fold == 0
+    name = trial.model if is_first else f"{trial.model} ({words.run(trial.seed, trial.fold)})"
     return [
         name if trial.status == "done" else f"{name}: {trial.status}",
         words.percent(trial.val_accuracy),

@@ -105,10 +105,14 @@ def accuracy_against_cost(comparison: Comparison) -> dict[str, Any]:
             },
             error_y=_intervals(trials),
             customdata=[
-                [words.size(trial.artifact_bytes), words.number(trial.macs), trial.seed]
+                [
+                    words.size(trial.artifact_bytes),
+                    words.number(trial.macs),
+                    words.run(trial.seed, trial.fold),
+                ]
                 for trial in trials
             ],
-            hovertemplate="%{text}, seed %{customdata[2]}<br>%{y:.1%} held out<br>"
+            hovertemplate="%{text}, %{customdata[2]}<br>%{y:.1%} held out<br>"
             "%{customdata[0]}, %{customdata[1]} multiply-accumulates<extra></extra>",
         )
     )
@@ -139,7 +143,7 @@ def _curve(trial: Trial, field: str, name: str, color: str, in_legend: bool) -> 
         showlegend=in_legend,
         mode="lines+markers" if len(trial.history) == 1 else "lines",
         line={"color": color, "dash": "dot" if field == "train_accuracy" else "solid"},
-        hovertemplate=f"%{{y:.1%}} {name}, seed {trial.seed}<extra></extra>",
+        hovertemplate=f"%{{y:.1%}} {name}, {words.run(trial.seed, trial.fold)}<extra></extra>",
     )
 
 

@@ -22,7 +22,8 @@ def render_page(comparison: Comparison, folder: Path) -> str:
     """Return the page of `comparison`, whose trials are in `folder`."""
     order = {model: place for place, model in enumerate(comparison.ranking)}
     trials = sorted(
-        comparison.trials, key=lambda trial: (order.get(trial.model, len(order)), trial.seed)
+        comparison.trials,
+        key=lambda trial: (order.get(trial.model, len(order)), trial.seed, trial.fold),
     )
     winner = next((t for t in comparison.trials if t.folder == comparison.recommended_trial), None)
     return page_template("report.html.j2").render(
@@ -32,6 +33,9 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         winner_path=None if winner is None else folder / winner.folder,
         folder=folder,
         folds=1 + max((trial.fold for trial in comparison.trials), default=0),
+        best_accuracy=next(
+            (trial.val_accuracy for trial in trials if trial.val_accuracy is not None), None
+        ),
         own_split=comparison.data.own_split,
         thumbnails=_thumbnails(folder),
         limits=_limits_in_words(comparison.limits),

@@ -24,6 +24,7 @@ def page_template(name: str) -> Template:
         "milliseconds": words.milliseconds,
         "duration": words.duration,
         "rate": words.rate,
+        "run": lambda trial: words.run(trial.seed, trial.fold),
         "quote": lambda path: shlex.quote(str(path)),
     }
     return environment.get_template(name)
