@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all lint format bench bench-weighing clean
+.PHONY: demo test test-all lint format bench bench-data bench-weighing clean
 
 demo: $(VENV)/installed
 	$(BIN)/keiryo compare --out demo --force
@@ -28,6 +28,9 @@ format: $(VENV)/installed-lint
 
 bench: $(VENV)/installed $(VENV)-bench/installed
 	$(BIN)/python benchmarks/training.py --keras-python $(VENV)-bench/bin/python
+
+bench-data: $(VENV)/installed $(VENV)-bench/installed
+	$(BIN)/python benchmarks/data.py --folder "$(FLOWERS)" --keras-python $(VENV)-bench/bin/python
 
 bench-weighing: $(VENV)-weighing/installed
 	$(VENV)-weighing/bin/python benchmarks/weighing.py

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from keiryo.data.facts import PictureFacts
 from keiryo.data.near_copies import NearCopy
+from keiryo.data.reading import Picture
 from keiryo.data.sources import Split
-from keiryo.data.survey import Picture, Survey
+from keiryo.data.survey import Survey
 
 Described = tuple[int, str, Split | None]
 

@@ -5,7 +5,7 @@ import pytest
 from keiryo.data.audit import audit
 from keiryo.data.facts import PictureFacts
 from keiryo.data.oddities import effects_of_fitting
-from keiryo.data.survey import LeftOut
+from keiryo.data.reading import LeftOut
 from keiryo.results import DataCheck
 from surveys import PLAIN, Described, survey_of
 

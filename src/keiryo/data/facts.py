@@ -89,10 +89,16 @@ def _perceptual_hash(gray: np.ndarray) -> str:
 
 
 def _shrunk(gray: np.ndarray, side: int) -> np.ndarray:
-    """Return (H, W) as (side, side), each new pixel the mean of the old ones."""
+    """Return (H, W) as (side, side), each new pixel the mean of the old ones, nearly."""
     height, width = gray.shape
-    # As in fitting: areas of whole pixels are many times faster.
-    multiple = (side * max(1, round(width / side)), side * max(1, round(height / side)))
-    if (width, height) != multiple:
-        gray = cv2.resize(gray, multiple, interpolation=cv2.INTER_LINEAR)
+    # Halving is many times faster than any other mean over areas.
+    while min(height, width) >= 2 * side:
+        even = gray[: height // 2 * 2, : width // 2 * 2]
+        gray = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        height, width = gray.shape
+    if (height, width) == (side, side):
+        return gray
+    # What is left of a long side is shrunk by whole pixels too.
+    multiple = (side * max(1, width // side), side * max(1, height // side))
+    gray = cv2.resize(gray, multiple, interpolation=cv2.INTER_LINEAR)
     return cv2.resize(gray, (side, side), interpolation=cv2.INTER_AREA)

@@ -5,12 +5,15 @@ pictures as it saw those it was trained on.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from keiryo.data.pictures import Decoded, decode_picture, read_picture
-from keiryo.results import Fit
+
+if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+    from keiryo.results import Fit
 
 # What stands beside a letterboxed picture: the middle of the range, near most sets' mean.
 BAR_COLOR = (128, 128, 128)
@@ -38,7 +41,7 @@ def decode_for(data: bytes, size: int, *, suffix: str) -> Decoded:
     return decode_picture(data, suffix=suffix, smallest_side=smallest_side_for(size))
 
 
-def fit_picture(pixels: np.ndarray, size: int, fit: Fit) -> np.ndarray:
+def fit_picture(pixels: np.ndarray, size: int, fit: "Fit") -> np.ndarray:
     """Make the picture (H, W, 3), uint8, a square (size, size, 3).
 
     `crop` scales the shorter side to `size` and cuts out the middle; `letterbox` scales the

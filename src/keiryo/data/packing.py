@@ -5,11 +5,12 @@ pack that can be seen is complete. Every picture has its place in the file from 
 start, so that processes write side by side; a journal says which are there.
 """
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from keiryo.data.pack import (
     FORMAT_VERSION,
@@ -22,22 +23,15 @@ from keiryo.data.pack import (
     open_pack,
 )
 from keiryo.data.pack_images import row_checksum, shape_header
+from keiryo.data.reading import LeftOut, Part, Picture, Target
 from keiryo.data.sources import Source
-from keiryo.data.survey import (
-    LeftOut,
-    Part,
-    Picture,
-    Progress,
-    Target,
-    concluded,
-    parts_of,
-    read_parts,
-)
+from keiryo.data.survey import Progress, concluded, parts_of, read_parts
 from keiryo.errors import InputError
 from keiryo.files import move_folder, write_text
 from keiryo.results import Fit, Record
 
 JOURNAL_FILE = "parts.jsonl"
+PART = TypeAdapter(Part)
 
 
 class JournalHeader(Record):
@@ -127,7 +121,7 @@ def _fill(
     with (folder / JOURNAL_FILE).open("a", encoding="utf-8") as file:
         missing = [part for part in parts if part.start not in entries]
         for part in read_parts(source, missing, workers=workers, target=target):
-            file.write(part.model_dump_json() + "\n")
+            file.write(PART.dump_json(part).decode() + "\n")
             file.flush()
             entries[part.start] = part.entries
             count += len(part.entries)
@@ -147,12 +141,12 @@ def _fill(
 
 
 def _start(folder: Path, journal: JournalHeader, total: int, target: Target) -> None:
+    length = target.offset + total * journal.size**2 * 3
+    # A disk that is too small is told at once, not in the midst of the work.
+    if shutil.disk_usage(folder).free < length:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))
     with target.path.open("wb") as file:
         file.write(shape_header(total, journal.size))
-        length = target.offset + total * journal.size**2 * 3
-        # A full disk is told at once, not in the midst of the work.
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, length)
         file.truncate(length)
     (folder / JOURNAL_FILE).write_text(journal.model_dump_json() + "\n", encoding="utf-8")
 
@@ -171,7 +165,7 @@ def _done_before(folder: Path, journal: JournalHeader, target: Target) -> list[P
     with images:
         for line in lines:
             try:
-                part = Part.model_validate_json(line)
+                part = PART.validate_json(line)
             except ValidationError:
                 break  # cut off by what interrupted it
             images.seek(target.offset + part.start * row_bytes)

@@ -6,14 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
 from keiryo.data.facts import PictureFacts, examine
 from keiryo.data.fit import fit_picture, read_for
 from keiryo.data.pictures import read_picture
-from keiryo.results import Finding, Fit
+
+if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+    from keiryo.results import Finding, Fit
 
 Split = Literal["train", "val", "test"]
 # What owners of pictures call the parts of a split.
@@ -52,7 +54,7 @@ class Source(ABC):
         name: str,
         classes: Sequence[str],
         items: Sequence[Item],
-        findings: Sequence[Finding] = (),
+        findings: Sequence["Finding"] = (),
     ) -> None:
         self.name = name
         self.classes = classes
@@ -64,7 +66,7 @@ class Source(ABC):
         """Return a text that changes whenever the pictures or their labels do."""
 
     @abstractmethod
-    def read(self, index: int, size: int, fit: Fit) -> Reading:
+    def read(self, index: int, size: int, fit: "Fit") -> Reading:
         """Return picture `index` fitted to `size`.
 
         Raises UnreadablePictureError where no picture can be had.
@@ -96,7 +98,7 @@ class FileSource(Source):
         classes: Sequence[str],
         items: Sequence[Item],
         paths: Sequence[Path],
-        findings: Sequence[Finding] = (),
+        findings: Sequence["Finding"] = (),
     ) -> None:
         super().__init__(name, classes, items, findings)
         self._paths: Sequence[Path] | dict[int, Path] = paths
@@ -110,7 +112,7 @@ class FileSource(Source):
             digest.update(f"{item}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
-    def read(self, index: int, size: int, fit: Fit) -> Reading:
+    def read(self, index: int, size: int, fit: "Fit") -> Reading:
         picture = read_for(self._paths[index], size)
         return Reading(fit_picture(picture.pixels, size, fit), examine(picture))
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keiryo.data.alike import Alike, alike_groups, members
-from keiryo.data.survey import Picture, Survey
+from keiryo.data.reading import Picture
+from keiryo.data.survey import Survey
 from keiryo.errors import InputError
 from keiryo.results import Finding
 

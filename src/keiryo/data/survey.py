@@ -1,49 +1,24 @@
 """All pictures of a source looked at once, on all cores: what each is, and which are alike."""
 
-import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-import cv2
 import numpy as np
 from joblib import Parallel, delayed
 
-from keiryo.data.facts import PictureFacts, pixel_digest
+from keiryo.data.facts import pixel_digest
 from keiryo.data.near_copies import NearCopy, find_near_copies, joined
-from keiryo.data.pack_images import row_checksum
-from keiryo.data.pictures import UnreadablePictureError
-from keiryo.data.sources import Item, Source, Split
-from keiryo.results import Finding, Fit, Record
+from keiryo.data.reading import EXAMINED_SIZE, LeftOut, Part, Picture, Target, read_part
+from keiryo.data.sources import Source
+from keiryo.results import Finding, Record
 
 PART_PICTURES = 256
 LARGEST_PART_BYTES = 64_000_000
 # Starting processes takes as long as some thousand small pictures take one thread.
 FEWEST_FOR_PROCESSES = 1500
-EXAMINED_SIZE = 128
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture that could be read; `checksum` is of its pixels as they were packed."""
-
-    name: str
-    label: int
-    split: Split | None
-    facts: PictureFacts
-    checksum: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """One that could not; `code` is that of the finding."""
-
-    name: str
-    code: str
-    reason: str
 
 
 class Survey(Record):
@@ -55,23 +30,6 @@ class Survey(Record):
     left_out: list[LeftOut]
     near_copies: list[NearCopy]
     findings: list[Finding]
-
-
-class Part(Record):
-    """Some pictures in a row, read."""
-
-    start: int
-    entries: list[Picture | LeftOut]
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where fitted pictures go: picture number n at byte `offset` + n times its size."""
-
-    path: Path
-    offset: int
-    size: int
-    fit: Fit
 
 
 def survey(
@@ -107,7 +65,7 @@ def read_parts(
     # Loky's, unlike the standard library's, never run the user's own script again.
     by_processes = workers > 1 and sum(map(len, parts)) >= FEWEST_FOR_PROCESSES
     jobs = (
-        delayed(_read_part)(
+        delayed(read_part)(
             source.part(part),
             source.items[part.start : part.stop],
             part,
@@ -119,32 +77,6 @@ def read_parts(
     pool = Parallel(workers, backend="loky" if by_processes else "threading", return_as="generator")
     done: Iterator[Part] = iter(pool(jobs))  # pyright: ignore[reportAssignmentType]
     yield from done
-
-
-def _read_part(
-    source: Source, items: Sequence[Item], part: range, target: Target | None, *, own_process: bool
-) -> Part:
-    if own_process:
-        # A Ctrl-C reaches every process of the terminal, and is for the parent to act on.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        cv2.setNumThreads(1)
-    size, fit = (target.size, target.fit) if target else (EXAMINED_SIZE, "crop")
-    pixels = np.zeros((len(part), size, size, 3), np.uint8)
-    entries: list[Picture | LeftOut] = []
-    for index, item, square in zip(part, items, pixels, strict=True):
-        try:
-            reading = source.read(index, size, fit)
-        except UnreadablePictureError as failure:
-            entries.append(LeftOut(item.name, failure.code, str(failure)))
-        else:
-            square[:] = reading.pixels
-            checksum = row_checksum(square.data) if target else ""
-            entries.append(Picture(item.name, item.label, item.split, reading.facts, checksum))
-    if target is not None:
-        with target.path.open("r+b") as file:
-            file.seek(target.offset + part.start * pixels[0].nbytes)
-            file.write(pixels.data)
-    return Part(start=part.start, entries=entries)
 
 
 def concluded(source: Source, entries: Sequence[Picture | LeftOut]) -> Survey:

@@ -1,0 +1,355 @@
+"""How fast pictures are made ready, against what users would take instead, in turn.
+
+    make bench-data FLOWERS=FOLDER
+    .venv/bin/python benchmarks/data.py --folder FOLDER --keras-python .venv-bench/bin/python
+
+Each measurement is a process of its own, A B A B ..., timed from after its imports:
+- packing: decoding, fitting and writing every picture of a folder, with two processes;
+  keiryo (which also verifies, hashes and looks for copies) against torch's DataLoader
+  over Pillow. On the folder's own pictures and on larger ones made of them.
+- batches: augmented batches at 224 pixels of the folder's pictures; keiryo, from its
+  pack, against Keras's image_dataset_from_directory with the same augmentation by
+  Keras's layers, and against the same with its pictures cached in memory.
+- waiting: MobileNetV2 at 224 pixels trained on the pack; the rate, and how much of the
+  time it waited for its pictures.
+Printed are medians over the rounds, in pictures a second, and ratios pair by pair.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+SIZE = 224
+BATCH = 128
+WORKERS = 2
+# name -> width and height of the pictures; None: the folder's own
+PICTURE_SIZES: dict[str, tuple[int, int] | None] = {
+    "own": None,
+    "500x375": (500, 375),
+    "1600x1200": (1600, 1200),
+}
+MADE_PICTURES = {"500x375": 5000, "1600x1200": 500}
+MODEL = "mobilenet_v2:width=0.5"
+
+
+def main() -> None:
+    """Run all sides in turn and print tables, or one measurement where `--side` says so."""
+    options = parse_options()
+    if options.side:
+        print(json.dumps(SIDES[options.side](options)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        options.scratch = scratch
+        for part in options.parts.split(","):
+            {"packing": packing, "batches": batches, "waiting": waiting}[part](options)
+
+
+def parse_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--folder", required=True, help="pictures, CLASS/*.jpg")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", default="packing,batches,waiting")
+    parser.add_argument("--keras-python", default=sys.executable)
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, default=SIZE, help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def packing(options: argparse.Namespace) -> None:
+    """Compare packing on the folder's own pictures and on larger ones."""
+    print(f"Packing, {WORKERS} processes, {options.rounds} rounds")
+    print("| pictures | packed at | keiryo | DataLoader over Pillow | ratio |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, picture_size in PICTURE_SIZES.items():
+        folder = options.folder
+        if picture_size is not None:
+            folder = enlarged(options, name, picture_size)
+        for size in (128, SIZE) if picture_size is None else (SIZE,):
+            sides = in_turn(options, ("pack-keiryo", "pack-pillow"), folder=folder, size=size)
+            print(f"| {name} | {size} | {row_of(sides)} |", flush=True)
+
+
+def batches(options: argparse.Namespace) -> None:
+    """Compare augmented batches."""
+    print(f"Augmented batches of {BATCH} at {SIZE} pixels, {options.rounds} rounds")
+    print("| keiryo | Keras | ratio | Keras, cached | ratio |")
+    print("| --- | --- | --- | --- | --- |")
+    names = ("batches-keiryo", "batches-keras", "batches-keras-cached")
+    ours, keras, cached = in_turn(options, names, folder=options.folder, size=SIZE)
+    medians = [statistics.median(side) for side in (ours, keras, cached)]
+    ratios = [
+        statistics.median(a / b for a, b in zip(ours, other, strict=True))
+        for other in (keras, cached)
+    ]
+    print(
+        f"| {medians[0]:.0f}/s | {medians[1]:.0f}/s | {ratios[0]:.1f} "
+        f"| {medians[2]:.0f}/s | {ratios[1]:.1f} |",
+        flush=True,
+    )
+
+
+def waiting(options: argparse.Namespace) -> None:
+    """Say how fast a network trains on the pack, and how much of the time it waits for it."""
+    print(f"{MODEL} at {SIZE} pixels, batch {BATCH}, recipe keiryo, {options.rounds} rounds")
+    rates, shares = [], []
+    for _ in range(options.rounds):
+        figures = run_side(options, "train", folder=options.folder, size=SIZE)
+        rates.append(figures["images_per_second"])
+        shares.append(figures["waiting_share"])
+    print(
+        f"trains at {statistics.median(rates):.1f}/s, of which it waits "
+        f"{100 * statistics.median(shares):.2f} % (at most {100 * max(shares):.2f} %)",
+        flush=True,
+    )
+
+
+def in_turn(
+    options: argparse.Namespace, sides: Iterable[str], *, folder: str, size: int
+) -> list[list[float]]:
+    """Return each side's pictures a second over the rounds, measured A B A B."""
+    results: dict[str, list[float]] = {side: [] for side in sides}
+    for number in range(options.rounds):
+        for side, rates in results.items():
+            rates.append(run_side(options, side, folder=folder, size=size)["images_per_second"])
+            print(f"round {number + 1}, {side}, {folder}: {rates[-1]:.0f}/s", file=sys.stderr)
+    return list(results.values())
+
+
+def row_of(sides: list[list[float]]) -> str:
+    """Return medians and the median ratio of two sides as cells of a table."""
+    ours, theirs = sides
+    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    return f"{statistics.median(ours):.0f}/s | {statistics.median(theirs):.0f}/s | {ratio:.2f}"
+
+
+def run_side(options: argparse.Namespace, side: str, *, folder: str, size: int) -> dict[str, Any]:
+    """Measure one side in a process of its own."""
+    from keiryo.comparison.trial_runner import ALLOCATOR_SETTINGS
+
+    python = options.keras_python if "keras" in side else sys.executable
+    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
+    if side == "train":
+        environment |= ALLOCATOR_SETTINGS
+    command = [python, __file__, "--side", side, "--folder", folder, "--size", str(size)]
+    finished = subprocess.run(
+        [*command, "--scratch", options.scratch],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def files_in(folder: str) -> list[Path]:
+    """Return all pictures of the folder, in order."""
+    return sorted(Path(folder).glob("*/*.jpg"))
+
+
+def enlarged(options: argparse.Namespace, name: str, size: tuple[int, int]) -> str:
+    """Write larger pictures, with the grain of a photograph, and return their folder."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    grain = random.normal(0, 4, (*size[::-1], 3))
+    target = Path(options.scratch) / name
+    paths = files_in(options.folder)
+    for path in paths[:: -(-len(paths) // MADE_PICTURES[name])]:
+        picture = Image.open(path).convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        pixels = np.clip(np.asarray(picture) + grain, 0, 255).astype(np.uint8)
+        (target / path.parent.name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(target / path.parent.name / path.name, quality=90)
+    return str(target)
+
+
+def measure_keiryo_packing(options: argparse.Namespace) -> dict[str, float]:
+    """Pack as `keiryo data pack` does."""
+    from keiryo.data.locate import locate
+    from keiryo.data.packing import prepare_pack
+
+    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+        start = time.perf_counter()
+        pack = prepare_pack(
+            locate(options.folder),
+            size=options.size,
+            fit="crop",
+            folder=Path(folder) / "pack",
+            workers=WORKERS,
+        )
+        return {"images_per_second": len(pack.images) / (time.perf_counter() - start)}
+
+
+def measure_pillow_packing(options: argparse.Namespace) -> dict[str, float]:
+    """Decode by Pillow in torch's DataLoader and write the same array."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from torch.utils.data import DataLoader, Dataset
+
+    size = options.size
+
+    class Pictures(Dataset):
+        def __init__(self) -> None:
+            self.paths = files_in(options.folder)
+
+        def __len__(self) -> int:
+            return len(self.paths)
+
+        def __getitem__(self, index: int) -> torch.Tensor:
+            picture = Image.open(self.paths[index]).convert("RGB")
+            scale = size / min(picture.size)
+            width, height = (round(side * scale) for side in picture.size)
+            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+            left, top = (width - size) // 2, (height - size) // 2
+            cropped = picture.crop((left, top, left + size, top + size))
+            return torch.from_numpy(np.array(cropped))
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
+        start = time.perf_counter()
+        pictures = Pictures()
+        images = np.lib.format.open_memmap(
+            Path(folder) / "images.npy",
+            mode="w+",
+            dtype=np.uint8,
+            shape=(len(pictures), size, size, 3),
+        )
+        done = 0
+        for batch in DataLoader(pictures, batch_size=64, num_workers=WORKERS):
+            images[done : done + len(batch)] = batch.numpy()
+            done += len(batch)
+        images.flush()
+        return {"images_per_second": done / (time.perf_counter() - start)}
+
+
+def measure_keiryo_batches(options: argparse.Namespace) -> dict[str, float]:
+    """Take the batches that a training takes, from a pack, on both cores."""
+    import numpy as np
+
+    from keiryo.data.batches import TrainingBatches
+    from keiryo.train.recipe import RECIPES
+
+    pack = flower_pack(options)
+    made = TrainingBatches(
+        pack.images,
+        pack.labels,
+        np.arange(len(pack.images)),
+        batch=BATCH,
+        seed=0,
+        augmentation=RECIPES["keiryo"].augmentation,
+        workers=WORKERS,
+    )
+    return rate_of(lambda epoch: (len(batch.labels) for batch in made.epoch(epoch)))
+
+
+def measure_keras_batches(options: argparse.Namespace, *, cached: bool = False) -> dict[str, float]:
+    """Read and vary pictures as a Keras user does."""
+    import keras
+    import tensorflow as tf
+
+    data = keras.utils.image_dataset_from_directory(
+        options.folder, image_size=(options.size, options.size), batch_size=BATCH, verbose=False
+    )
+    if cached:
+        data = data.cache()
+    varied = keras.Sequential(
+        [
+            # Crops of 70 to 100 % of the area, of an aspect of 3/4 to 4/3, anywhere.
+            keras.layers.RandomZoom((-0.16, 0.0), (-0.16, 0.0), fill_mode="reflect"),
+            keras.layers.RandomTranslation(0.08, 0.08, fill_mode="reflect"),
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomBrightness(0.2),
+            keras.layers.RandomContrast(0.2),
+            keras.layers.RandomSaturation((0.4, 0.6)),
+        ]
+    )
+    data = data.map(
+        lambda images, labels: (varied(images, training=True), labels),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    ).prefetch(tf.data.AUTOTUNE)
+    return rate_of(lambda epoch: (len(labels) for _, labels in data))
+
+
+def rate_of(epoch: Callable[[int], Iterable[int]]) -> dict[str, float]:
+    """Return the pictures a second of a second epoch, the first one being the warm-up."""
+    sum(epoch(0))
+    start = time.perf_counter()
+    count = sum(epoch(1))
+    return {"images_per_second": count / (time.perf_counter() - start)}
+
+
+def measure_training(options: argparse.Namespace) -> dict[str, float]:
+    """Train through keiryo's own loop for some steps."""
+    import torch
+
+    from keiryo.data.statistics import channel_statistics
+    from keiryo.models.saved import Preprocessing
+    from keiryo.models.spec import build
+    from keiryo.train.device import prepare_device
+    from keiryo.train.loop import Budget, Pictures, Training, Watcher
+    from keiryo.train.recipe import RECIPES
+
+    device = torch.device("cpu")
+    prepare_device(device, threads=WORKERS)
+    pack = flower_pack(options)
+    rows = torch.randperm(len(pack.images))[: 10 * BATCH].numpy()
+    mean, std = channel_statistics(pack.images, rows)
+    training = Training(
+        build(MODEL, classes=len(pack.survey.classes)),
+        Pictures(
+            pack.images,
+            pack.labels,
+            rows,
+            rows[:1],
+            Preprocessing(size=options.size, mean=mean, std=std),
+        ),
+        recipe=RECIPES["keiryo"],
+        budget=Budget(epochs=1),
+        batch=BATCH,
+        seed=0,
+        device=device,
+    )
+    training.run(Watcher())
+    return {
+        "images_per_second": training.images_per_second(),
+        "waiting_share": training.waiting_share(),
+    }
+
+
+def flower_pack(options: argparse.Namespace) -> Any:
+    """Return the pack of the folder's pictures, made once for all rounds."""
+    from keiryo.data.locate import locate
+    from keiryo.data.packing import prepare_pack
+
+    return prepare_pack(
+        locate(options.folder),
+        size=options.size,
+        fit="crop",
+        folder=Path(options.scratch) / "pack",
+        workers=WORKERS,
+    )
+
+
+SIDES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
+    "pack-keiryo": measure_keiryo_packing,
+    "pack-pillow": measure_pillow_packing,
+    "batches-keiryo": measure_keiryo_batches,
+    "batches-keras": measure_keras_batches,
+    "batches-keras-cached": lambda options: measure_keras_batches(options, cached=True),
+    "train": measure_training,
+}
+
+
+if __name__ == "__main__":
+    main()

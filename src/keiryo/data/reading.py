@@ -1,0 +1,88 @@
+"""Some pictures read by one process, which does this and loads nothing that it does not need."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from keiryo.data.facts import PictureFacts
+from keiryo.data.pack_images import row_checksum
+from keiryo.data.pictures import UnreadablePictureError
+from keiryo.data.sources import Item, Source, Split
+
+if TYPE_CHECKING:  # which would load pydantic in every process
+    from keiryo.results import Fit
+
+EXAMINED_SIZE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture that could be read; `checksum` is of its pixels as they were packed."""
+
+    name: str
+    label: int
+    split: Split | None
+    facts: PictureFacts
+    checksum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One that could not; `code` is that of the finding."""
+
+    name: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some pictures in a row, read."""
+
+    start: int
+    entries: list[Picture | LeftOut]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where fitted pictures go: picture number n at byte `offset` + n times its size."""
+
+    path: Path
+    offset: int
+    size: int
+    fit: "Fit"
+
+
+def read_part(
+    source: Source, items: Sequence[Item], part: range, target: Target | None, *, own_process: bool
+) -> Part:
+    """Read the pictures `part` of `source`, which are `items`, and write them to `target`.
+
+    Of a picture that cannot be read, zeros are written.
+    """
+    if own_process:
+        # A Ctrl-C reaches every process of the terminal, and is for the parent to act on.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        cv2.setNumThreads(1)
+    size, fit = (target.size, target.fit) if target else (EXAMINED_SIZE, "crop")
+    pixels = np.zeros((len(part), size, size, 3), np.uint8)
+    entries: list[Picture | LeftOut] = []
+    for index, item, square in zip(part, items, pixels, strict=True):
+        try:
+            reading = source.read(index, size, fit)
+        except UnreadablePictureError as failure:
+            entries.append(LeftOut(item.name, failure.code, str(failure)))
+        else:
+            square[:] = reading.pixels
+            checksum = row_checksum(square.data) if target else ""
+            entries.append(Picture(item.name, item.label, item.split, reading.facts, checksum))
+    if target is not None:
+        with target.path.open("r+b") as file:
+            file.seek(target.offset + part.start * pixels[0].nbytes)
+            file.write(pixels.data)
+    return Part(start=part.start, entries=entries)
