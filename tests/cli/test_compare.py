@@ -76,7 +76,7 @@ def test_results_hold_every_key_that_scripts_rely_on(
     assert results["recommended"] == "mobilenet_v2:width=0.35"  # the limit excludes the other
     table = (out / "results.csv").read_text().splitlines()
     assert len(table) == 3
-    assert table[0].startswith("model,seed,status,val_accuracy")
+    assert table[0].startswith("model,seed,fold,status,val_accuracy")
 
 
 def test_the_report_stands_alone(compared: tuple[Path, dict[str, object]]) -> None:
@@ -84,7 +84,7 @@ def test_the_report_stands_alone(compared: tuple[Path, dict[str, object]]) -> No
     page = (out / "report.html").read_text(encoding="utf-8")
     body = page[page.rindex("</style>") :]
     body = body[body.index("</script>") :]  # behind the inlined Plotly
-    assert "src=" not in body
+    assert body.count("src=") == body.count('src="data:image/jpeg;base64,')
     assert "href=" not in body
     for text in ("Recommended", *TWO_MODELS.split(","), "keiryo predict", "cores"):
         assert text in body

@@ -82,7 +82,7 @@ def pack(
     Interrupted, it goes on where it was when it is given again.
     """
     from keiryo.cli.progress import shown_progress
-    from keiryo.comparison.plan import DATA_DEFAULTS
+    from keiryo.data.fit import DEFAULT_SIZE
     from keiryo.data.locate import locate
     from keiryo.data.pack import is_pack
     from keiryo.data.packing import prepare_pack
@@ -98,7 +98,7 @@ def pack(
     with shown_progress() as listener:
         made = prepare_pack(
             locate(data, progress=listener.downloading),
-            size=size or DATA_DEFAULTS["size"],
+            size=size or DEFAULT_SIZE,
             fit=fit or "crop",
             folder=out,
             workers=threads or usable_cores(),

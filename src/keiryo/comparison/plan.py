@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from keiryo.data.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_by_name
 from keiryo.data.pack import is_pack, open_pack
 from keiryo.data.split import FOLDS
@@ -27,7 +28,7 @@ LARGEST_SLUG = 80
 
 DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "vgg16", "resnet18", "mobilenet_v1:width=0.5"]
 BUDGET = ("epochs", "minutes")
-DATA_DEFAULTS: dict[str, Any] = {"size": 224, "batch": 128, "epochs": 30}
+DATA_DEFAULTS: dict[str, Any] = {"size": DEFAULT_SIZE, "batch": 128, "epochs": 30}
 DEMO_DEFAULTS: dict[str, Any] = {
     "data": "petals:count=3000",
     "size": 64,

@@ -19,7 +19,7 @@ from keiryo.data.audit import audit
 from keiryo.data.locate import locate
 from keiryo.data.oddities import effects_of_fitting
 from keiryo.data.pack import Pack
-from keiryo.data.packing import pack_bytes, packed_fingerprint, prepare_pack
+from keiryo.data.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
 from keiryo.data.sources import Source
 from keiryo.data.split import has_own_split, split_pictures
 from keiryo.data.thumbnails import names_to_show, thumbnails
@@ -75,6 +75,12 @@ def run_comparison(
     plan = plan.model_copy(update={"device": choose_device(plan.device).type})
     # Everything that can be known to fail is tried before the folder is touched.
     source = locate(plan.data, progress=listener.downloading)
+    check_same_form(source, size=plan.size, fit=plan.fit)
+    if plan.folds > 1 and any(item.split in ("val", "test") for item in source.items):
+        raise InputError(
+            f"--folds {plan.folds}: {plan.data} has a split of its own, which is kept; "
+            "leave the option out"
+        )
     costs = _count_costs(plan, len(source.classes))
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if resume:
@@ -158,11 +164,6 @@ def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size
 
 def _summarize(pack: Pack, plan: Plan) -> DataSummary:
     splits = split_pictures(pack.survey, seed=plan.seed)
-    if plan.folds > 1 and has_own_split(pack.survey):
-        raise InputError(
-            f"--folds {plan.folds}: {pack.survey.name} has a split of its own, which is kept; "
-            "leave the option out"
-        )
     further = [
         *splits.findings,
         *effects_of_fitting(pack.survey, size=pack.header.size, fit=pack.header.fit),

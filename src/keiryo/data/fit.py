@@ -15,6 +15,7 @@ from keiryo.data.pictures import Decoded, decode_picture, read_picture
 if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
     from keiryo.results import Fit
 
+DEFAULT_SIZE = 224  # that of ImageNet, for which the networks were drawn up
 # What stands beside a letterboxed picture: the middle of the range, near most sets' mean.
 BAR_COLOR = (128, 128, 128)
 # Pictures are kept at least this large until they were examined, whatever size is wanted.

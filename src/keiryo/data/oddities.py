@@ -55,7 +55,7 @@ def odd_pictures(survey: Survey) -> Iterator[Finding]:
     look = "Look at them: a network cannot learn from what cannot be seen."
     yield from _finding(survey, "blank", "warning", is_blank, "of one flat colour", look)
     yield from _finding(survey, "dark", "warning", is_dark, "nearly black", look)
-    yield from _finding(survey, "blurred", "warning", is_blurred, "much less sharp than most", look)
+    yield from _finding(survey, "blurred", "info", is_blurred, "much less sharp than most", look)
     is_gray = np.array(["gray" in fact.notes for fact in facts])
     if is_gray.mean() <= 0.5:
         yield from _finding(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from keiryo.data.facts import PictureFacts
 from keiryo.data.fit import fit_picture
 from keiryo.data.pack_images import Images, RemoteImages, open_images, row_checksum
 from keiryo.data.sources import Item, Reading, Source
@@ -74,12 +73,12 @@ class PackSource(Source):
     def fingerprint(self) -> str:
         return self.pack.header.fingerprint
 
-    def read(self, index: int, size: int, fit: Fit) -> Reading:
-        return Reading(fit_picture(self.pack.images[index], size, fit), self.facts(index))
+    def known_survey(self) -> Survey:
+        return self.pack.survey
 
-    def facts(self, index: int) -> PictureFacts:
-        """Return what was seen of picture `index` when it was packed."""
-        return self.pack.survey.pictures[index].facts
+    def read(self, index: int, size: int, fit: Fit) -> Reading:
+        facts = self.pack.survey.pictures[index].facts
+        return Reading(fit_picture(self.pack.images[index], size, fit), facts)
 
 
 def open_pack(place: str | Path, *, verify: bool = True) -> Pack:

@@ -57,12 +57,8 @@ def prepare_pack(
     `progress` is told how many pictures are done, of how many. Raises InputError
     where a pack given as data is of another size or fit.
     """
+    check_same_form(source, size=size, fit=fit)
     if isinstance(source, PackSource):
-        header = source.pack.header
-        if header.size != size:
-            raise InputError(f"--size {size}: the pack {source.name} is of {header.size}")
-        if header.fit != fit:
-            raise InputError(f"--fit {fit}: the pack {source.name} was made by {header.fit}")
         return source.pack
     journal = JournalHeader(fingerprint=source.fingerprint(), size=size, fit=fit)
     if is_pack(folder):
@@ -82,6 +78,16 @@ def prepare_pack(
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return open_pack(folder, verify=False)
+
+
+def check_same_form(source: Source, *, size: int, fit: Fit) -> None:
+    """Raise InputError where `source` is a pack of another size or fit."""
+    if isinstance(source, PackSource):
+        header = source.pack.header
+        if header.size != size:
+            raise InputError(f"--size {size}: the pack {source.name} is of {header.size}")
+        if header.fit != fit:
+            raise InputError(f"--fit {fit}: the pack {source.name} was made by {header.fit}")
 
 
 def packed_fingerprint(folder: str | Path) -> str | None:

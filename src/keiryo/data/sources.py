@@ -15,6 +15,7 @@ from keiryo.data.fit import fit_picture, read_for
 from keiryo.data.pictures import read_picture
 
 if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+    from keiryo.data.survey import Survey
     from keiryo.results import Finding, Fit
 
 Split = Literal["train", "val", "test"]
@@ -71,6 +72,10 @@ class Source(ABC):
 
         Raises UnreadablePictureError where no picture can be had.
         """
+
+    def known_survey(self) -> "Survey | None":
+        """Return what is known of the pictures already, where they need not be read for it."""
+        return None
 
     def part(self, indices: range) -> Self:
         """Return a source that reads these pictures, by the same numbers, and knows nothing else.

@@ -19,8 +19,10 @@ def filesystem_of(url: str) -> tuple[Any, str]:
 
     try:
         return url_to_fs(url.rstrip("/"))
-    except (ImportError, ValueError) as error:
-        raise InputError(f"{url}: cannot be reached: {error}") from None
+    except ImportError as error:
+        raise InputError(f"{url}: {error}") from None
+    except ValueError:
+        raise InputError(f"{url}: nothing is known of such URLs") from None
 
 
 def is_remote_file(url: str) -> bool:

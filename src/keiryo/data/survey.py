@@ -39,6 +39,8 @@ def survey(
 
     `progress` is told how many are done, of how many.
     """
+    if (known := source.known_survey()) is not None:
+        return known
     total = len(source.items)
     entries: list[Picture | LeftOut] = []
     for part in read_parts(source, parts_of(total, EXAMINED_SIZE), workers=workers):
