@@ -322,6 +322,7 @@ class Comparison(Record):
     machine: Machine
     data: DataSummary
     recipe: str
+    augment: str | None = Field(default=None, description="what was changed of its augmentation")
     batch: int
     epochs: int | None
     minutes: float | None

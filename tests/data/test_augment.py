@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from keiryo.data.augment import augment
 from keiryo.data.augment_on_device import augment_on_device
-from keiryo.data.augmentation import Augmentation
+from keiryo.data.augmentation import Augmentation, changed_augmentation
 from keiryo.data.variation import Variation, draw_variation
+from keiryo.errors import InputError
 
 SIZE = 48
 EACH = {
@@ -219,3 +220,22 @@ def test_one_operation_moves_recolors_or_replaces() -> None:
     # Five operations of eleven move, three recolor, two replace; one does nothing.
     np.testing.assert_allclose(one.mean(axis=1), (5 / 11, 3 / 11, 2 / 11), atol=0.08)
     assert changes(4).sum(axis=0).max() == 3
+
+
+def test_an_augmentation_is_changed_by_what_is_given() -> None:
+    base = Augmentation(flip=True, brightness=0.2)
+    changed = changed_augmentation(base, "rotation=15,flip=0,random_operations=2,magnitude=0.5")
+    assert changed == Augmentation(
+        brightness=0.2, rotation=15.0, random_operations=2, magnitude=0.5
+    )
+    assert changed_augmentation(base, "none") == Augmentation()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    ["", "spin=3", "rotation", "rotation=", "rotation=far", "rotation=nan", "cutout=2",
+     "flip=0.5", "random_operations=1.5", "mixup=-1", "rotation=5,,flip=1"],
+)  # fmt: skip
+def test_what_is_no_augmentation_is_refused_by_name(changes: str) -> None:
+    with pytest.raises(InputError, match="--augment"):
+        changed_augmentation(Augmentation(), changes)

@@ -53,6 +53,13 @@ Recipe = Annotated[
         show_default="keiryo",
     ),
 ]
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        help="Change how far the recipe varies pictures: rotation=15,cutout=0.25,mixup=0.2 and "
+        "so on, or none.",
+    ),
+]
 MaxLatency = Annotated[
     float | None, typer.Option("--max-latency-ms", help="Recommend no model that is slower.")
 ]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from keiryo.data.augmentation import Augmentation, changed_augmentation
 from keiryo.data.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_by_name
 from keiryo.data.pack import is_pack, open_pack
@@ -65,6 +66,7 @@ class Plan(Record):
     seed: int = Field(default=0, ge=0)
     recipe: Literal["keiryo", "plain"] = "keiryo"
     fit: Fit = "crop"
+    augment: str | None = None
     robust: bool = False
     max_latency_ms: float | None = Field(default=None, gt=0)
     max_size_mb: float | None = Field(default=None, gt=0)
@@ -117,6 +119,8 @@ def new_plan(given: Mapping[str, Any]) -> Plan:
         first = error.errors()[0]
         name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
         raise InputError(f"--{name}: {first['msg']}") from None
+    if plan.augment is not None:
+        changed_augmentation(Augmentation(), plan.augment)
     return plan.model_copy(
         update={"data": _from_anywhere(plan.data), "models": _models_from_anywhere(plan.models)}
     )

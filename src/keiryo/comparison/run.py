@@ -192,6 +192,7 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
         ),
         data=data,
         recipe=plan.recipe,
+        augment=plan.augment,
         batch=plan.batch,
         epochs=plan.epochs,
         minutes=plan.minutes,

@@ -1,6 +1,7 @@
 """One trial: a model of the plan trained, scored, diagnosed and saved."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.stats import binomtest
 
 from keiryo.comparison.held_out import write_held_out
 from keiryo.comparison.plan import Plan, TrialPlan, pack_place
+from keiryo.data.augmentation import changed_augmentation
 from keiryo.data.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 from keiryo.data.pack import Pack, open_pack
 from keiryo.data.split import Splits, split_pictures
@@ -21,7 +23,7 @@ from keiryo.results import Trial
 from keiryo.train.device import choose_device, prepare_device
 from keiryo.train.diagnosis import diagnose, not_a_number
 from keiryo.train.loop import Budget, Pictures, Training, Watcher
-from keiryo.train.recipe import RECIPES
+from keiryo.train.recipe import RECIPES, Recipe
 from keiryo.version import __version__
 
 # Enough for an accuracy to within some three percent, at fifteen measurements a trial.
@@ -53,7 +55,7 @@ def run_trial(
     training = Training(
         build(trial_plan.model, classes=len(pack.survey.classes)),
         Pictures(pack.images, pack.labels, splits.train, splits.val, preprocessing),
-        recipe=RECIPES[plan.recipe],
+        recipe=_recipe(plan),
         budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
         batch=plan.batch,
         seed=trial_plan.seed,
@@ -96,6 +98,13 @@ def run_trial(
     if trial.status == "done":
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return trial
+
+
+def _recipe(plan: Plan) -> Recipe:
+    recipe = RECIPES[plan.recipe]
+    if plan.augment is None:
+        return recipe
+    return replace(recipe, augmentation=changed_augmentation(recipe.augmentation, plan.augment))
 
 
 def _score(trial: Trial, training: Training, pack: Pack, splits: Splits) -> None:

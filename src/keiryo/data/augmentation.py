@@ -1,6 +1,27 @@
 """How far the pictures of a training may be varied."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass, replace
+
+from keiryo.errors import InputError
+
+NO_AUGMENTATION = "none"
+# The least and the most that each figure may be.
+LIMITS: dict[str, tuple[float, float]] = {
+    "smallest_area": (0.01, 1.0),
+    "largest_aspect": (1.0, 10.0),
+    "flip": (0, 1),
+    "brightness": (0.0, 1.0),
+    "contrast": (0.0, 1.0),
+    "saturation": (0.0, 1.0),
+    "hue": (0.0, 180.0),
+    "rotation": (0.0, 180.0),
+    "cutout": (0.0, 1.0),
+    "mixup": (0.0, 100.0),
+    "cutmix": (0.0, 100.0),
+    "random_operations": (0, 10),
+    "magnitude": (0.0, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -40,3 +61,29 @@ class Augmentation:
 
     def changes_anything(self) -> bool:
         return self != Augmentation()
+
+
+def changed_augmentation(base: Augmentation, changes: str) -> Augmentation:
+    """Return `base` with what `changes` says: `rotation=15,flip=0`, or `none` for no variation.
+
+    Raises InputError, naming the option, for what is not known or possible.
+    """
+    if changes == NO_AUGMENTATION:
+        return Augmentation()
+    given: dict[str, float | int | bool] = {}
+    kinds = {name: type(value) for name, value in asdict(Augmentation()).items()}
+    for part in changes.split(","):
+        key, _, text = part.partition("=")
+        if key not in kinds:
+            raise InputError(
+                f"--augment {part}: give {NO_AUGMENTATION} or any of {', '.join(kinds)}"
+            )
+        least, most = LIMITS[key]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most or (kinds[key] is not float and value != int(value)):
+            raise InputError(f"--augment {part}: {key} is a number from {least:g} to {most:g}")
+        given[key] = kinds[key](value)
+    return replace(base, **given)
