@@ -16,13 +16,10 @@ import pytest
 from scipy.io import savemat
 
 from keiryo.data.locate import locate
-from keiryo.data.named_sets import (
+from keiryo.data.named_sets import NAMED_SETS, PublishedFile, cache_folder, fetch_named_set
+from keiryo.data.unpacking import (
     CIFAR10_RECORD_BYTES,
     FLOWERS102_CLASSES,
-    NAMED_SETS,
-    PublishedFile,
-    cache_folder,
-    fetch_named_set,
     unpack_cifar10,
     unpack_flowers102,
     unpack_imagenette,
