@@ -243,6 +243,10 @@ class Trial(Record):
     train_seconds: float | None = None
     epochs: int | None = None
     images_per_second: float | None = None
+    waiting_share: float | None = Field(
+        default=None,
+        description="of the time of its training steps, that spent waiting for pictures",
+    )
     peak_memory_bytes: int | None = None
     latency_ms: Latency | None = None
     train_accuracy: float | None = Field(

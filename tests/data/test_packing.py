@@ -62,7 +62,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_one_that_was_stopped_is_gone_on_with_to_the_same_bytes(how: int, tmp_path: Path) -> None:
     folder = tmp_path / "pack"
-    code = KILLED.format(after=256, signal=int(how), folder=str(folder))
+    code = KILLED.format(after=128, signal=int(how), folder=str(folder))
     subprocess.run([sys.executable, "-c", code], check=False)
     assert not folder.exists()
     (left,) = tmp_path.iterdir()
@@ -80,13 +80,13 @@ def test_one_that_was_stopped_is_gone_on_with_to_the_same_bytes(how: int, tmp_pa
         workers=2,
         progress=lambda done, total: first_told.append(done),
     )
-    assert first_told[0] >= 256
+    assert first_told[0] >= 128
     assert (folder / IMAGES_FILE).read_bytes() == made("petals:count=600", tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pack", "whole"]
 
 
 def test_what_is_left_of_another_pack_is_not_gone_on_with(tmp_path: Path) -> None:
-    code = KILLED.format(after=256, signal=int(signal.SIGKILL), folder=str(tmp_path / "pack"))
+    code = KILLED.format(after=128, signal=int(signal.SIGKILL), folder=str(tmp_path / "pack"))
     subprocess.run([sys.executable, "-c", code], check=False)
     other = made("petals:count=600,seed=5", tmp_path / "pack")
     assert other == made("petals:count=600,seed=5", tmp_path / "whole")

@@ -80,6 +80,7 @@ def run_trial(
     trial.epochs = len(trial.history)
     trial.train_seconds = training.position.seconds
     trial.images_per_second = training.images_per_second()
+    trial.waiting_share = round(training.waiting_share(), 4)
     trial.peak_memory_bytes = peak_memory_bytes(device.type)
     if trial.status == "done":
         _score(trial, training, pack, splits)

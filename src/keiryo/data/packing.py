@@ -118,7 +118,7 @@ def _fill(
     images = folder / IMAGES_FILE
     offset = len(shape_header(total, journal.size))
     target = Target(images, offset, journal.size, journal.fit)
-    parts = parts_of(total, journal.size)
+    parts = parts_of(total)
     done = _done_before(folder, journal, target)
     entries: dict[int, list[Picture | LeftOut]] = {part.start: part.entries for part in done}
     if not entries:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,26 +64,29 @@ def read_part(
 ) -> Part:
     """Read the pictures `part` of `source`, which are `items`, and write them to `target`.
 
-    Of a picture that cannot be read, zeros are written.
+    Where one cannot be read, its place is left as it is.
     """
     if own_process:
         # A Ctrl-C reaches every process of the terminal, and is for the parent to act on.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         cv2.setNumThreads(1)
-    size, fit = (target.size, target.fit) if target else (EXAMINED_SIZE, "crop")
-    pixels = np.zeros((len(part), size, size, 3), np.uint8)
     entries: list[Picture | LeftOut] = []
-    for index, item, square in zip(part, items, pixels, strict=True):
-        try:
-            reading = source.read(index, size, fit)
-        except UnreadablePictureError as failure:
-            entries.append(LeftOut(item.name, failure.code, str(failure)))
-        else:
-            square[:] = reading.pixels
-            checksum = row_checksum(square.data) if target else ""
+    with target.path.open("r+b") if target else nullcontext() as file:
+        for index, item in zip(part, items, strict=True):
+            try:
+                reading = source.read(
+                    index,
+                    target.size if target else EXAMINED_SIZE,
+                    target.fit if target else "crop",
+                )
+            except UnreadablePictureError as failure:
+                entries.append(LeftOut(item.name, failure.code, str(failure)))
+                continue
+            checksum = ""
+            if file and target:
+                row = np.ascontiguousarray(reading.pixels).data
+                checksum = row_checksum(row)
+                file.seek(target.offset + index * row.nbytes)
+                file.write(row)
             entries.append(Picture(item.name, item.label, item.split, reading.facts, checksum))
-    if target is not None:
-        with target.path.open("r+b") as file:
-            file.seek(target.offset + part.start * pixels[0].nbytes)
-            file.write(pixels.data)
-    return Part(start=part.start, entries=entries)
+    return Part(part.start, entries)

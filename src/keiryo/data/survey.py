@@ -9,12 +9,11 @@ from joblib import Parallel, delayed
 
 from keiryo.data.facts import pixel_digest
 from keiryo.data.near_copies import NearCopy, find_near_copies, joined
-from keiryo.data.reading import EXAMINED_SIZE, LeftOut, Part, Picture, Target, read_part
+from keiryo.data.reading import LeftOut, Part, Picture, Target, read_part
 from keiryo.data.sources import Source
 from keiryo.results import Finding, Record
 
-PART_PICTURES = 256
-LARGEST_PART_BYTES = 64_000_000
+PART_PICTURES = 128
 # Starting processes takes as long as some thousand small pictures take one thread.
 FEWEST_FOR_PROCESSES = 1500
 
@@ -43,16 +42,17 @@ def survey(
         return known
     total = len(source.items)
     entries: list[Picture | LeftOut] = []
-    for part in read_parts(source, parts_of(total, EXAMINED_SIZE), workers=workers):
+    for part in read_parts(source, parts_of(total), workers=workers):
         entries += part.entries
         progress(len(entries), total)
     return concluded(source, entries)
 
 
-def parts_of(total: int, size: int) -> list[range]:
-    """Return the numbers of `total` pictures in portions whose pixels fit into memory."""
-    pictures = max(1, min(PART_PICTURES, LARGEST_PART_BYTES // (size * size * 3)))
-    return [range(start, min(start + pictures, total)) for start in range(0, total, pictures)]
+def parts_of(total: int) -> list[range]:
+    """Return the numbers of `total` pictures in portions that are read by one process each."""
+    return [
+        range(start, min(start + PART_PICTURES, total)) for start in range(0, total, PART_PICTURES)
+    ]
 
 
 def read_parts(
@@ -60,8 +60,7 @@ def read_parts(
 ) -> Iterator[Part]:
     """Read the pictures of `parts` on `workers` cores; yield what came of each, in that order.
 
-    With `target`, the fitted pixels of each are written there; of a picture that cannot
-    be read, zeros.
+    With `target`, the fitted pixels of each are written there.
     """
     # Many pictures are read by processes, since Python runs but one thread at a time.
     # Loky's, unlike the standard library's, never run the user's own script again.
