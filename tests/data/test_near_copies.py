@@ -7,7 +7,7 @@ from PIL import Image
 
 from keiryo.data.builtin.petals import draw_picture
 from keiryo.data.facts import facts_of_pixels
-from keiryo.data.near_copies import LARGEST_DISTANCE, find_near_copies
+from keiryo.data.near_copies import LARGEST_DISTANCE, find_near_copies, joined
 
 
 def by_brute_force(hashes: list[str]) -> set[tuple[int, int, int]]:
@@ -68,3 +68,16 @@ def test_a_picture_is_known_again_after_what_happens_to_pictures() -> None:
     same = {(i, j) for j in range(30) for i in range(j) if i // 6 == j // 6}
     assert found <= same
     assert {(6 * label, 6 * label + n) for label in range(5) for n in range(1, 6)} <= found
+
+
+def test_of_the_frames_of_a_film_only_the_nearest_links_are_given() -> None:
+    random = np.random.default_rng(0)
+    bits = random.integers(0, 2, 256)
+    hashes: dict[str, None] = {}
+    for _ in range(1500):
+        bits[random.integers(0, 256)] ^= 1
+        hashes[np.packbits(bits).tobytes().hex()] = None
+    pairs = find_near_copies(list(hashes))
+    assert len(pairs) == len(hashes) - 1
+    assert all(distance <= 2 for _, _, distance in pairs)
+    assert len(set(joined(np.arange(len(hashes)), pairs))) == 1
