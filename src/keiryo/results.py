@@ -233,7 +233,7 @@ class Trial(Record):
 
     model: str
     seed: int
-    fold: int = Field(default=0, description="which fifth of the pictures was held out")
+    fold: int | None = Field(default=None, description="which fifth was held out, from 1")
     status: Status
     folder: str = Field(description="where its files are, relative to the comparison")
     parameters: int | None = None
@@ -254,6 +254,7 @@ class Trial(Record):
         description="of as many training pictures as are held out, unvaried, in inference mode",
     )
     val_accuracy: float | None = None
+    val_images: int | None = None
     val_accuracy_interval: tuple[float, float] | None = Field(
         default=None, description="95 % Wilson interval, for the number of held-out pictures"
     )

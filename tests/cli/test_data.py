@@ -160,8 +160,8 @@ def test_each_fold_holds_out_other_pictures(
     finished = keiryo("compare", flower_folder, *QUICK, "--epochs", 1, "--folds", 2, "--out", out)
     assert finished.status == 0
     results = json.loads((out / "results.json").read_text())
-    assert [trial["fold"] for trial in results["trials"]] == [0, 1]
-    assert results["suspects_among"] == 2 * results["data"]["val_images"]
+    assert [trial["fold"] for trial in results["trials"]] == [1, 2]
+    assert results["suspects_among"] == sum(trial["val_images"] for trial in results["trials"])
 
 
 def test_a_split_of_its_own_has_no_folds(keiryo: Command, troubled: Path, tmp_path: Path) -> None:

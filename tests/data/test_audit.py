@@ -102,3 +102,23 @@ def test_what_fitting_does_is_said() -> None:
     (enlarged,) = effects_of_fitting(survey, size=224, fit="stretch")
     assert enlarged.code == "enlarged"
     assert "--size 100" in enlarged.advice
+
+
+def test_a_class_on_one_side_of_a_split_is_named() -> None:
+    pictures: list[Described] = [(row % 2, str(row), "train") for row in range(60)]
+    pictures += [(2 * (row % 2), str(100 + row), "val") for row in range(60)]
+    check = audit(survey_of(pictures, classes=3))
+    assert codes(check) == {"class_on_one_side"}
+    assert {finding.evidence for finding in check.findings} == {
+        "1 class has no training picture: 'class2'",
+        "1 class has no held-out picture: 'class1'",
+    }
+
+
+def test_many_alike_on_both_sides_are_a_warning() -> None:
+    pictures: list[Described] = [
+        (row % 2, str(row), "val" if row > 150 else "train") for row in range(200)
+    ]
+    chain = [(row, row + 1, 20) for row in range(199)]
+    (finding,) = audit(survey_of(pictures, classes=2, near=chain)).findings
+    assert (finding.code, finding.severity) == ("too_alike", "warning")

@@ -64,7 +64,7 @@ def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_p
     source = locate(str(folder))
     assert source.fingerprint() == locate(str(folder)).fingerprint()
     pack = prepare_pack(source, size=16, fit="crop", folder=tmp_path / "pack", workers=1)
-    assert "rose/caf\ufffd.jpg" in [picture.name for picture in pack.survey.pictures]
+    assert "rose/caf\\xe9.jpg" in [picture.name for picture in pack.survey.pictures]
     assert [entry.name for entry in pack.survey.left_out] == ["rose/gone.jpg"]
 
 
@@ -169,3 +169,50 @@ def test_a_folder_that_may_not_be_read_is_said(flower_folder: Path, tmp_path: Pa
     (folder / "rose" / "secret").mkdir(mode=0)
     with pytest.raises(InputError, match="secret: may not be read"):
         locate(str(folder))
+
+
+def test_a_top_level_link_back_is_no_class(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    (folder / "self").symlink_to(folder)
+    assert list(locate(str(folder)).classes) == list(locate(str(flower_folder)).classes)
+
+
+def test_names_are_shown_without_what_a_terminal_would_obey(
+    flower_folder: Path, tmp_path: Path
+) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    (folder / "rose").rename(folder / "ro\x1b[31mse\n")
+    assert "ro\\x1b[31mse\\n" in locate(str(folder)).classes
+
+
+def test_a_pipe_is_no_picture(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    os.mkfifo(folder / "rose" / "pipe.jpg")
+    pack = prepare_pack(
+        locate(str(folder)), size=8, fit="crop", folder=tmp_path / "pack", workers=1
+    )
+    assert [(e.name, e.reason) for e in pack.survey.left_out] == [
+        ("rose/pipe.jpg", "no ordinary file")
+    ]
+
+
+def test_splits_without_a_training_one_are_refused(flower_folder: Path, tmp_path: Path) -> None:
+    for split in ("val", "test"):
+        copy_into(tmp_path / "set" / split, flower_folder)
+    with pytest.raises(InputError, match="test and val but no train"):
+        locate(str(tmp_path / "set"))
+
+
+def test_a_csv_heading_and_labels_may_have_spaces_and_capitals(
+    flower_folder: Path, tmp_path: Path
+) -> None:
+    rows = "".join(
+        f"{flower_folder / name},{label}\n"
+        for name, label in (
+            ("rose/000.jpg", " rose"),
+            ("daisy/000.jpg", "daisy "),
+            ("rose/001.jpg", "rose"),
+        )
+    )
+    (tmp_path / "list.csv").write_text(f"Path, Label\n{rows}")
+    assert list(locate(str(tmp_path / "list.csv")).classes) == ["daisy", "rose"]

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from keiryo.data.builtin.petals import draw_picture
-from keiryo.data.facts import facts_of_pixels
+from keiryo.data.facts import examine, facts_of_pixels
 from keiryo.data.near_copies import LARGEST_DISTANCE, find_near_copies, joined
+from keiryo.data.pictures import decode_picture
 
 
 def by_brute_force(hashes: list[str]) -> set[tuple[int, int, int]]:
@@ -81,3 +82,19 @@ def test_of_the_frames_of_a_film_only_the_nearest_links_are_given() -> None:
     assert len(pairs) == len(hashes) - 1
     assert all(distance <= 2 for _, _, distance in pairs)
     assert len(set(joined(np.arange(len(hashes)), pairs))) == 1
+
+
+def test_a_picture_without_colour_is_known_by_its_pixels() -> None:
+    colored = draw_picture(2, size=64, seed=(1, 2))
+    gray = np.repeat(colored.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert "gray" not in facts_of_pixels(colored).notes
+    assert "gray" in facts_of_pixels(gray).notes
+
+
+def test_a_jpeg_whose_lower_part_is_missing_is_noted() -> None:
+    data = io.BytesIO()
+    Image.fromarray(draw_picture(2, size=160, seed=(1, 2))).save(data, "JPEG")
+    whole = data.getvalue()
+    cut = whole[: len(whole) // 2] + b"\xff\xd9"
+    assert "filled" not in examine(decode_picture(whole, suffix=".jpg")).notes
+    assert "filled" in examine(decode_picture(cut, suffix=".jpg")).notes

@@ -65,7 +65,7 @@ def test_one_that_was_stopped_is_gone_on_with_to_the_same_bytes(how: int, tmp_pa
     code = KILLED.format(after=128, signal=int(how), folder=str(folder))
     subprocess.run([sys.executable, "-c", code], check=False)
     assert not folder.exists()
-    (left,) = tmp_path.iterdir()
+    (left,) = tmp_path.glob(".pack.unfinished")
     # A part that was written but has been damaged since is made again as well.
     images = bytearray((left / IMAGES_FILE).read_bytes())
     images[2000] ^= 0xFF
@@ -83,6 +83,19 @@ def test_one_that_was_stopped_is_gone_on_with_to_the_same_bytes(how: int, tmp_pa
     assert first_told[0] >= 128
     assert (folder / IMAGES_FILE).read_bytes() == made("petals:count=600", tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pack", "whole"]
+
+
+def test_two_do_not_make_the_same_pack(tmp_path: Path) -> None:
+    source = locate("petals:count=20")
+
+    def meanwhile(done: int, total: int) -> None:
+        with pytest.raises(InputError, match="another keiryo"):
+            prepare_pack(source, size=16, fit="crop", folder=tmp_path / "pack", workers=1)
+
+    prepare_pack(
+        source, size=16, fit="crop", folder=tmp_path / "pack", workers=1, progress=meanwhile
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["pack"]
 
 
 def test_what_is_left_of_another_pack_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -114,3 +115,25 @@ def test_a_shard_cut_short_after_it_was_listed_gives_unreadable_pictures(
     pack = prepare_pack(source, size=16, fit="crop", folder=tmp_path / "pack", workers=1)
     assert 0 < len(pack.images) < 12
     assert len(pack.images) + len(pack.survey.left_out) == 12
+
+
+def test_a_damaged_header_within_a_shard_is_said(pictures: Path, tmp_path: Path) -> None:
+    files = [(name, (pictures / name).read_bytes()) for name in names_in(pictures)]
+    write_shard(tmp_path / "a.tar", files)
+    assert not locate(str(tmp_path / "a.tar")).findings
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        header = archive.getmembers()[8].offset
+    data = bytearray((tmp_path / "a.tar").read_bytes())
+    data[header + 150] ^= 0xFF
+    (tmp_path / "a.tar").write_bytes(data)
+    source = locate(str(tmp_path / "a.tar"))
+    assert len(source.items) == 8
+    assert [finding.code for finding in source.findings] == ["damaged_shard"]
+
+
+def test_an_archive_beside_class_folders_is_not_the_data(pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures, tmp_path / "set")
+    write_shard(tmp_path / "set" / "backup.tar", [("1.jpg", b""), ("1.cls", b"0")])
+    source = locate(str(tmp_path / "set"))
+    assert list(source.classes) == ["daisy", "dandelion"]
+    assert source.findings[0].files == ["backup.tar"]

@@ -96,10 +96,17 @@ def test_a_near_copy_of_a_training_picture_leaks_as_well() -> None:
 
 
 def test_a_set_that_is_all_alike_is_split_all_the_same() -> None:
-    pictures: list[Described] = [(row % 2, str(row), None) for row in range(100)]
-    chain = [(row, row + 1, 20) for row in range(99)]
+    pictures: list[Described] = [(row % 2, str(row), None) for row in range(150)]
+    chain = [(row, row + 1, 20) for row in range(149)]
     splits = split_pictures(survey_of(pictures, near=chain), seed=0)
-    assert len(splits.val) == 20
+    assert len(splits.val) == 30
+
+
+def test_a_class_of_two_has_one_held_out_in_every_fold() -> None:
+    pictures: list[Described] = [(row % 2, str(row), None) for row in range(4)]
+    for fold in range(FOLDS):
+        splits = split_pictures(survey_of(pictures), seed=0, fold=fold)
+        assert len(splits.val) == len(splits.train) == 2
 
 
 def test_each_picture_is_held_out_in_one_fold() -> None:

@@ -65,6 +65,7 @@ def check(
     else:
         print_check(found)
     if strict and found.findings:
+        typer.echo(f"keiryo: --strict: {data} has {len(found.findings)} findings", err=True)
         raise typer.Exit(EXIT_FOUND)
 
 
@@ -86,24 +87,31 @@ def pack(
     from keiryo.data.locate import locate
     from keiryo.data.pack import is_pack
     from keiryo.data.packing import prepare_pack
+    from keiryo.data.storage import was_url
     from keiryo.errors import InputError
     from keiryo.measure.machine import usable_cores
 
+    if was_url(out):
+        raise InputError(f"--out {out}: a pack is made on this machine; copy it there afterwards")
     if out.exists() and not is_pack(out):
         raise InputError(f"--out {out}: exists and is not a pack; name another folder")
     if out.exists() and not force:
         raise InputError(f"--out {out}: already holds a pack; replace it by --force")
     if is_pack(data):
         raise InputError(f"{data}: is a pack already")
-    with shown_progress() as listener:
-        made = prepare_pack(
-            locate(data, progress=listener.downloading),
-            size=size or DEFAULT_SIZE,
-            fit=fit or "crop",
-            folder=out,
-            workers=threads or usable_cores(),
-            progress=listener.packing,
-        )
+    try:
+        with shown_progress() as listener:
+            made = prepare_pack(
+                locate(data, progress=listener.downloading),
+                size=size or DEFAULT_SIZE,
+                fit=fit or "crop",
+                folder=out,
+                workers=threads or usable_cores(),
+                progress=listener.packing,
+            )
+    except KeyboardInterrupt:
+        typer.echo("keiryo: stopped; the same command again goes on where it was", err=True)
+        raise
     survey = made.survey
     typer.echo(
         f"{out}: {len(survey.pictures)} pictures of {made.header.size} x {made.header.size} by "

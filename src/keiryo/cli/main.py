@@ -1,6 +1,7 @@
 """The `keiryo` command: its subcommands, and how every error ends."""
 
 import errno
+import io
 import signal
 import sys
 
@@ -21,6 +22,7 @@ USERS_ERRNOS = {
     errno.EPERM: "permission denied",
     errno.EROFS: "the file system is read-only",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a file, not a folder",
     errno.ENAMETOOLONG: "the name is too long",
 }
 
@@ -58,6 +60,10 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 the input's fault, 130 interrupted."""
     # A scheduler's request to end is heeded as a user's is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding does not have must not end the program.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 

@@ -24,7 +24,7 @@ def print_table(comparison: Comparison, out: Path) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     order = {model: place for place, model in enumerate(comparison.ranking)}
     for trial in sorted(
-        comparison.trials, key=lambda t: (order.get(t.model, len(order)), t.seed, t.fold)
+        comparison.trials, key=lambda t: (order.get(t.model, len(order)), t.seed, t.fold or 0)
     ):
         recommended = trial.folder == comparison.recommended_trial
         table.add_row(*_row(trial), style="bold" if recommended else None)
@@ -41,7 +41,7 @@ def print_table(comparison: Comparison, out: Path) -> None:
 
 
 def _row(trial: Trial) -> list[str]:
-    is_first = trial.seed == trial.fold == 0
+    is_first = trial.seed == 0 and trial.fold is None
     name = trial.model if is_first else f"{trial.model} ({words.run(trial.seed, trial.fold)})"
     return [
         name if trial.status == "done" else f"{name}: {trial.status}",

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, has_plan, write_plan
+from keiryo.data.storage import was_url
 from keiryo.errors import InputError
 from keiryo.results import CURVES_FOLDER, REPORT_FILE, RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
 
@@ -16,6 +17,8 @@ def claim_folder(out: Path, plan: Plan, *, force: bool) -> None:
     A pack in it is kept, since it is made again where it no longer fits. Raises
     InputError where there is something that must not be overwritten.
     """
+    if was_url(out):
+        raise InputError(f"--out {out}: must be a folder of this machine")
     if has_plan(out):
         if not force:
             raise InputError(
@@ -30,6 +33,13 @@ def claim_folder(out: Path, plan: Plan, *, force: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     clear_leftovers(out)
     write_plan(out, plan)
+
+
+def release_folder(out: Path) -> None:
+    """Take back the claim on `out` where nothing came of it but the plan."""
+    if [path.name for path in out.iterdir()] == [PLAN_FILE]:
+        (out / PLAN_FILE).unlink()
+        out.rmdir()
 
 
 def clear_leftovers(out: Path) -> None:

@@ -40,11 +40,14 @@ DEMO_DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """One model, seed and fold, and the folder it is trained in, relative to the comparison."""
+    """One model, seed and fold, and the folder it is trained in, relative to the comparison.
+
+    `fold` is which fifth is held out, from 1; None: there is but one split.
+    """
 
     model: str
     seed: int
-    fold: int
+    fold: int | None
     folder: str
 
 
@@ -92,7 +95,7 @@ class Plan(Record):
                 f"{TRIALS_FOLDER}/{_slug(model)}-seed{seed}" + (f"-fold{fold}" if fold else ""),
             )
             for seed in range(self.seed, self.seed + self.seeds)
-            for fold in range(self.folds)
+            for fold in (range(1, self.folds + 1) if self.folds > 1 else (None,))
             for model in self.models
         ]
 

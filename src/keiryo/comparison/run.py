@@ -9,7 +9,12 @@ from pathlib import Path
 import torch
 
 from keiryo.comparison.costs import weigh_model
-from keiryo.comparison.folder import check_space, claim_folder, clear_leftovers
+from keiryo.comparison.folder import (
+    check_space,
+    claim_folder,
+    clear_leftovers,
+    release_folder,
+)
 from keiryo.comparison.held_out import find_suspects
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, pack_place
@@ -88,14 +93,18 @@ def run_comparison(
         _check_unchanged(plan, out, source)
     else:
         claim_folder(out, plan, force=force)
-    pack = prepare_pack(
-        source,
-        size=plan.size,
-        fit=plan.fit,
-        folder=Path(pack_place(out, plan)),
-        workers=plan.threads,
-        progress=listener.packing,
-    )
+    try:
+        pack = prepare_pack(
+            source,
+            size=plan.size,
+            fit=plan.fit,
+            folder=Path(pack_place(out, plan)),
+            workers=plan.threads,
+            progress=listener.packing,
+        )
+    except InputError:
+        release_folder(out)
+        raise
     data = _summarize(pack, plan)
     listener.data_ready(data)
     trials, complete = _run_trials(plan, out, costs, listener)

@@ -47,7 +47,7 @@ def run_trial(
     device = choose_device(plan.device)
     prepare_device(device, threads=plan.threads)
     pack = open_pack(pack_place(out, plan), verify=False)
-    splits = split_pictures(pack.survey, seed=plan.seed, fold=trial_plan.fold)
+    splits = split_pictures(pack.survey, seed=plan.seed, fold=(trial_plan.fold or 1) - 1)
     mean, std = channel_statistics(pack.images, splits.train)
     preprocessing = Preprocessing(size=pack.header.size, fit=pack.header.fit, mean=mean, std=std)
 
@@ -111,6 +111,7 @@ def _recipe(plan: Plan) -> Recipe:
 def _score(trial: Trial, training: Training, pack: Pack, splits: Splits) -> None:
     # The last epoch ended with this very measurement.
     trial.val_accuracy = trial.history[-1].val_accuracy
+    trial.val_images = len(splits.val)
     right = round(trial.val_accuracy * len(splits.val))
     interval = binomtest(right, len(splits.val)).proportion_ci(method="wilson")
     trial.val_accuracy_interval = (float(interval.low), float(interval.high))

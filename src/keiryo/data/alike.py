@@ -11,8 +11,8 @@ from keiryo.data.survey import Survey
 
 # Where more pictures than this hang together by nearness, they are of one kind, not copies:
 # X-rays, say. Keeping them on one side would leave nothing to split.
-LARGEST_NEAR_GROUP = 20
-LARGEST_NEAR_SHARE = 0.05
+LARGEST_NEAR_GROUP = 100
+LARGEST_NEAR_SHARE = 0.1
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def audit(survey: Survey, further: list[Finding] | None = None) -> DataCheck:
     findings = [
         *survey.findings,
         *_left_out(survey),
-        *_copy_findings(survey, copies, conflicts, near),
+        *_copy_findings(survey, copies, conflicts, _told_apart(survey, near)),
+        *_one_sided_classes(survey),
         *_leak_findings(leaks),
         *_too_alike(survey),
         *odd_pictures(survey),
@@ -151,7 +152,7 @@ def _copy_findings(
             code="exact_copies",
             severity="info",
             evidence=f"{counted(len(same), 'picture is', 'pictures are')} there more than once",
-            advice="Copies are kept on one side of a split; delete them to save time.",
+            advice=f"{_what_splits_do(survey)} Delete them to save time.",
             groups=[_group(survey, group) for group in same],
         )
     if agreeing := [pair for pair in near if pair not in at_odds]:
@@ -159,9 +160,38 @@ def _copy_findings(
             code="near_copies",
             severity="info",
             evidence=f"{counted(len(agreeing), 'pair looks', 'pairs look')} nearly the same",
-            advice="Near-copies are kept on one side of a split.",
+            advice=_what_splits_do(survey),
             groups=agreeing,
         )
+
+
+def _told_apart(survey: Survey, near: list[PictureGroup]) -> list[PictureGroup]:
+    """Return the near-copies, those apart of which there are too many to be copies."""
+    too_alike = {survey.pictures[row].name for row in alike_groups(survey).too_alike}
+    return [pair for pair in near if pair.files[0] not in too_alike]
+
+
+def _what_splits_do(survey: Survey) -> str:
+    if has_own_split(survey):
+        return "Held-out ones that are trained on too are left out of the accuracy."
+    return "They are kept on one side of a split."
+
+
+def _one_sided_classes(survey: Survey) -> Iterator[Finding]:
+    if not has_own_split(survey):
+        return
+    training = {p.label for p in survey.pictures if (p.split or "train") == "train"}
+    held_out = {p.label for p in survey.pictures} - training
+    never = training - {p.label for p in survey.pictures if (p.split or "train") != "train"}
+    for labels, what in ((held_out, "no training picture"), (never, "no held-out picture")):
+        if labels:
+            names = ", ".join(f"'{survey.classes[label]}'" for label in sorted(labels))
+            yield Finding(
+                code="class_on_one_side",
+                severity="error",
+                evidence=f"{counted(len(labels), 'class has', 'classes have')} {what}: {names}",
+                advice="Check that its folder is named alike in each split.",
+            )
 
 
 def _leak_findings(leaks: list[PictureGroup]) -> Iterator[Finding]:
@@ -181,12 +211,14 @@ def _leak_findings(leaks: list[PictureGroup]) -> Iterator[Finding]:
 def _too_alike(survey: Survey) -> Iterator[Finding]:
     rows = alike_groups(survey).too_alike
     if rows.size:
+        are_on_both_sides = len({survey.pictures[row].split or "train" for row in rows}) > 1
         yield Finding(
             code="too_alike",
-            severity="info",
-            evidence=f"{len(rows)} pictures look so alike that near-copies cannot be told apart",
-            advice="Of these, only copies by their pixels are kept on one side of a split. "
-            "If they come from few subjects, give a split of your own by subject.",
+            severity="warning" if are_on_both_sides else "info",
+            evidence=f"{len(rows)} pictures look so alike that near-copies cannot be told apart"
+            + (", and they are on both sides of the split" if are_on_both_sides else ""),
+            advice="Of these, only exact copies are kept on one side of a split. "
+            "If they come from few subjects, split them by subject, or a score may be a lie.",
         )
 
 

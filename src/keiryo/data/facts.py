@@ -13,6 +13,10 @@ EXAMINED_SIDE = 128
 HASHED_SIDE = 32
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES**2
+LARGEST_TINGE = 8  # between the channels of a picture without colour, of 255
+# A decoder of JPEG makes what is missing of a file mid-grey, in whole blocks.
+JPEG_BLOCK = 8
+JPEG_FILLING = 128
 BLANK_CONTRAST = 3.0  # a standard deviation of grey, of 255: nothing can be seen
 
 
@@ -24,7 +28,8 @@ class PictureFacts:
     picture is too small or too flat to be recognised). `brightness` and `contrast` are
     mean and standard deviation of grey, from 0 to 255; `sharpness` is the standard
     deviation of its Laplacian at 128 pixels a side. `scale` above 1 says that the digest
-    is of the picture decoded at that fraction of its size.
+    is of the picture decoded at that fraction of its size. `notes` are those of its
+    decoding, and `gray` and `filled` (with grey below, as damaged JPEG files decode).
     """
 
     digest: str
@@ -54,6 +59,11 @@ def examine(picture: Decoded) -> PictureFacts:
     can_be_recognised = (
         min(picture.width, picture.height) >= HASHED_SIDE and contrast >= BLANK_CONTRAST
     )
+    notes = [*picture.notes]
+    if _is_gray(picture.pixels):
+        notes.append("gray")
+    if _ends_in_filling(picture):
+        notes.append("filled")
     return PictureFacts(
         digest=pixel_digest(picture.pixels),
         hash=_perceptual_hash(gray) if can_be_recognised else "",
@@ -63,7 +73,7 @@ def examine(picture: Decoded) -> PictureFacts:
         contrast=round(contrast, 1),
         sharpness=round(float(edges[0, 0]), 1),
         scale=picture.scale,
-        notes=picture.notes,
+        notes=tuple(notes),
     )
 
 
@@ -78,6 +88,17 @@ def pixel_digest(pixels: np.ndarray) -> str:
     digest = xxhash.xxh3_128(str(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
+
+
+def _is_gray(pixels: np.ndarray) -> bool:
+    few = cv2.resize(pixels, (HASHED_SIDE, HASHED_SIDE), interpolation=cv2.INTER_NEAREST)
+    return bool((few.max(axis=2) - few.min(axis=2)).max() <= LARGEST_TINGE)
+
+
+def _ends_in_filling(picture: Decoded) -> bool:
+    """Return whether the lowest rows are what a JPEG's decoder puts where data is missing."""
+    rows = picture.pixels[-max(1, JPEG_BLOCK // picture.scale) :]
+    return picture.is_jpeg and bool((rows == JPEG_FILLING).all())
 
 
 def _perceptual_hash(gray: np.ndarray) -> str:

@@ -94,6 +94,8 @@ def _folder(root: Path) -> Source:
         if folder.name.lower() in SPLIT_NAMES
     }
     is_split = "train" in splits.values()
+    if splits and not is_split and len(splits) == len(_subfolders(root)):
+        raise InputError(f"{root}: has {' and '.join(sorted(p.name for p in splits))} but no train")
     class_roots: list[tuple[Path, Split | None]] = [*splits.items()] if is_split else [(root, None)]
     found: list[tuple[str, Split | None, Path]] = []
     others: list[Path] = []
@@ -154,7 +156,8 @@ def _csv(path: Path) -> Source:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
-            missing = {"path", "label"} - set(rows.fieldnames or ())
+            rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
+            missing = {"path", "label"} - set(rows.fieldnames)
             if missing:
                 raise InputError(
                     f"{path}: has no column '{min(missing)}'; give path,label or path,label,split"
@@ -170,7 +173,7 @@ def _csv(path: Path) -> Source:
 
 
 def _csv_row(path: Path, line: int, row: dict[str, str]) -> tuple[str, Split | None, Path]:
-    if not row["path"] or not row["label"]:
+    if not row["path"] or not (row["label"] or "").strip():
         raise InputError(f"{path}, line {line}: path or label is empty")
     picture = path.parent / row["path"]
     if not picture.is_file():
@@ -178,7 +181,7 @@ def _csv_row(path: Path, line: int, row: dict[str, str]) -> tuple[str, Split | N
     split = (row.get("split") or "").strip().lower()
     if split and split not in SPLIT_NAMES:
         raise InputError(f"{path}, line {line}: split is '{split}'; give train, val or test")
-    return row["label"], SPLIT_NAMES[split] if split else None, picture
+    return row["label"].strip(), SPLIT_NAMES[split] if split else None, picture
 
 
 def _file_source(
@@ -197,7 +200,13 @@ def _file_source(
 
 
 def _subfolders(root: Path) -> list[Path]:
-    return _listed(root, lambda path: path.is_dir() and not path.name.startswith("."))
+    above = {root.resolve(), *root.resolve().parents}
+    return _listed(
+        root,
+        lambda path: (
+            path.is_dir() and not path.name.startswith(".") and path.resolve() not in above
+        ),
+    )
 
 
 def _files(folder: Path) -> list[Path]:
@@ -221,8 +230,10 @@ def _refuse_unreadable(error: OSError) -> None:
 
 
 def _readable_name(path: Path, root: Path) -> str:
-    """Return the name relative to `root`, whose bytes need not be UTF-8, as text that is."""
-    return os.fsencode(path.relative_to(root)).decode("utf-8", "replace")
+    """Return the name relative to `root`, whose bytes need not be UTF-8, as text to be shown."""
+    text = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
+    # A terminal would obey what a name holds of its control characters.
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _listed(root: Path, wanted: Callable[[Path], bool]) -> list[Path]:

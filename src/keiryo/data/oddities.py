@@ -31,6 +31,11 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
         "turned upright by the orientation in their EXIF",
         "Nothing here; tools that ignore it will show them lying.",
     ),
+    "filled": (
+        "warning",
+        "ending in flat grey below, as damaged JPEG files do",
+        "Look at them, and fetch them again if a part is missing.",
+    ),
     "tiny": ("warning", "under 8 pixels on a side", "Check whether they show anything."),
 }
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from keiryo.data.fit import fit_picture
-from keiryo.data.pack_images import Images, RemoteImages, open_images, row_checksum
+from keiryo.data.pack_images import Images, RemoteImages, image_bytes, open_images, row_checksum
 from keiryo.data.sources import Item, Reading, Source
-from keiryo.data.storage import is_remote_file, is_url, read_bytes
+from keiryo.data.storage import is_remote_file, is_url, read_bytes, remote_size
 from keiryo.data.survey import Survey
 from keiryo.errors import InputError
 from keiryo.results import Fit, Record
@@ -101,6 +101,9 @@ def open_pack(place: str | Path, *, verify: bool = True) -> Pack:
         raise InputError(f"{place}: its {HEADER_FILE} is damaged; pack it again")
     checksums = [picture.checksum for picture in header.survey.pictures]
     if url:
+        expected = image_bytes(len(checksums), header.size)
+        if remote_size(f"{url}/{IMAGES_FILE}") != expected:
+            raise InputError(f"{place}: its {IMAGES_FILE} is cut short or missing; pack it again")
         return Pack(RemoteImages(f"{url}/{IMAGES_FILE}", checksums, header.size), header)
     try:
         images = open_images(folder / IMAGES_FILE, checksums, header.size, verify=verify)

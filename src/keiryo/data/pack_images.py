@@ -33,6 +33,11 @@ def shape_header(rows: int, size: int) -> bytes:
     return text.getvalue()
 
 
+def image_bytes(rows: int, size: int) -> int:
+    """Return how long a file of so many pictures is."""
+    return len(shape_header(rows, size)) + rows * size * size * 3
+
+
 def row_checksum(pixels: bytes | memoryview) -> str:
     """Return what tells a damaged row from a whole one, at the speed of memory."""
     return xxhash.xxh3_64_hexdigest(pixels)
@@ -47,7 +52,7 @@ def open_images(path: Path, checksums: Sequence[str], size: int, *, verify: bool
     row_bytes = size * size * 3
     with path.open("rb") as file:
         is_whole = file.read(len(header)) == header
-    if not is_whole or path.stat().st_size != len(header) + len(checksums) * row_bytes:
+    if not is_whole or path.stat().st_size != image_bytes(len(checksums), size):
         raise InputError(f"{path}: cut short, or not what its pack says; pack it again")
     if verify and (damaged := _damaged_rows(path, checksums, len(header), row_bytes)):
         raise InputError(

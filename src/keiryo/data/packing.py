@@ -10,6 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from keiryo.data.pack import (
@@ -61,6 +62,21 @@ def prepare_pack(
     if isinstance(source, PackSource):
         return source.pack
     journal = JournalHeader(fingerprint=source.fingerprint(), size=size, fit=fit)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        with lock.acquire(blocking=False):
+            try:
+                return _made_or_found(source, folder, journal, workers, progress)
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout:
+        raise InputError(f"{folder}: another keiryo is making this pack; wait for it") from None
+
+
+def _made_or_found(
+    source: Source, folder: Path, journal: JournalHeader, workers: int, progress: Progress
+) -> Pack:
     if is_pack(folder):
         try:
             pack = open_pack(folder)

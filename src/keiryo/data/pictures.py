@@ -17,7 +17,6 @@ SMALLEST_SIDE = 8
 
 # The modes that OpenCV decodes to the same RGB as Pillow, only faster.
 PLAIN_MODES = frozenset({"RGB", "L", "I;16", "I;16B"})
-GRAY_MODES = frozenset({"1", "L", "LA", "I", "F"})
 JPEG_END_MARKER = b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
 # A JPEG's frequencies can be left out while decoding, which gives it at a half, quarter, eighth.
@@ -47,7 +46,7 @@ class Decoded:
 
     `width` and `height` are those of the file's own pixels; with `scale` above 1, `pixels`
     are its size divided by that. `notes` are codes: `animated` (the first frame is taken),
-    `cmyk`, `sixteen_bit`, `transparent` (laid on white), `wrong_suffix`, `tiny`, `gray`,
+    `cmyk`, `sixteen_bit`, `transparent` (laid on white), `wrong_suffix`, `tiny`,
     `turned` (its EXIF says that it lies on its side or head).
     """
 
@@ -56,6 +55,7 @@ class Decoded:
     height: int
     scale: int
     notes: tuple[str, ...]
+    is_jpeg: bool = False
 
 
 def read_picture(path: Path, *, smallest_side: int | None = None) -> Decoded:
@@ -67,6 +67,8 @@ def read_picture(path: Path, *, smallest_side: int | None = None) -> Decoded:
     too large to decode.
     """
     try:
+        if not path.is_file() and path.exists():
+            raise UnreadablePictureError("unreadable", "no ordinary file")
         data = path.read_bytes()
     except OSError as error:
         raise UnreadablePictureError("unreadable", f"cannot be opened: {error.strerror}") from None
@@ -97,21 +99,20 @@ def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None
         pixels, scale = _decode_by_pillow(header), 1
     if (pixels.shape[1] > pixels.shape[0]) != (width > height):
         width, height = height, width  # it was turned by a quarter
-    return Decoded(pixels, width, height, scale, notes)
+    return Decoded(pixels, width, height, scale, notes, is_jpeg=header.format == "JPEG")
 
 
 def _notes(header: ImageFile.ImageFile, suffix: str, frames: int) -> tuple[str, ...]:
     by_suffix = Image.registered_extensions().get(suffix.lower())
     is_named_rightly = by_suffix == header.format or {by_suffix, header.format} == {"JPEG", "MPO"}
     found = {
-        "animated": frames > 1,
+        "animated": frames > 1 and header.format != "MPO",
         "cmyk": header.mode in ("CMYK", "YCCK"),
         "sixteen_bit": header.mode.startswith("I")
         or any(";16" in str(tile[3]) for tile in header.tile),
         "transparent": header.has_transparency_data,
         "wrong_suffix": not is_named_rightly,
         "tiny": min(header.size) < SMALLEST_SIDE,
-        "gray": header.mode.partition(";")[0] in GRAY_MODES,
         "turned": "exif" in header.info and header.getexif().get(EXIF_ORIENTATION, 1) != 1,
     }
     return tuple(note for note, is_so in found.items() if is_so)

@@ -22,11 +22,12 @@ from keiryo.data.facts import examine
 from keiryo.data.fit import decode_for, fit_picture
 from keiryo.data.pictures import PICTURE_SUFFIXES, UnreadablePictureError, decode_picture
 from keiryo.data.sources import SPLIT_NAMES, Item, Reading, Source
-from keiryo.data.storage import filesystem_of
+from keiryo.data.storage import filesystem_of, is_url
 from keiryo.errors import InputError
 from keiryo.results import Finding, Fit
 
 SHARD_SUFFIX = ".tar"
+LONGEST_NUMBER = 18  # digits
 LABEL_SUFFIXES = (".cls", ".txt", ".json")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
@@ -54,7 +55,11 @@ def are_shards(data: str) -> bool:
     if data.endswith(SHARD_SUFFIX):
         return True
     folder = Path(data)
-    return "://" not in data and folder.is_dir() and any(folder.glob(f"*{SHARD_SUFFIX}"))
+    if is_url(data) or not folder.is_dir():
+        return False
+    # Beside folders of classes, a tar file is most likely what they were unpacked from.
+    has_folders = any(path.is_dir() for path in folder.iterdir() if not path.name.startswith("."))
+    return not has_folders and any(folder.glob(f"*{SHARD_SUFFIX}"))
 
 
 def shard_source(data: str) -> "ShardSource":
@@ -67,8 +72,12 @@ def shard_source(data: str) -> "ShardSource":
     shards = _listed(data)
     found: list[tuple[str, str, Stretch]] = []
     others: list[str] = []
+    damaged: list[str] = []
     for shard in shards:
-        for name, sample in _contents(shard).items():
+        contents, is_whole = _contents(shard)
+        if not is_whole:
+            damaged.append(PurePosixPath(shard).name)
+        for name, sample in contents.items():
             if sample.picture is None or sample.label is None:
                 others.append(f"{PurePosixPath(shard).name}/{name}")
             else:
@@ -89,6 +98,17 @@ def shard_source(data: str) -> "ShardSource":
         for name, label, place in found
     ]
     findings = []
+    if damaged:
+        findings.append(
+            Finding(
+                code="damaged_shard",
+                severity="error",
+                evidence=f"{len(damaged)} shard{'s' * (len(damaged) > 1)} cut short or damaged: "
+                "what lies behind the damage was not read",
+                advice="Fetch or write them again.",
+                files=damaged,
+            )
+        )
     if others:
         findings.append(
             Finding(
@@ -163,15 +183,20 @@ def _listed(data: str) -> list[str]:
     return shards
 
 
-def _contents(shard: str) -> dict[str, Sample]:
-    """Return what lies in a shard, by name, in the order it lies there."""
+def _contents(shard: str) -> tuple[dict[str, Sample], bool]:
+    """Return what lies in a shard, by name, in the order it lies there; and whether all does."""
     samples: dict[str, Sample] = defaultdict(Sample)
     files, path = filesystem_of(shard)
     try:
         with files.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            end = 0
             for member in archive:
                 if member.isfile():
                     _note(samples, shard, archive, member)
+                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+            # tarfile takes a damaged header for the end; a whole archive ends in zeros.
+            file.seek(end)
+            is_whole = file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
     except FileNotFoundError:
         raise InputError(f"{shard}: no such file") from None
     except tarfile.TarError as error:
@@ -182,7 +207,7 @@ def _contents(shard: str) -> dict[str, Sample]:
         folder = PurePosixPath(name).parent.name
         if sample.label is None and folder:
             sample.label = folder
-    return samples
+    return samples, is_whole
 
 
 def _note(
@@ -213,4 +238,5 @@ def _label(shard: str, name: str, suffix: str, content: bytes) -> str:
 
 
 def _in_order_of_numbers(label: str) -> tuple[int, int, str]:
-    return (0, int(label), "") if label.isdecimal() else (1, 0, label)
+    is_number = label.isdecimal() and len(label) <= LONGEST_NUMBER
+    return (0, int(label), "") if is_number else (1, 0, label)

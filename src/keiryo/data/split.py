@@ -92,8 +92,9 @@ def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Spl
                 Finding(
                     code="class_too_small",
                     severity="error",
-                    evidence=f"class '{survey.classes[label]}' has only one picture, "
-                    "so none could be held out",
+                    evidence=f"class '{survey.classes[label]}' has only one picture"
+                    + (f", in {copies} copies" if (copies := len(class_groups[0])) > 1 else "")
+                    + ", so none could be held out",
                     advice="It is trained on, but how well it is told apart is not measured. "
                     "Add pictures or remove the class.",
                     files=[survey.pictures[row].name for row in class_groups[0]],
@@ -101,13 +102,17 @@ def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Spl
             )
             continue
         order = np.random.default_rng((seed, label)).permutation(len(class_groups))
-        # Of a class of fewer groups than folds, one is held out in each fold all the same.
-        first = round(fold * len(order) / FOLDS)
-        last = max(round((fold + 1) * len(order) / FOLDS), first + 1)
-        held_out.update(row for index in order[first:last] for row in class_groups[index])
+        held_out.update(row for index in _fold_of(order, fold) for row in class_groups[index])
     rows = np.arange(len(survey.pictures))
     is_held_out = np.isin(rows, list(held_out))
     return Splits(rows[~is_held_out], rows[is_held_out], _no_rows(), findings=findings)
+
+
+def _fold_of(order: np.ndarray, fold: int) -> np.ndarray:
+    if len(order) < FOLDS:
+        return order[[fold % len(order)]]
+    first, last = (round(number * len(order) / FOLDS) for number in (fold, fold + 1))
+    return order[first:last]
 
 
 def _check(survey: Survey, splits: Splits) -> None:

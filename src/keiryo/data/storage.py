@@ -1,5 +1,7 @@
 """Data that lies elsewhere than on this machine's disks, reached through fsspec."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 from keiryo.errors import InputError
@@ -8,6 +10,11 @@ from keiryo.errors import InputError
 def is_url(data: str) -> bool:
     """Return whether `data` names a place by a URL: `s3://…`, `gs://…`, `https://…`."""
     return "://" in data
+
+
+def was_url(path: Path) -> bool:
+    """Return whether `path` was made of a URL, of which a path keeps but one slash."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
@@ -30,6 +37,17 @@ def is_remote_file(url: str) -> bool:
     files, path = filesystem_of(url)
     try:
         return bool(files.isfile(path))
+    except Exception as error:  # each store raises its own
+        raise InputError(f"{url}: cannot be reached: {error}") from None
+
+
+def remote_size(url: str) -> int | None:
+    """Return how many bytes the file at `url` has; None where there is none."""
+    files, path = filesystem_of(url)
+    try:
+        return files.size(path)
+    except FileNotFoundError:
+        return None
     except Exception as error:  # each store raises its own
         raise InputError(f"{url}: cannot be reached: {error}") from None
 

@@ -1,7 +1,10 @@
 """All pictures of a source looked at once, on all cores: what each is, and which are alike."""
 
+import signal
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -76,8 +79,25 @@ def read_parts(
         for part in parts
     )
     pool = Parallel(workers, backend="loky" if by_processes else "threading", return_as="generator")
-    done: Iterator[Part] = iter(pool(jobs))  # pyright: ignore[reportAssignmentType]
+    with _interrupts_put_off():
+        done: Iterator[Part] = iter(pool(jobs))  # pyright: ignore[reportAssignmentType]
     yield from done
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Let no Ctrl-C through while processes are started, which would all show it on the terminal.
+
+    They start without heeding it, as this one does for the moment.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def concluded(source: Source, entries: Sequence[Picture | LeftOut]) -> Survey:

@@ -1,6 +1,7 @@
 """The report: one HTML file that opens without a network."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from keiryo.files import write_text
@@ -23,7 +24,7 @@ def render_page(comparison: Comparison, folder: Path) -> str:
     order = {model: place for place, model in enumerate(comparison.ranking)}
     trials = sorted(
         comparison.trials,
-        key=lambda trial: (order.get(trial.model, len(order)), trial.seed, trial.fold),
+        key=lambda trial: (order.get(trial.model, len(order)), trial.seed, trial.fold or 0),
     )
     winner = next((t for t in comparison.trials if t.folder == comparison.recommended_trial), None)
     return page_template("report.html.j2").render(
@@ -32,10 +33,9 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         winner=winner,
         winner_path=None if winner is None else folder / winner.folder,
         folder=folder,
-        folds=1 + max((trial.fold for trial in comparison.trials), default=0),
-        best_accuracy=next(
-            (trial.val_accuracy for trial in trials if trial.val_accuracy is not None), None
-        ),
+        folds=max((trial.fold or 1 for trial in comparison.trials), default=1),
+        of_best=_accuracies(comparison, comparison.ranking[:1]),
+        of_winner=_accuracies(comparison, [comparison.recommended]),
         own_split=comparison.data.own_split,
         thumbnails=_thumbnails(folder),
         limits=_limits_in_words(comparison.limits),
@@ -43,6 +43,15 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         costs=charts.accuracy_against_cost(comparison),
         **page_parts(),
     )
+
+
+def _accuracies(comparison: Comparison, models: Sequence[str | None]) -> list[float]:
+    """Return the held-out accuracies of all trainings of the models."""
+    return [
+        trial.val_accuracy
+        for trial in comparison.trials
+        if trial.model in models and trial.val_accuracy is not None
+    ]
 
 
 def _thumbnails(folder: Path) -> dict[str, str]:

@@ -48,9 +48,9 @@ def rate(value: float | None) -> str:
     return "–" if value is None else f"{_three_digits(value)}/s"
 
 
-def run(seed: int, fold: int) -> str:
-    """Return which training of a model it was: its seed, and its fold where it is not the first."""
-    return f"seed {seed}, fold {fold + 1}" if fold else f"seed {seed}"
+def run(seed: int, fold: int | None) -> str:
+    """Return which training of a model it was: its seed, and its fold where there are several."""
+    return f"seed {seed}" if fold is None else f"seed {seed}, fold {fold}"
 
 
 def _three_digits(value: float) -> str:
