@@ -92,7 +92,7 @@ def pixel_digest(pixels: np.ndarray) -> str:
 
 def _is_gray(pixels: np.ndarray) -> bool:
     few = cv2.resize(pixels, (HASHED_SIDE, HASHED_SIDE), interpolation=cv2.INTER_NEAREST)
-    return bool((few.max(axis=2) - few.min(axis=2)).max() <= LARGEST_TINGE)
+    return bool(cv2.absdiff(few, few[..., [1, 2, 0]]).max() <= LARGEST_TINGE)
 
 
 def _ends_in_filling(picture: Decoded) -> bool:

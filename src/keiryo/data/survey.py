@@ -18,7 +18,7 @@ from keiryo.results import Finding, Record
 
 PART_PICTURES = 128
 # Starting processes takes as long as some thousand small pictures take one thread.
-FEWEST_FOR_PROCESSES = 1500
+FEWEST_FOR_PROCESSES = 1000
 
 Progress = Callable[[int, int], None]
 
