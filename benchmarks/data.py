@@ -57,6 +57,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--folder", required=True, help="pictures, CLASS/*.jpg")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=1, help="pack each picture so many times")
     parser.add_argument("--parts", default="packing,batches,waiting")
     parser.add_argument("--keras-python", default=sys.executable)
     parser.add_argument("--side", help=argparse.SUPPRESS)
@@ -74,6 +75,9 @@ def packing(options: argparse.Namespace) -> None:
         folder = options.folder
         if picture_size is not None:
             folder = enlarged(options, name, picture_size)
+        if options.times > 1:
+            folder = repeated(options, name, folder)
+            name = f"{name}, {options.times} times over"
         for size in (128, SIZE) if picture_size is None else (SIZE,):
             sides = in_turn(options, ("pack-keiryo", "pack-pillow"), folder=folder, size=size)
             print(f"| {name} | {size} | {row_of(sides)} |", flush=True)
@@ -170,6 +174,17 @@ def enlarged(options: argparse.Namespace, name: str, size: tuple[int, int]) -> s
         pixels = np.clip(np.asarray(picture) + grain, 0, 255).astype(np.uint8)
         (target / path.parent.name).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(target / path.parent.name / path.name, quality=90)
+    return str(target)
+
+
+def repeated(options: argparse.Namespace, name: str, folder: str) -> str:
+    """Return a folder in which each picture stands several times, as files of their own."""
+    target = Path(options.scratch) / f"{name}-repeated"
+    for path in files_in(folder):
+        for number in range(options.times):
+            copy = target / path.parent.name / f"{number}-{path.name}"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
     return str(target)
 
 
