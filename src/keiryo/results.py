@@ -44,13 +44,12 @@ class Record(BaseModel):
 
 
 class PictureGroup(Record):
-    """Pictures that belong together: copies, near-copies, or one beside its contradiction."""
+    """Pictures that belong together: copies, near-copies, or a leak with its origin."""
 
     files: list[str]
     labels: list[str]
     splits: list[str] = Field(default=[], description="in which each lies, where there are some")
     distance: int | None = Field(default=None, description="between the hashes of two, of 256 bits")
-    note: str = ""
 
 
 class Finding(Record):

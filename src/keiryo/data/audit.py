@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keiryo.data.alike import alike_groups, exact_groups, labels_of, members
+from keiryo.data.alike import Alike, alike_groups, exact_groups, labels_of, members
 from keiryo.data.oddities import odd_pictures
 from keiryo.data.split import has_own_split
 from keiryo.data.survey import Survey
@@ -40,15 +40,16 @@ def audit(survey: Survey, further: list[Finding] | None = None) -> DataCheck:
     copies = [group for group in members(exact_groups(survey)) if len(group) > 1]
     conflicts = [group for group in copies if len(set(labels_of(survey, group))) > 1]
     near = [_group(survey, [one, other], distance) for one, other, distance in survey.near_copies]
-    leaks = _leaks(survey)
+    alike = alike_groups(survey)
+    leaks = _leaks(survey, alike)
     imbalance = _imbalance(survey)
     findings = [
         *survey.findings,
         *_left_out(survey),
-        *_copy_findings(survey, copies, conflicts, _told_apart(survey, near)),
+        *_copy_findings(survey, copies, conflicts, _told_apart(survey, alike, near)),
         *_one_sided_classes(survey),
         *_leak_findings(leaks),
-        *_too_alike(survey),
+        *_too_alike(survey, alike),
         *odd_pictures(survey),
         *_balance_findings(survey, imbalance),
         *(further or []),
@@ -84,14 +85,14 @@ def _group(survey: Survey, rows: list[int], distance: int | None = None) -> Pict
     )
 
 
-def _leaks(survey: Survey) -> list[PictureGroup]:
+def _leaks(survey: Survey, alike: Alike) -> list[PictureGroup]:
     """Return each held-out picture that is a training picture too, with the nearest of those."""
     if not has_own_split(survey):
         return []
     splits = [picture.split or "train" for picture in survey.pictures]
     distances = {tuple(sorted(pair[:2])): pair[2] for pair in survey.near_copies}
     leaks = []
-    for group in members(alike_groups(survey).groups):
+    for group in members(alike.groups):
         training = [row for row in group if splits[row] == "train"]
         for row in group if training else ():
             if splits[row] != "train":
@@ -165,9 +166,9 @@ def _copy_findings(
         )
 
 
-def _told_apart(survey: Survey, near: list[PictureGroup]) -> list[PictureGroup]:
+def _told_apart(survey: Survey, alike: Alike, near: list[PictureGroup]) -> list[PictureGroup]:
     """Return the near-copies, those apart of which there are too many to be copies."""
-    too_alike = {survey.pictures[row].name for row in alike_groups(survey).too_alike}
+    too_alike = {survey.pictures[row].name for row in alike.too_alike}
     return [pair for pair in near if pair.files[0] not in too_alike]
 
 
@@ -208,8 +209,8 @@ def _leak_findings(leaks: list[PictureGroup]) -> Iterator[Finding]:
         )
 
 
-def _too_alike(survey: Survey) -> Iterator[Finding]:
-    rows = alike_groups(survey).too_alike
+def _too_alike(survey: Survey, alike: Alike) -> Iterator[Finding]:
+    rows = alike.too_alike
     if rows.size:
         are_on_both_sides = len({survey.pictures[row].split or "train" for row in rows}) > 1
         yield Finding(
