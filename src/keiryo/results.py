@@ -14,6 +14,7 @@ TABLE_FILE = "results.csv"
 REPORT_FILE = "report.html"
 CURVES_FOLDER = "curves"
 THUMBNAILS_FILE = "thumbnails.json"  # name of a picture that is spoken of -> data URL
+SNAPSHOTS_FILE = "snapshots.json"  # in a trial's folder
 # What `keiryo weigh` and `keiryo doctor` write.
 WEIGHING_FILE = "weigh.html"
 CHECK_FILE = "check.html"
@@ -40,7 +41,8 @@ OperatorKind = Literal["convolution", "matrix product", "normalisation", "other"
 class Record(BaseModel):
     """A record that refuses keys it does not know."""
 
-    model_config = ConfigDict(extra="forbid")
+    # What is not a number stays so when it is read again: JSON itself knows no NaN.
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
 
 class PictureGroup(Record):
@@ -214,6 +216,63 @@ class Epoch(Record):
     val_accuracy: float
     learning_rate: float
     seconds: float
+
+
+class LayerSnapshot(Record):
+    """How one layer fared in one training step.
+
+    A layer with weights has norms, a gradient and an update; one of batch norm, how far
+    its running statistics were from the batch's; an activation, what it let through.
+    """
+
+    layer: str
+    kind: Literal["weights", "batch norm", "activation"]
+    weight_norm: float | None = Field(default=None, description="L2, of its weights")
+    gradient_norm: float | None = Field(
+        default=None, description="L2, of the loss by its weights, before any clipping"
+    )
+    update_ratio: float | None = Field(
+        default=None, description="what the step changed, by L2, over the weights' own"
+    )
+    activation_rms: float | None = Field(
+        default=None, description="root mean square of its outputs"
+    )
+    dead_share: float | None = Field(
+        default=None, description="of its channels, those that were zero for the whole batch"
+    )
+    saturated_share: float | None = Field(
+        default=None, description="of its outputs, those at the flat end of the activation"
+    )
+    mean_gap: float | None = Field(
+        default=None,
+        description="running mean against the batch's, in standard deviations of the batch: "
+        "root mean square over the channels",
+    )
+    variance_ratio: float | None = Field(
+        default=None, description="running variance over the batch's, median over the channels"
+    )
+
+
+class Snapshot(Record):
+    """One training step, looked at layer by layer."""
+
+    epoch: int = Field(description="from 1")
+    step: int = Field(description="of the whole training, from 0")
+    loss: float
+    learning_rate: float
+    gradient_norm: float = Field(description="L2, over all parameters, before any clipping")
+    noise_scale: float | None = Field(
+        default=None,
+        description="pictures in a batch at which the gradient's noise equals the gradient",
+    )
+    layers: list[LayerSnapshot] = Field(description="in the order they ran")
+
+
+class SnapshotFile(Record):
+    """What `snapshots.json` in a trial's folder holds."""
+
+    format_version: int = 1
+    snapshots: list[Snapshot]
 
 
 class Latency(Record):

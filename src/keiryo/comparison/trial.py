@@ -12,16 +12,17 @@ from keiryo.comparison.held_out import write_held_out
 from keiryo.comparison.plan import Plan, TrialPlan, pack_place
 from keiryo.data.augmentation import changed_augmentation
 from keiryo.data.corruptions import CORRUPTIONS, STRENGTHS, corrupted
-from keiryo.data.pack import Pack, open_pack
+from keiryo.data.pack import open_pack
 from keiryo.data.split import Splits, split_pictures
 from keiryo.data.statistics import channel_statistics
 from keiryo.files import write_text
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
 from keiryo.models.spec import build
-from keiryo.results import Trial
+from keiryo.results import SNAPSHOTS_FILE, SnapshotFile, Trial
+from keiryo.train.checkpoint import Position
 from keiryo.train.device import choose_device, prepare_device
-from keiryo.train.diagnosis import diagnose, not_a_number
+from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
 from keiryo.train.loop import Budget, Pictures, Training, Watcher
 from keiryo.train.recipe import RECIPES, Recipe
 from keiryo.version import __version__
@@ -75,16 +76,27 @@ def run_trial(
     except FloatingPointError as error:
         trial.status = "failed"
         trial.error = str(error)
-        trial.diagnosis = [not_a_number(str(error))]
     trial.history = training.position.history
+    snapshots = SnapshotFile(snapshots=training.position.snapshots)
+    write_text(folder / SNAPSHOTS_FILE, snapshots.model_dump_json())
+    evidence = evidence_of(plan, training.position, classes=len(pack.survey.classes))
+    evidence = replace(evidence, failure=trial.error)
     trial.epochs = len(trial.history)
     trial.train_seconds = training.position.seconds
     trial.images_per_second = training.images_per_second()
     trial.waiting_share = round(training.waiting_share(), 4)
     trial.peak_memory_bytes = peak_memory_bytes(device.type)
     if trial.status == "done":
-        _score(trial, training, pack, splits)
-        write_held_out(folder, splits.val, training.predict(splits.val))
+        probabilities = training.predict(splits.val)
+        write_held_out(folder, splits.val, probabilities)
+        _score(trial, training, splits)
+        evidence = replace(
+            evidence,
+            train_accuracy=trial.train_accuracy,
+            val_accuracy=trial.val_accuracy,
+            accuracy_by_batch_statistics=training.accuracy_by_batch_statistics(splits.val),
+            held_out=HeldOut(probabilities, pack.labels[splits.val]),
+        )
         if plan.robust:
             _measure_robustness(trial, training, splits, seed=plan.seed)
         description = SavedModel(
@@ -93,8 +105,9 @@ def run_trial(
             classes=pack.survey.classes,
             preprocessing=preprocessing,
         )
-        save_model(folder / MODEL_FILE, training.network, description)
+        save_model(folder / MODEL_FILE, training.trained_network, description)
         trial.artifact_bytes = (folder / MODEL_FILE).stat().st_size
+    trial.diagnosis = diagnose(evidence)
     write_text(folder / TRIAL_FILE, trial.model_dump_json(indent=2))
     if trial.status == "done":
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
@@ -108,7 +121,19 @@ def _recipe(plan: Plan) -> Recipe:
     return replace(recipe, augmentation=changed_augmentation(recipe.augmentation, plan.augment))
 
 
-def _score(trial: Trial, training: Training, pack: Pack, splits: Splits) -> None:
+def evidence_of(plan: Plan, position: Position, *, classes: int) -> Evidence:
+    """Return what a training of `plan` that has come to `position` shows of itself."""
+    return Evidence(
+        classes=classes,
+        batch=plan.batch,
+        recipe=plan.recipe,
+        history=position.history,
+        snapshots=position.snapshots,
+        waiting_share=position.waiting_seconds / max(position.training_seconds, 1e-9),
+    )
+
+
+def _score(trial: Trial, training: Training, splits: Splits) -> None:
     # The last epoch ended with this very measurement.
     trial.val_accuracy = trial.history[-1].val_accuracy
     trial.val_images = len(splits.val)
@@ -122,12 +147,6 @@ def _score(trial: Trial, training: Training, pack: Pack, splits: Splits) -> None
         hits = trial.val_accuracy * len(splits.val)
         hits += training.evaluate(splits.leaked_val).accuracy * leaked
         trial.val_accuracy_with_leaks = hits / (len(splits.val) + leaked)
-    trial.diagnosis = diagnose(
-        trial.history,
-        classes=len(pack.survey.classes),
-        train_accuracy=trial.train_accuracy,
-        val_accuracy=trial.val_accuracy,
-    )
 
 
 def _measure_robustness(trial: Trial, training: Training, splits: Splits, *, seed: int) -> None:

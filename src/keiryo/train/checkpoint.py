@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
-from keiryo.results import Epoch, Record
+from keiryo.results import Epoch, Record, Snapshot
+from keiryo.train.averaging import WeightAverage
 
 
 class Position(Record):
@@ -29,6 +30,7 @@ class Position(Record):
     saving_seconds: float = 0.0
     epoch_started_at_seconds: float = 0.0
     history: list[Epoch] = []
+    snapshots: list[Snapshot] = []
 
     @property
     def seconds(self) -> float:
@@ -43,11 +45,15 @@ class Trainee:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     device: torch.device
+    average: WeightAverage | None = None
 
 
 def save_checkpoint(path: Path, trainee: Trainee, position: Position) -> None:
     """Write the state of the training to `path`, whole or not at all."""
     tensors = {f"network/{name}": t for name, t in trainee.network.state_dict().items()}
+    if trainee.average is not None:
+        average = trainee.average.network.state_dict()
+        tensors |= {f"average/{name}": t for name, t in average.items()}
     for number, state in trainee.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{key}": t for key, t in state.items()}
     tensors |= {f"random/{name}": state for name, state in _random_states(trainee.device).items()}
@@ -62,6 +68,8 @@ def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
     except (TensorFileError, ValidationError):
         return None
     trainee.network.load_state_dict(_under("network/", tensors))
+    if trainee.average is not None:
+        trainee.average.network.load_state_dict(_under("average/", tensors))
     _restore_optimizer(trainee.optimizer, _under("optimizer/", tensors))
     torch.set_rng_state(tensors["random/cpu"])
     if trainee.device.type == "cuda":

@@ -3,13 +3,16 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from keiryo.data.augmentation import Augmentation
 from keiryo.data.batches import Batch, Change, TrainingBatches, plain_batches
@@ -17,15 +20,24 @@ from keiryo.data.device_batches import DeviceBatch, DeviceBatches, to_device
 from keiryo.data.pack_images import Images
 from keiryo.models.saved import Preprocessing, channels_last, normalize
 from keiryo.results import Epoch
+from keiryo.train.averaging import WeightAverage
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
-from keiryo.train.recipe import Recipe, learning_rate_factor, make_optimizer, peak_learning_rate
+from keiryo.train.recipe import (
+    Recipe,
+    learning_rate_factor,
+    make_optimizer,
+    peak_learning_rate,
+    training_size,
+)
 from keiryo.train.scores import Score, Sums, mixed_loss
+from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
 
 # A checkpoint is written when the time since the last one is this many times
 # what writing it took, and at every stop.
 CHECKPOINT_INTERVAL_FACTOR = 30
 SHORTEST_CHECKPOINT_INTERVAL_SECONDS = 5.0
+FEWEST_FOR_STATISTICS = 8
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,12 @@ class Training:
             pictures, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
         )
         self._peak = peak_learning_rate(network, recipe)
-        self._trainee = Trainee(self.network, make_optimizer(self.network, recipe), device)
+        average = (
+            WeightAverage(self.network, recipe.average_epochs * self._batches.steps)
+            if recipe.average_epochs
+            else None
+        )
+        self._trainee = Trainee(self.network, make_optimizer(self.network, recipe), device, average)
         self._checkpoint = checkpoint
         self._stopwatch = Stopwatch()
         self._next_checkpoint = SHORTEST_CHECKPOINT_INTERVAL_SECONDS
@@ -123,6 +140,12 @@ class Training:
         if checkpoint is not None:
             self.position = load_checkpoint(checkpoint, self._trainee) or self.position
             self._next_checkpoint += self.position.seconds
+
+    @property
+    def trained_network(self) -> nn.Module:
+        """The network to evaluate and keep: of averaged weights where the recipe averages."""
+        average = self._trainee.average
+        return self.network if average is None else average.network
 
     def run(self, watcher: Watcher) -> bool:
         """Train until the budget is used up; return whether it was, or False if stopped.
@@ -144,6 +167,26 @@ class Training:
             sums.add(functional.cross_entropy(logits, labels), logits, labels)
         return sums.score(len(rows))
 
+    def accuracy_by_batch_statistics(self, rows: np.ndarray) -> float | None:
+        """Return the accuracy on `rows` when batch norm takes each batch's own statistics.
+
+        All else is in inference mode. None: the network has no batch norm, or there are
+        too few pictures for a batch of several.
+        """
+        norms = [m for m in self.trained_network.modules() if isinstance(m, _BatchNorm)]
+        rows = rows[: max(1, len(rows) // self._batch) * self._batch]
+        if not norms or min(len(rows), self._batch) < FEWEST_FOR_STATISTICS:
+            return None
+        kept = [(norm.running_mean, norm.running_var) for norm in norms]
+        for norm in norms:
+            # Without any of its own, batch norm takes the batch's in inference mode too.
+            norm.running_mean = norm.running_var = None
+        try:
+            return self.evaluate(rows).accuracy
+        finally:
+            for norm, (mean, variance) in zip(norms, kept, strict=True):
+                norm.running_mean, norm.running_var = mean, variance
+
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Return the probabilities (N, classes) of the pictures `rows`, in inference mode."""
         return np.concatenate(
@@ -152,7 +195,7 @@ class Training:
 
     def _inferred(self, rows: np.ndarray, change: Change | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield logits (N, classes), float32, and labels (N,) of the pictures, by batches."""
-        self.network.eval()
+        network = self.trained_network.eval()
         batches = plain_batches(
             self._pictures.images, self._pictures.labels, rows, batch=self._batch, change=change
         )
@@ -160,7 +203,7 @@ class Training:
             for batch in batches:
                 on_device = to_device(batch, self._device)
                 with mixed_precision(self._device):
-                    logits = self.network(self._inputs(on_device))
+                    logits = network(self._inputs(on_device))
                 yield logits.float(), on_device.labels
 
     def images_per_second(self) -> float:
@@ -210,24 +253,62 @@ class Training:
             yield batch
 
     def _step(self, batch: Batch | DeviceBatch, sums: Sums) -> None:
-        rate = self._peak * learning_rate_factor(self._recipe, self._share())
+        share, step = self._share(), self._steps_done()
+        rate = self._peak * learning_rate_factor(self._recipe, share)
         self.position.learning_rate = rate
-        for group in self._trainee.optimizer.param_groups:
+        optimizer = self._trainee.optimizer
+        for group in optimizer.param_groups:
             group["lr"] = rate
+        snapshots = self.position.snapshots
+        watch = StepWatch(self.network, optimizer) if is_watched(step, snapshots) else None
         on_device = to_device(batch, self._device) if isinstance(batch, Batch) else batch
-        with mixed_precision(self._device):
-            logits = self.network(self._inputs(on_device))
+        inputs = self._resized(self._inputs(on_device), share)
+        with mixed_precision(self._device), watch.watched_forward() if watch else nullcontext():
+            logits = self.network(inputs)
         loss = mixed_loss(logits.float(), on_device, self._recipe.label_smoothing)
-        self._trainee.optimizer.zero_grad(set_to_none=True)
+        # Elsewhere than on the processor, to look is to wait for the step to end.
+        if (watch or self._device.type == "cpu") and not loss.isfinite():
+            self._fail(step, inputs)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if watch:
+            watch.after_backward()
         if self._recipe.largest_gradient_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.largest_gradient_norm)
-        self._trainee.optimizer.step()
+        optimizer.step()
+        if watch:
+            snapshot = watch.after_step(
+                epoch=self.position.epoch + 1,
+                step=step,
+                loss=loss.detach(),
+                learning_rate=rate,
+                batch=self._batches.batch,
+            )
+            keep(snapshots, snapshot)
+        if self._trainee.average is not None:
+            self._trainee.average.update(self.network, step + 1)
         sums.add(loss.detach(), logits.detach(), on_device.labels)
+
+    def _steps_done(self) -> int:
+        return self.position.epoch * self._batches.steps + self.position.step
+
+    def _fail(self, step: int, inputs: Tensor) -> NoReturn:
+        where = first_non_finite(self.network, inputs)
+        raise FloatingPointError(
+            f"the loss was no longer a number at step {step + 1}, in epoch "
+            f"{self.position.epoch + 1}, at a learning rate of "
+            f"{self.position.learning_rate:.2g}: {where}"
+        )
 
     def _inputs(self, batch: DeviceBatch) -> Tensor:
         # (N, H, W, C) seen as (N, C, H, W) is channels_last as it lies.
         return normalize(batch.images.permute(0, 3, 1, 2), self._pictures.preprocessing)
+
+    def _resized(self, inputs: Tensor, share: float) -> Tensor:
+        size = training_size(self._recipe, inputs.shape[-1], share)
+        if size == inputs.shape[-1]:
+            return inputs
+        return functional.interpolate(inputs, size=(size, size), mode="bilinear", antialias=True)
 
     def _finish_epoch(self, sums: Sums, watcher: Watcher) -> None:
         position = self.position

@@ -9,6 +9,7 @@ from torch import nn
 
 from keiryo.data.augmentation import Augmentation
 
+SIZE_STEP = 32
 NORM_LAYERS = (
     nn.modules.batchnorm._NormBase,  # batch and instance norm of every dimension
     nn.GroupNorm,
@@ -22,7 +23,10 @@ class Recipe:
 
     `learning_rate` is for networks with normalisation, `learning_rate_without_norm`
     for those without, whose signal a large step destroys. `warmup` is the share of
-    the training over which the learning rate rises from zero.
+    the training over which the learning rate rises from zero. `average_epochs`: over how
+    many epochs the weights are averaged, 0: they are not. `smallest_size`: the share of
+    the pictures' side that the training begins with; by `full_size_from`, a share of the
+    training, it has grown to all of it (progressive resizing).
     """
 
     name: str
@@ -35,6 +39,9 @@ class Recipe:
     label_smoothing: float
     largest_gradient_norm: float | None
     augmentation: Augmentation
+    average_epochs: float = 0.0
+    smallest_size: float = 1.0
+    full_size_from: float = 0.0
 
 
 RECIPES = {
@@ -115,3 +122,15 @@ def learning_rate_factor(recipe: Recipe, progress: float) -> float:
         return 1.0
     remaining = (progress - recipe.warmup) / (1.0 - recipe.warmup)
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, remaining)))
+
+
+def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
+    """Return the side in pixels that pictures are trained at, at `progress` from 0 to 1.
+
+    In whole multiples of what networks halve a picture by in all, 32.
+    """
+    if progress >= recipe.full_size_from:
+        return full_size
+    share = recipe.smallest_size + (1.0 - recipe.smallest_size) * progress / recipe.full_size_from
+    size = SIZE_STEP * round(share * full_size / SIZE_STEP)
+    return min(full_size, max(SIZE_STEP, size))

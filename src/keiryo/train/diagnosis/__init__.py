@@ -1,0 +1,36 @@
+"""Why a training went wrong: findings with evidence, from what was seen of it.
+
+Each check takes the evidence and returns a finding, or None where it is silent.
+"""
+
+from keiryo.results import Finding
+from keiryo.train.diagnosis import batch_norm, gradients, learning, steps
+from keiryo.train.diagnosis.evidence import Evidence, HeldOut
+
+__all__ = ["Evidence", "HeldOut", "diagnose"]
+
+SEVERITIES = ("error", "warning", "info")
+CHECKS = (
+    learning.non_finite,
+    gradients.vanishing_gradients,
+    gradients.exploding_gradients,
+    gradients.dead_relus,
+    steps.step_too_large,
+    steps.step_too_small,
+    learning.stuck_at_chance,
+    learning.class_collapse,
+    batch_norm.statistics_lag,
+    batch_norm.batch_too_small,
+    learning.overfitting,
+    learning.underfitting,
+    steps.plateau,
+    learning.label_noise,
+    learning.too_short,
+    steps.input_bound,
+)
+
+
+def diagnose(evidence: Evidence) -> list[Finding]:
+    """Return what stands out in a training, the gravest first; causes before what they cause."""
+    findings = [finding for check in CHECKS if (finding := check(evidence)) is not None]
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -1,0 +1,92 @@
+"""What is known of a training when it is judged."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from keiryo.results import Epoch, LayerSnapshot, Snapshot
+
+CHANCE_MARGIN = 0.03  # a loss within 3 % of ln(classes) knows no more than the class shares
+EPOCHS_BEFORE_VERDICT = 5
+STEPS_BEFORE_VERDICT = 200
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Probabilities (N, classes) and labels (N,) of pictures that were not trained on."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        return self.probabilities.argmax(1)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A training's history and what was measured at its end.
+
+    `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference
+    mode; `accuracy_by_batch_statistics` is that on held-out pictures when batch norm
+    takes each batch's own statistics. None: not measured, as of a training that failed.
+    """
+
+    classes: int
+    batch: int
+    history: Sequence[Epoch] = ()
+    snapshots: Sequence[Snapshot] = ()
+    train_accuracy: float | None = None
+    val_accuracy: float | None = None
+    accuracy_by_batch_statistics: float | None = None
+    held_out: HeldOut | None = None
+    waiting_share: float = 0.0
+    failure: str | None = None
+    recipe: str = field(default="keiryo")
+
+    @property
+    def chance_loss(self) -> float:
+        """The loss of one who guesses: ln of the number of classes."""
+        return math.log(self.classes)
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the last epoch's training loss is no better than guessing."""
+        if not self.history:
+            return False
+        return not self.history[-1].train_loss <= (1 - CHANCE_MARGIN) * self.chance_loss
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether it has gone on for long enough to be called a failure."""
+        steps = self.snapshots[-1].step if self.snapshots else 0
+        return len(self.history) >= EPOCHS_BEFORE_VERDICT or steps >= STEPS_BEFORE_VERDICT
+
+    @property
+    def skill(self) -> float:
+        """Held-out accuracy from 0, guessing, to 1 (Cohen's kappa for even classes)."""
+        chance = 1 / self.classes
+        return ((self.val_accuracy or 0.0) - chance) / (1 - chance)
+
+
+def layers_with_weights(snapshot: Snapshot) -> list[LayerSnapshot]:
+    """Return the layers that have weights and a gradient, in the order they ran."""
+    return [
+        layer
+        for layer in snapshot.layers
+        if layer.kind == "weights" and layer.gradient_norm is not None and layer.weight_norm
+    ]
+
+
+def relative_gradient(layer: LayerSnapshot) -> float:
+    """Return the norm of a layer's gradient over that of its weights."""
+    return (layer.gradient_norm or 0.0) / (layer.weight_norm or math.inf)
+
+
+def median_update(snapshot: Snapshot) -> float:
+    """Return what the step changed of the weights, relative to them: the median over layers."""
+    updates = [layer.update_ratio for layer in layers_with_weights(snapshot)]
+    return median([update for update in updates if update is not None] or [0.0])

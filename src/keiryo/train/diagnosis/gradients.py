@@ -1,0 +1,112 @@
+"""Whether the signal gets through: gradients that vanish or explode, units that are dead."""
+
+import math
+from statistics import median
+
+from keiryo.results import Finding, Snapshot
+from keiryo.train.diagnosis.evidence import Evidence, layers_with_weights, relative_gradient
+
+VANISHED = 1e-3  # first layers' relative gradient over the last ones'
+FEWEST_LAYERS = 6  # below which there is no depth to vanish over
+EXPLODED_NORM = 1e4
+EXPLODED_GROWTH = 100.0
+EXPLODED_LOSS = 5.0  # times that of guessing
+DEAD = 0.8
+
+
+def vanishing_gradients(evidence: Evidence) -> Finding | None:
+    """Find first layers whose gradients are a thousandth of the last ones' and that do not learn.
+
+    Relative to the weights, since Adam evens out absolute sizes and norms do not matter to
+    layers before a normalisation (Glorot & Bengio 2010, section 4.2, by depth).
+    """
+    if not evidence.at_chance:
+        return None
+    ratios = [ratio for s in evidence.snapshots if (ratio := _first_over_last(s)) is not None]
+    if not ratios or median(ratios) >= VANISHED:
+        return None
+    worst = min(evidence.snapshots, key=lambda s: _first_over_last(s) or math.inf)
+    layers = layers_with_weights(worst)
+    return Finding(
+        code="vanishing_gradients",
+        severity="error",
+        evidence=f"the gradients of the first third of the layers are {median(ratios):.1g} times "
+        f"those of the last third, relative to their weights: in epoch {worst.epoch} "
+        f"{relative_gradient(layers[0]):.1g} at {layers[0].layer} against "
+        f"{relative_gradient(layers[-1]):.1g} at {layers[-1].layer}",
+        advice="Use a model with normalisation (norm=batch) or with shortcuts, such as resnet18 or "
+        "mobilenet_v2.",
+    )
+
+
+def exploding_gradients(evidence: Evidence) -> Finding | None:
+    """Find gradients that are, or become, far too large to follow."""
+    snapshots = evidence.snapshots
+    if not snapshots:
+        return None
+    first = snapshots[0].gradient_norm
+    largest = max(snapshots, key=lambda s: _finite(s.gradient_norm))
+    size = _finite(largest.gradient_norm)
+    grown = size > EXPLODED_GROWTH * first
+    harmful = evidence.failure is not None or any(
+        not s.loss <= EXPLODED_LOSS * evidence.chance_loss for s in snapshots
+    )
+    if not (harmful and (size > EXPLODED_NORM or grown)):
+        return None
+    layers = layers_with_weights(largest)
+    most = max(layers, key=lambda layer: _finite(layer.gradient_norm or 0.0), default=None)
+    where = f", most of it at {most.layer}" if most else ""
+    return Finding(
+        code="exploding_gradients",
+        severity="error",
+        evidence=f"the gradient's norm was {first:.3g} at first and {size:.3g} in epoch "
+        f"{largest.epoch} (step {largest.step + 1}){where}; the loss there was {largest.loss:.3g}, "
+        f"guessing gives {evidence.chance_loss:.2f}",
+        advice=_calmer(evidence, "whose warm-up and clipping of gradients bound each step"),
+    )
+
+
+def dead_relus(evidence: Evidence) -> Finding | None:
+    """Find layers most of whose rectified channels are zero for every picture of a batch.
+
+    A unit that is zero for all pictures gets no gradient any more (Maas et al. 2013,
+    section 2).
+    """
+    if not evidence.snapshots:
+        return None
+    last = evidence.snapshots[-1]
+    shares = [(layer.dead_share or 0.0, layer.layer) for layer in last.layers]
+    dead = [(share, name) for share, name in shares if share >= DEAD]
+    if not dead:
+        return None
+    share, name = max(dead)
+    count = sum(1 for layer in last.layers if layer.dead_share is not None)
+    return Finding(
+        code="dead_relus",
+        severity="error" if evidence.at_chance else "warning",
+        evidence=f"in {len(dead)} of {count} rectified layers at least {DEAD:.0%} of the channels "
+        f"were zero for a whole batch in epoch {last.epoch}, in {name} {share:.0%}; such units get "
+        "no gradient",
+        advice=_calmer(evidence, "whose smaller first steps keep units alive"),
+    )
+
+
+def _first_over_last(snapshot: Snapshot) -> float | None:
+    """Return the relative gradients of the first third of the layers over the last third's."""
+    layers = layers_with_weights(snapshot)
+    if len(layers) < FEWEST_LAYERS:
+        return None
+    gradients = [relative_gradient(layer) for layer in layers]
+    third = len(layers) // 3
+    last = median(gradients[-third:])
+    return median(gradients[:third]) / last if last > 0 and math.isfinite(last) else None
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.inf
+
+
+def _calmer(evidence: Evidence, why: str) -> str:
+    if evidence.recipe != "keiryo":
+        return f"Use --recipe keiryo, {why}, or a variant with a norm, such as norm=batch."
+    return "Use a variant with a norm, such as norm=batch, or give a smaller --learning-rate."

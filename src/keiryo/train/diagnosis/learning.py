@@ -1,0 +1,185 @@
+"""What came of a training: whether it learnt, and whether what it learnt holds."""
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from keiryo.results import Finding
+from keiryo.train.diagnosis.evidence import Evidence
+from keiryo.train.label_errors import suspect_labels
+
+OVERFITTING_GAP = 0.15
+POOR_ACCURACY = 0.75
+SMALL_GAP = 0.05
+STILL_RISING = 0.05
+HARDLY_WORSE = 1.5  # times the loss of guessing; beyond, it is not for want of time
+COLLAPSED = 0.9
+LARGEST_FAIR_SHARE = 0.7
+FEWEST_OF_CLASS = 5
+FEWEST_ERRORS = 15
+SUSPECT_SHARE = 0.05
+BLIND_CONFIDENCE = 0.58
+SKILLED = 0.5
+
+
+def non_finite(evidence: Evidence) -> Finding | None:
+    """Find a training whose loss ceased to be a number."""
+    if evidence.failure is None:
+        return None
+    return Finding(
+        code="non_finite",
+        severity="error",
+        evidence=evidence.failure,
+        advice="The steps were too large, or the pictures or weights given hold what is no number: "
+        "use --recipe keiryo, a smaller --learning-rate, or a variant with a norm.",
+    )
+
+
+def stuck_at_chance(evidence: Evidence) -> Finding | None:
+    """Find a training that after enough epochs knows no more than the number of classes."""
+    if not evidence.at_chance or not evidence.can_be_judged:
+        return None
+    return Finding(
+        code="stuck_at_chance",
+        severity="error",
+        evidence=_against_chance(evidence),
+        advice="Use --recipe keiryo if it was not, or a variant with normalisation, such as "
+        "norm=batch; other findings may say why it does not learn.",
+    )
+
+
+def too_short(evidence: Evidence) -> Finding | None:
+    """Find a training that was ended while it was beginning, or still rising fast."""
+    history = evidence.history
+    if not history:
+        return None
+    advice = "Give it more --minutes or --epochs before judging it, or smaller pictures by --size."
+    if evidence.at_chance and not evidence.can_be_judged:
+        if not history[-1].train_loss < HARDLY_WORSE * evidence.chance_loss:
+            return None
+        return Finding(
+            code="too_short",
+            severity="warning",
+            evidence=f"{_against_chance(evidence)}: it has hardly begun to learn",
+            advice=advice,
+        )
+    earlier = history[-1 - max(1, len(history) // 4)] if len(history) > 1 else None
+    if earlier is None or evidence.at_chance:
+        return None
+    rise = history[-1].val_accuracy - earlier.val_accuracy
+    if rise < STILL_RISING:
+        return None
+    return Finding(
+        code="too_short",
+        severity="info",
+        evidence=f"held-out accuracy still rose from {earlier.val_accuracy:.1%} to "
+        f"{history[-1].val_accuracy:.1%} over the last {history[-1].epoch - earlier.epoch} of "
+        f"{len(history)} epochs",
+        advice=advice,
+    )
+
+
+def overfitting(evidence: Evidence) -> Finding | None:
+    """Find training pictures known by heart: told apart far better than held-out ones."""
+    if evidence.train_accuracy is None or evidence.val_accuracy is None:
+        return None
+    if evidence.train_accuracy - evidence.val_accuracy <= OVERFITTING_GAP:
+        return None
+    more = (
+        "Use --recipe keiryo for its augmentation"
+        if evidence.recipe != "keiryo"
+        else ("Vary the pictures more (--augment random_operations=2,magnitude=0.5,cutmix=1)")
+    )
+    return Finding(
+        code="overfitting",
+        severity="warning",
+        evidence=f"{evidence.train_accuracy:.1%} on training pictures in inference mode, "
+        f"{evidence.val_accuracy:.1%} on held-out ones",
+        advice=f"{more}, give more pictures, weights to start from (--pretrained), or a smaller "
+        "model.",
+    )
+
+
+def underfitting(evidence: Evidence) -> Finding | None:
+    """Find a network that cannot even tell its training pictures apart, nor gets better at it."""
+    train, val = evidence.train_accuracy, evidence.val_accuracy
+    if train is None or val is None or evidence.at_chance or not evidence.can_be_judged:
+        return None
+    if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
+        return None
+    by_batch = evidence.accuracy_by_batch_statistics
+    if by_batch is not None and by_batch > train + SMALL_GAP:
+        return None
+    return Finding(
+        code="underfitting",
+        severity="warning",
+        evidence=f"{train:.1%} on training pictures and {val:.1%} on held-out ones, and no longer "
+        "rising: it is not for want of pictures",
+        advice="Use a larger model (a larger width or more layers), larger pictures by --size, "
+        "more --epochs, or vary the pictures less (--augment none).",
+    )
+
+
+def class_collapse(evidence: Evidence) -> Finding | None:
+    """Find predictions that leave classes out: nearly all of one class, or never one."""
+    held_out = evidence.held_out
+    if held_out is None or not len(held_out.labels):
+        return None
+    shares = np.bincount(held_out.predicted, minlength=evidence.classes) / len(held_out.labels)
+    counts = np.bincount(held_out.labels, minlength=evidence.classes)
+    likeliest = int(shares.argmax())
+    fair = counts[likeliest] / len(held_out.labels)
+    if shares[likeliest] >= COLLAPSED and fair <= LARGEST_FAIR_SHARE:
+        return Finding(
+            code="class_collapse",
+            severity="error",
+            evidence=f"{shares[likeliest]:.0%} of the held-out pictures are called class "
+            f"{likeliest + 1} of {evidence.classes}, which {fair:.0%} of them are",
+            advice="See the other findings for why nothing else is told apart.",
+        )
+    never = np.flatnonzero((shares == 0) & (counts >= FEWEST_OF_CLASS))
+    if not len(never) or evidence.at_chance:
+        return None
+    return Finding(
+        code="class_collapse",
+        severity="warning",
+        evidence=f"no held-out picture is called class {', '.join(str(c + 1) for c in never)} of "
+        f"{evidence.classes}, although {counts[never].sum()} pictures are of it",
+        advice="Give more pictures of it, or train for more --epochs.",
+    )
+
+
+def label_noise(evidence: Evidence) -> Finding | None:
+    """Find labels that contradict what the network is sure of, on pictures it was not shown.
+
+    A network's own mistakes come with less confidence than its hits; where labels are
+    wrong at random, confidence does not tell the two apart (area under the ROC curve
+    near 0.5, Hendrycks & Gimpel 2017), while confident learning (Northcutt et al. 2021)
+    names many labels.
+    """
+    held_out = evidence.held_out
+    if held_out is None or evidence.skill < SKILLED:
+        return None
+    hits = held_out.predicted == held_out.labels
+    if hits.all() or (~hits).sum() < FEWEST_ERRORS:
+        return None
+    suspects = len(suspect_labels(held_out.probabilities, held_out.labels)) / len(hits)
+    separation = float(roc_auc_score(hits, held_out.probabilities.max(1)))
+    if separation > BLIND_CONFIDENCE or suspects < SUSPECT_SHARE:
+        return None
+    return Finding(
+        code="label_noise",
+        severity="warning",
+        evidence=f"{suspects:.0%} of the held-out labels contradict what the network is sure of, "
+        f"and it is as sure of its mistakes as of its hits (separation {separation:.2f}; 0.5 is "
+        "none)",
+        advice="Look at the labels in doubt in the report, and see keiryo data check; "
+        "--folds 5 looks at every picture.",
+    )
+
+
+def _against_chance(evidence: Evidence) -> str:
+    last = evidence.history[-1]
+    return (
+        f"after {last.epoch} epoch{'s' * (last.epoch > 1)} the training loss is "
+        f"{last.train_loss:.3f}; guessing gives ln {evidence.classes} = {evidence.chance_loss:.3f}"
+    )

@@ -1,0 +1,118 @@
+"""Whether the steps suit the training: their size, what they bring, what they wait for."""
+
+from statistics import median
+
+from keiryo.results import Finding
+from keiryo.train.diagnosis.evidence import Evidence, median_update
+
+LARGE_UPDATE = 0.01
+SPIKE = 2.0  # times the loss of guessing
+SMALL_UPDATE = 1e-4
+POOR_LOSS = 0.5  # times that of guessing
+EPOCHS_FOR_PLATEAU = 8
+PLATEAU_GAIN = 0.05
+GOOD_ACCURACY = 0.95
+WAITING = 0.1
+USUAL_UPDATE = 1e-3
+
+
+def step_too_large(evidence: Evidence) -> Finding | None:
+    """Find steps that change weights by a hundredth and more, and a loss that suffers from it.
+
+    A thousandth is usual for networks that learn.
+    """
+    later = [s for s in evidence.snapshots if s.step > 0]
+    if not later:
+        return None
+    spikes = [s for s in later if not s.loss <= SPIKE * evidence.chance_loss]
+    largest = max(evidence.snapshots, key=median_update)
+    update = median_update(largest)
+    fails = evidence.at_chance or evidence.failure is not None
+    if not (update > LARGE_UPDATE and fails) and not (spikes and update > USUAL_UPDATE and fails):
+        return None
+    loss = f"the loss rose to {spikes[0].loss:.3g}" if spikes else "the loss stays at chance"
+    return Finding(
+        code="step_too_large",
+        severity="error",
+        evidence=f"in epoch {largest.epoch} (step {largest.step + 1}) one step changed the weights "
+        f"by {update:.1%} (median over layers; {USUAL_UPDATE:.1%} is usual), and {loss}, where "
+        f"guessing gives {evidence.chance_loss:.2f}; the learning rate was up to "
+        f"{max(s.learning_rate for s in evidence.snapshots):.2g}",
+        advice=_smaller(evidence),
+    )
+
+
+def step_too_small(evidence: Evidence) -> Finding | None:
+    """Find steps that change next to nothing while there is much to be learnt."""
+    moving = [s for s in evidence.snapshots if s.learning_rate > 0]
+    if not evidence.history or not moving or not evidence.can_be_judged:
+        return None
+    update = max(median_update(snapshot) for snapshot in moving)
+    loss = evidence.history[-1].train_loss
+    if update >= SMALL_UPDATE or loss < POOR_LOSS * evidence.chance_loss:
+        return None
+    largest = max(s.learning_rate for s in moving)
+    return Finding(
+        code="step_too_small",
+        severity="error" if evidence.at_chance else "warning",
+        evidence=f"no step that was looked at changed the weights by more than {update:.1e} of "
+        f"themselves (median over layers; {USUAL_UPDATE:.0e} is usual), and after "
+        f"{len(evidence.history)} epochs the training loss is {loss:.3f}, where guessing gives "
+        f"{evidence.chance_loss:.3f}; the learning rate was at most {largest:.1g}",
+        advice=f"Give a larger --learning-rate: {largest * USUAL_UPDATE / max(update, 1e-12):.1g} "
+        "would give usual steps.",
+    )
+
+
+def plateau(evidence: Evidence) -> Finding | None:
+    """Find a training whose second half brought nothing although much is still to be learnt."""
+    losses = [epoch.train_loss for epoch in evidence.history]
+    if len(losses) < EPOCHS_FOR_PLATEAU or evidence.at_chance:
+        return None
+    half = len(losses) // 2
+    before, after = min(losses[:half]), min(losses[half:])
+    accuracy = evidence.history[-1].train_accuracy
+    if after < (1 - PLATEAU_GAIN) * before or accuracy > GOOD_ACCURACY:
+        return None
+    scales = [s.noise_scale for s in evidence.snapshots[len(evidence.snapshots) // 2 :]]
+    known = [scale for scale in scales if scale is not None]
+    noise = (
+        f"; the gradient's noise scale is {median(known):.0f} pictures, a batch has "
+        f"{evidence.batch}"
+        if known
+        else ""
+    )
+    return Finding(
+        code="plateau",
+        severity="warning",
+        evidence=f"the training loss was {before:.3f} by epoch {half} and came to {after:.3f} in "
+        f"the {len(losses) - half} epochs after, at {accuracy:.1%} of the training "
+        f"pictures{noise}",
+        advice="Use --recipe keiryo, which lets the learning rate fall to zero."
+        if evidence.recipe != "keiryo"
+        else "Give a smaller --learning-rate, or a larger model or --size.",
+    )
+
+
+def input_bound(evidence: Evidence) -> Finding | None:
+    """Find a training that waits for its pictures."""
+    if evidence.waiting_share < WAITING:
+        return None
+    return Finding(
+        code="input_bound",
+        severity="warning",
+        evidence=f"{evidence.waiting_share:.0%} of the training time was spent waiting for "
+        "pictures",
+        advice="Put --out on a faster disk, vary pictures less (--augment none), or give more "
+        "--threads.",
+    )
+
+
+def _smaller(evidence: Evidence) -> str:
+    rate = max(s.learning_rate for s in evidence.snapshots)
+    if evidence.recipe != "keiryo":
+        return (
+            f"Use --recipe keiryo, which warms up and bounds each step, or --learning-rate "
+            f"{rate / 10:.1g}."
+        )
+    return f"Give a smaller --learning-rate, such as {rate / 10:.1g}, or use norm=batch."
