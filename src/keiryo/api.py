@@ -16,6 +16,7 @@ def compare(
     models: Sequence[str] | None = None,
     *,
     out: str | Path,
+    preset: str | None = None,
     resume: bool = False,
     force: bool = False,
     listener: Listener | None = None,
@@ -25,9 +26,10 @@ def compare(
 
     `options` are those of `keiryo compare` by their long names: `epochs` or `minutes`,
     `size`, `fit`, `batch`, `seeds`, `folds`, `seed`, `recipe`, `augment`, `robust`,
-    `max_latency_ms`, `max_size_mb`, `max_params`, `device`, `threads`. Results go into
-    the folder `out`; with `resume`, the comparison there goes on, or begins if there is
-    none. Raises InputError for what is not possible.
+    `learning_rate`, `max_latency_ms`, `max_size_mb`, `max_params`, `device`, `threads`;
+    `preset` gives some of them other defaults. Results go into the folder `out`; with
+    `resume`, the comparison there goes on, or begins if there is none.
+    Raises InputError for what is not possible.
     """
     given = {key: value for key, value in options.items() if value is not None}
     if data is not None:
@@ -37,7 +39,7 @@ def compare(
     folder = Path(out)
     # A script that always resumes must be able to begin, and one killed early to go on.
     resume = resume and (has_plan(folder) or "data" not in given)
-    plan = resumed_plan(given, folder) if resume else new_plan(given)
+    plan = resumed_plan(given, folder) if resume else new_plan(given, preset=preset)
     comparison = run_comparison(
         plan, folder, resume=resume, force=force, listener=listener or Listener()
     )

@@ -291,6 +291,7 @@ class Trial(Record):
 
     model: str
     seed: int
+    recipe: str | None = Field(default=None, description="where a comparison has several")
     fold: int | None = Field(default=None, description="which fifth was held out, from 1")
     status: Status
     folder: str = Field(description="where its files are, relative to the comparison")
@@ -327,6 +328,11 @@ class Trial(Record):
     history: list[Epoch] = []
     diagnosis: list[Finding] = []
     error: str | None = Field(default=None, description="the last words of one that failed")
+
+    @property
+    def candidate(self) -> str:
+        """What competes with others: the model, with its recipe where there are several."""
+        return self.model if self.recipe is None else f"{self.model} by {self.recipe}"
 
 
 class Machine(Record):
@@ -391,7 +397,9 @@ class Comparison(Record):
     minutes: float | None
     limits: Limits
     trials: list[Trial]
-    ranking: list[str] = Field(description="models that finished, best first")
+    ranking: list[str] = Field(
+        description="candidates that finished, best first: models, or models by recipe"
+    )
     pareto: list[str] = Field(description="models that no other beats in accuracy and latency")
     recommended: str | None
     complete: bool = Field(description="whether every planned trial was run")

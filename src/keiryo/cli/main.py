@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli import compare, data, doctor, models, predict, report, train, weigh
+from keiryo.cli import compare, data, diagnose, doctor, models, predict, report, train, weigh
 from keiryo.errors import InputError
 from keiryo.version import __version__
 
@@ -37,6 +37,7 @@ app.command()(compare.compare)
 app.command()(train.train)
 app.command()(weigh.weigh)
 app.command()(predict.predict)
+app.command()(diagnose.diagnose)
 app.command()(models.models)
 app.command()(doctor.doctor)
 app.command()(report.report)

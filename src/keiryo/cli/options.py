@@ -49,9 +49,20 @@ Seed = Annotated[
 Recipe = Annotated[
     str | None,
     typer.Option(
-        help="How to train: keiryo, or plain as the course's experiment did.",
+        help="How to train: keiryo, plain (Adam at its defaults), or reported (as Keras 2.7 did "
+        "in the course's experiment); several, separated by commas, are compared.",
         show_default="keiryo",
     ),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="course: the course's experiment as reported, and as keiryo does it, side by side."
+    ),
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option("--learning-rate", help="The highest, in place of the recipe's."),
 ]
 Augment = Annotated[
     str | None,

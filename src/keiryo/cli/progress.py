@@ -40,7 +40,8 @@ class PlainListener(Listener):
             self._say_finding(finding)
 
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
-        self._say(f"[{number + 1}/{total}] {trial.model}, {words.run(trial.seed, trial.fold)}")
+        run = words.run(trial.seed, trial.fold)
+        self._say(f"[{number + 1}/{total}] {trial.record.candidate}, {run}")
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
         if report.epoch is not None:

@@ -22,9 +22,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
     table.add_column("model", overflow="fold")
     for heading in ("held out", "training", "latency", "size", "params", "MACs", "trained in"):
         table.add_column(heading, justify="right", no_wrap=True)
-    order = {model: place for place, model in enumerate(comparison.ranking)}
+    order = {candidate: place for place, candidate in enumerate(comparison.ranking)}
     for trial in sorted(
-        comparison.trials, key=lambda t: (order.get(t.model, len(order)), t.seed, t.fold or 0)
+        comparison.trials, key=lambda t: (order.get(t.candidate, len(order)), t.seed, t.fold or 0)
     ):
         recommended = trial.folder == comparison.recommended_trial
         table.add_row(*_row(trial), style="bold" if recommended else None)
@@ -42,7 +42,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
 
 def _row(trial: Trial) -> list[str]:
     is_first = trial.seed == 0 and trial.fold is None
-    name = trial.model if is_first else f"{trial.model} ({words.run(trial.seed, trial.fold)})"
+    name = (
+        trial.candidate if is_first else f"{trial.candidate} ({words.run(trial.seed, trial.fold)})"
+    )
     return [
         name if trial.status == "done" else f"{name}: {trial.status}",
         words.percent(trial.val_accuracy),

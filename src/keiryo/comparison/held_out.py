@@ -31,7 +31,7 @@ def find_suspects(comparison: Comparison, pack: Pack, out: Path) -> None:
     folders = [
         out / trial.folder
         for trial in comparison.trials
-        if trial.model == comparison.ranking[0] and trial.status == "done"
+        if trial.candidate == comparison.ranking[0] and trial.status == "done"
     ]
     rows, probabilities = _predictions(folders, len(pack.survey.classes))
     pictures = [pack.survey.pictures[row] for row in rows]

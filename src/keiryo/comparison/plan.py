@@ -19,7 +19,7 @@ from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
-from keiryo.results import Fit, Limits, Record
+from keiryo.results import Fit, Limits, Record, Trial
 
 FORMAT_VERSION = 1
 PLAN_FILE = "plan.json"
@@ -29,6 +29,15 @@ LARGEST_SLUG = 80
 
 DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "vgg16", "resnet18", "mobilenet_v1:width=0.5"]
 BUDGET = ("epochs", "minutes")
+RECIPE_NAMES = ("keiryo", "plain", "reported")
+# The course's experiment, as it was reported and as keiryo does it.
+PRESETS: dict[str, dict[str, Any]] = {
+    "course": {
+        "models": ["mobilenet_v2:width=0.5", "vgg16"],
+        "recipe": "reported,keiryo",
+        "epochs": 40,
+    },
+}
 DATA_DEFAULTS: dict[str, Any] = {"size": DEFAULT_SIZE, "batch": 128, "epochs": 30}
 DEMO_DEFAULTS: dict[str, Any] = {
     "data": "petals:count=3000",
@@ -40,15 +49,30 @@ DEMO_DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """One model, seed and fold, and the folder it is trained in, relative to the comparison.
+    """One model, recipe, seed and fold, and the folder it is trained in, within the comparison.
 
-    `fold` is which fifth is held out, from 1; None: there is but one split.
+    `fold` is which fifth is held out, from 1; None: there is but one split. `is_one_of_recipes`
+    says whether the comparison has others.
     """
 
     model: str
+    recipe: str
+    is_one_of_recipes: bool
     seed: int
     fold: int | None
     folder: str
+
+    @property
+    def record(self) -> Trial:
+        """The trial's record, as it is when nothing is known of it yet."""
+        return Trial(
+            model=self.model,
+            recipe=self.recipe if self.is_one_of_recipes else None,
+            seed=self.seed,
+            fold=self.fold,
+            status="stopped",
+            folder=self.folder,
+        )
 
 
 class Plan(Record):
@@ -67,7 +91,8 @@ class Plan(Record):
     seeds: int = Field(default=1, ge=1)
     folds: int = Field(default=1, ge=1, le=FOLDS)
     seed: int = Field(default=0, ge=0)
-    recipe: Literal["keiryo", "plain"] = "keiryo"
+    recipe: str = "keiryo"
+    learning_rate: float | None = Field(default=None, gt=0, lt=float("inf"))
     fit: Fit = "crop"
     augment: str | None = None
     robust: bool = False
@@ -87,41 +112,53 @@ class Plan(Record):
 
     def trials(self) -> list[TrialPlan]:
         """Return the trials in the order they run: every model once, then the next fold or seed."""
+        recipes = self.recipe.split(",")
         return [
             TrialPlan(
                 model,
+                recipe,
+                len(recipes) > 1,
                 seed,
                 fold,
-                f"{TRIALS_FOLDER}/{_slug(model)}-seed{seed}" + (f"-fold{fold}" if fold else ""),
+                f"{TRIALS_FOLDER}/{_slug(model)}"
+                + (f"-{recipe}" if len(recipes) > 1 else "")
+                + f"-seed{seed}"
+                + (f"-fold{fold}" if fold else ""),
             )
             for seed in range(self.seed, self.seed + self.seeds)
             for fold in (range(1, self.folds + 1) if self.folds > 1 else (None,))
+            for recipe in recipes
             for model in self.models
         ]
 
 
-def new_plan(given: Mapping[str, Any]) -> Plan:
+def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     """Return the plan of a new comparison from the options that were given; the rest is default.
 
-    Without `data`, it is the built-in set in a size that every model gets somewhere
-    with in under a minute. Raises InputError for values that are not possible.
+    `preset` names other defaults. Without `data`, it is the built-in set in a size that
+    every model gets somewhere with in under a minute. Raises InputError for values that
+    are not possible.
     """
     defaults = DATA_DEFAULTS if "data" in given else DEMO_DEFAULTS
     if "data" in given and is_pack(given["data"]):
         header = open_pack(given["data"], verify=False).header
         defaults = {**defaults, "size": header.size, "fit": header.fit}
+    if preset is not None:
+        if preset not in PRESETS:
+            raise InputError(f"--preset {preset}: give {' or '.join(PRESETS)}")
+        defaults = {**defaults, **PRESETS[preset]}
     budget = {"epochs", "minutes"} & given.keys()
     if len(budget) == 2:
         raise InputError("--epochs and --minutes: give one of the two")
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
-    options |= {"models": DEFAULT_MODELS, "threads": usable_cores()}
-    options |= given
+    options = {"models": DEFAULT_MODELS, "threads": usable_cores(), **options, **given}
     try:
         plan = Plan.model_validate(options)
     except ValidationError as error:
         first = error.errors()[0]
         name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
         raise InputError(f"--{name}: {first['msg']}") from None
+    _check_recipes(plan.recipe)
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)
     return plan.model_copy(
@@ -141,6 +178,18 @@ def resumed_plan(given: Mapping[str, Any], out: Path) -> Plan:
                 f"{_shown(then)}; leave the option out, or use another --out"
             )
     return plan
+
+
+def _check_recipes(recipe: str) -> None:
+    names = recipe.split(",")
+    for name in names:
+        if name not in RECIPE_NAMES:
+            raise InputError(
+                f"--recipe {recipe}: give one or several of {', '.join(RECIPE_NAMES)}, "
+                "separated by commas"
+            )
+        if names.count(name) > 1:
+            raise InputError(f"--recipe {recipe}: {name} is named twice")
 
 
 def _shown(value: Any) -> str:

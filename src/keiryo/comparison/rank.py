@@ -29,7 +29,7 @@ def rank(trials: Sequence[Trial], limits: Limits) -> Ranking:
     trials_of: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
         if trial.status == "done" and trial.val_accuracy is not None:
-            trials_of[trial.model].append(trial)
+            trials_of[trial.candidate].append(trial)
     models = sorted(trials_of, key=lambda model: -_accuracy(trials_of[model]))
     pareto = [
         model

@@ -167,7 +167,8 @@ def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
 
 def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size: int) -> None:
     sizes = [cost.size_bytes for cost in costs.values() if cost is not None]
-    models = plan.seeds * sum(sizes) + CHECKPOINT_COPIES * max(sizes, default=0)
+    trained = len(plan.trials()) // len(plan.models)
+    models = trained * sum(sizes) + CHECKPOINT_COPIES * max(sizes, default=0)
     check_space(out, models + pack_size)
 
 

@@ -20,6 +20,7 @@ from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
 from keiryo.models.spec import build
 from keiryo.results import SNAPSHOTS_FILE, SnapshotFile, Trial
+from keiryo.train.as_keras import KERAS_EPSILON, make_as_keras
 from keiryo.train.checkpoint import Position
 from keiryo.train.device import choose_device, prepare_device
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
@@ -52,24 +53,23 @@ def run_trial(
     mean, std = channel_statistics(pack.images, splits.train)
     preprocessing = Preprocessing(size=pack.header.size, fit=pack.header.fit, mean=mean, std=std)
 
+    recipe = _recipe(plan, trial_plan)
     torch.manual_seed(trial_plan.seed)
+    network = build(trial_plan.model, classes=len(pack.survey.classes))
+    if recipe.as_keras:
+        make_as_keras(network)
     training = Training(
-        build(trial_plan.model, classes=len(pack.survey.classes)),
+        network,
         Pictures(pack.images, pack.labels, splits.train, splits.val, preprocessing),
-        recipe=_recipe(plan),
+        recipe=recipe,
         budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
         batch=plan.batch,
         seed=trial_plan.seed,
         device=device,
         checkpoint=folder / CHECKPOINT_FILE,
     )
-    trial = Trial(
-        model=trial_plan.model,
-        seed=trial_plan.seed,
-        fold=trial_plan.fold,
-        status="done",
-        folder=trial_plan.folder,
-    )
+    trial = trial_plan.record
+    trial.status = "done"
     try:
         if not training.run(make_watcher(training)):
             trial.status = "stopped"
@@ -79,7 +79,7 @@ def run_trial(
     trial.history = training.position.history
     snapshots = SnapshotFile(snapshots=training.position.snapshots)
     write_text(folder / SNAPSHOTS_FILE, snapshots.model_dump_json())
-    evidence = evidence_of(plan, training.position, classes=len(pack.survey.classes))
+    evidence = evidence_of(plan, trial_plan, training.position, classes=len(pack.survey.classes))
     evidence = replace(evidence, failure=trial.error)
     trial.epochs = len(trial.history)
     trial.train_seconds = training.position.seconds
@@ -104,6 +104,7 @@ def run_trial(
             model=trial_plan.model,
             classes=pack.survey.classes,
             preprocessing=preprocessing,
+            batch_norm_epsilon=KERAS_EPSILON if recipe.as_keras else None,
         )
         save_model(folder / MODEL_FILE, training.trained_network, description)
         trial.artifact_bytes = (folder / MODEL_FILE).stat().st_size
@@ -114,19 +115,23 @@ def run_trial(
     return trial
 
 
-def _recipe(plan: Plan) -> Recipe:
-    recipe = RECIPES[plan.recipe]
-    if plan.augment is None:
-        return recipe
-    return replace(recipe, augmentation=changed_augmentation(recipe.augmentation, plan.augment))
+def _recipe(plan: Plan, trial_plan: TrialPlan) -> Recipe:
+    recipe = RECIPES[trial_plan.recipe]
+    if plan.learning_rate is not None:
+        rate = plan.learning_rate
+        recipe = replace(recipe, learning_rate=rate, learning_rate_without_norm=rate)
+    if plan.augment is not None:
+        augmentation = changed_augmentation(recipe.augmentation, plan.augment)
+        recipe = replace(recipe, augmentation=augmentation)
+    return recipe
 
 
-def evidence_of(plan: Plan, position: Position, *, classes: int) -> Evidence:
-    """Return what a training of `plan` that has come to `position` shows of itself."""
+def evidence_of(plan: Plan, trial_plan: TrialPlan, position: Position, *, classes: int) -> Evidence:
+    """Return what the training of `trial_plan` that has come to `position` shows of itself."""
     return Evidence(
         classes=classes,
         batch=plan.batch,
-        recipe=plan.recipe,
+        recipe=trial_plan.recipe,
         history=position.history,
         snapshots=position.snapshots,
         waiting_share=position.waiting_seconds / max(position.training_seconds, 1e-9),

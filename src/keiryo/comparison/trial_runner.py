@@ -92,15 +92,10 @@ def _train(
         raise InputError(last_words)
     trial = _read_trial(folder)
     if trial is None:
-        trial = Trial(
-            model=trial_plan.model,
-            seed=trial_plan.seed,
-            fold=trial_plan.fold,
-            status="stopped" if interrupted else "failed",
-            folder=trial_plan.folder,
-            history=history,
-            epochs=len(history),
-        )
+        trial = trial_plan.record
+        trial.status = "stopped" if interrupted else "failed"
+        trial.history = history
+        trial.epochs = len(history)
         if not interrupted:
             trial.error = ": ".join(filter(None, (_how_it_ended(status), last_words)))
     return trial, interrupted

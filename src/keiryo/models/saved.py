@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from keiryo.errors import InputError
 from keiryo.models.spec import build
@@ -42,6 +43,8 @@ class SavedModel(BaseModel):
     model: str
     classes: list[str]
     preprocessing: Preprocessing
+    # Where it is not that of the family: None. Files of before have none.
+    batch_norm_epsilon: float | None = None
 
 
 def channels_last(network: nn.Module) -> nn.Module:
@@ -51,6 +54,13 @@ def channels_last(network: nn.Module) -> nn.Module:
     """
     # torch's own annotations of Module.to leave the layout out.
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def set_batch_norm_epsilon(network: nn.Module, epsilon: float) -> None:
+    """Give every batch norm of `network` this epsilon, in place."""
+    for layer in network.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eps = epsilon
 
 
 def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -94,4 +104,6 @@ def load_model(path: Path) -> tuple[nn.Module, SavedModel]:
         network.load_state_dict(read_tensors(path), assign=True)
     except (TensorFileError, RuntimeError) as error:
         raise InputError(f"{path}: the weights do not fit {description.model} ({error})") from None
+    if description.batch_norm_epsilon is not None:
+        set_batch_norm_epsilon(network, description.batch_norm_epsilon)
     return network.eval(), description

@@ -39,7 +39,7 @@ def accuracy_curves(comparison: Comparison) -> dict[str, Any]:
     trials_of: dict[str, list[Trial]] = defaultdict(list)
     for trial in comparison.trials:
         if trial.history:
-            trials_of[trial.model].append(trial)
+            trials_of[trial.candidate].append(trial)
     rows = -(-len(trials_of) // PANELS_PER_ROW)
     figure = make_subplots(
         rows=max(1, rows),
@@ -90,18 +90,18 @@ def accuracy_against_cost(comparison: Comparison) -> dict[str, Any]:
         CostAxis("multiply-accumulates (millions)", [_million(t.macs) for t in trials]),
         CostAxis("training time (s)", [t.train_seconds for t in trials]),
     ]
-    models = sorted({trial.model for trial in trials})
+    models = sorted({trial.candidate for trial in trials})
     figure = go.Figure(
         go.Scatter(
             x=axes[0].figures,
             y=[trial.val_accuracy for trial in trials],
             mode="markers+text",
-            text=[trial.model for trial in trials],
+            text=[trial.candidate for trial in trials],
             textposition=_label_places(trials),
             cliponaxis=False,
             marker={
                 "size": 13,
-                "color": [MODELS[models.index(trial.model) % len(MODELS)] for trial in trials],
+                "color": [MODELS[models.index(trial.candidate) % len(MODELS)] for trial in trials],
             },
             error_y=_intervals(trials),
             customdata=[

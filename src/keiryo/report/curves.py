@@ -46,7 +46,9 @@ def _draw(trial: Trial, *, classes: int) -> FigureCanvasAgg:
     )
     axes.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(0, 102))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(f"{trial.model}, {words.run(trial.seed, trial.fold)}", loc="left", fontsize=11)
+    axes.set_title(
+        f"{trial.candidate}, {words.run(trial.seed, trial.fold)}", loc="left", fontsize=11
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right" if held_out[-1] > 50 else "upper right")
     return canvas

@@ -7,6 +7,7 @@ from pathlib import Path
 from keiryo.files import write_text
 from keiryo.report import charts, words
 from keiryo.report.curves import write_curves
+from keiryo.report.gradients import gradient_heat_maps, read_snapshots
 from keiryo.report.page_parts import page_parts, page_template
 from keiryo.results import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE, Comparison, Limits
 
@@ -21,10 +22,10 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
 
 def render_page(comparison: Comparison, folder: Path) -> str:
     """Return the page of `comparison`, whose trials are in `folder`."""
-    order = {model: place for place, model in enumerate(comparison.ranking)}
+    order = {candidate: place for place, candidate in enumerate(comparison.ranking)}
     trials = sorted(
         comparison.trials,
-        key=lambda trial: (order.get(trial.model, len(order)), trial.seed, trial.fold or 0),
+        key=lambda trial: (order.get(trial.candidate, len(order)), trial.seed, trial.fold or 0),
     )
     winner = next((t for t in comparison.trials if t.folder == comparison.recommended_trial), None)
     return page_template("report.html.j2").render(
@@ -40,17 +41,20 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         thumbnails=_thumbnails(folder),
         limits=_limits_in_words(comparison.limits),
         curves=charts.accuracy_curves(comparison),
+        gradients=gradient_heat_maps(
+            [(trial, read_snapshots(folder / trial.folder)) for trial in trials]
+        ),
         costs=charts.accuracy_against_cost(comparison),
         **page_parts(),
     )
 
 
-def _accuracies(comparison: Comparison, models: Sequence[str | None]) -> list[float]:
-    """Return the held-out accuracies of all trainings of the models."""
+def _accuracies(comparison: Comparison, candidates: Sequence[str | None]) -> list[float]:
+    """Return the held-out accuracies of all trainings of the candidates."""
     return [
         trial.val_accuracy
         for trial in comparison.trials
-        if trial.model in models and trial.val_accuracy is not None
+        if trial.candidate in candidates and trial.val_accuracy is not None
     ]
 
 

@@ -1,7 +1,7 @@
 """How a network is trained, with every figure in one place."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -26,7 +26,8 @@ class Recipe:
     the training over which the learning rate rises from zero. `average_epochs`: over how
     many epochs the weights are averaged, 0: they are not. `smallest_size`: the share of
     the pictures' side that the training begins with; by `full_size_from`, a share of the
-    training, it has grown to all of it (progressive resizing).
+    training, it has grown to all of it (progressive resizing). `epsilon` is Adam's;
+    `as_keras` sets the network up as Keras does (`keiryo.train.as_keras`).
     """
 
     name: str
@@ -39,25 +40,31 @@ class Recipe:
     label_smoothing: float
     largest_gradient_norm: float | None
     augmentation: Augmentation
+    epsilon: float = 1e-8
+    as_keras: bool = False
     average_epochs: float = 0.0
     smallest_size: float = 1.0
     full_size_from: float = 0.0
 
 
+# Adam at its defaults, nothing else.
+PLAIN = Recipe(
+    name="plain",
+    optimizer="adam",
+    learning_rate=1e-3,
+    learning_rate_without_norm=1e-3,
+    weight_decay=0.0,
+    warmup=0.0,
+    schedule="constant",
+    label_smoothing=0.0,
+    largest_gradient_norm=None,
+    augmentation=Augmentation(),
+)
+
 RECIPES = {
-    # The original experiment: Adam at its defaults, nothing else.
-    "plain": Recipe(
-        name="plain",
-        optimizer="adam",
-        learning_rate=1e-3,
-        learning_rate_without_norm=1e-3,
-        weight_decay=0.0,
-        warmup=0.0,
-        schedule="constant",
-        label_smoothing=0.0,
-        largest_gradient_norm=None,
-        augmentation=Augmentation(),
-    ),
+    "plain": PLAIN,
+    # The original experiment to the letter: Keras 2.7's defaults as well.
+    "reported": replace(PLAIN, name="reported", epsilon=1e-7, as_keras=True),
     "keiryo": Recipe(
         name="keiryo",
         optimizer="adamw",
@@ -95,9 +102,9 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     learning_rate = peak_learning_rate(network, recipe)
     match recipe.optimizer:
         case "adam":
-            return torch.optim.Adam(groups, lr=learning_rate, fused=True)
+            return torch.optim.Adam(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+            return torch.optim.AdamW(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
         case "sgd":
             return torch.optim.SGD(
                 groups, lr=learning_rate, momentum=0.9, nesterov=True, fused=True

@@ -1,0 +1,33 @@
+"""`keiryo diagnose`: why a training went as it did."""
+
+import json as json_format
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keiryo.cli import options
+
+
+def diagnose(
+    trial: Annotated[Path, typer.Argument(metavar="TRIAL", help="A trial: OUT/trials/NAME.")],
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also show every layer, at first and at last.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Say what went wrong in a training, finished or not, from evidence."""
+    from keiryo.cli.diagnosis_table import print_diagnosis, print_layers
+    from keiryo.comparison.judging import judge_trial
+
+    record, snapshots = judge_trial(trial)
+    if json:
+        document = {
+            **record.model_dump(mode="json"),
+            "snapshots": [snapshot.model_dump(mode="json") for snapshot in snapshots],
+        }
+        typer.echo(json_format.dumps(document, indent=2))
+        return
+    print_diagnosis(record)
+    if layers:
+        print_layers(snapshots)
