@@ -1,0 +1,88 @@
+"""TensorBoard: event files under OUT/tensorboard, a folder for each trial."""
+
+import importlib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keiryo.comparison.plan import TrialPlan
+from keiryo.errors import InputError
+from keiryo.loggers.figures import as_text, numbers
+from keiryo.loggers.logger import LoggedEpoch, Logger, import_extra
+from keiryo.results import TENSORBOARD_FOLDER, Trial
+
+if TYPE_CHECKING:  # which needs the extra
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class TensorBoardLogger(Logger):
+    """Writes curves, hyperparameters and findings where `tensorboard --logdir` reads them.
+
+    Raises InputError where tensorboard is not installed.
+    """
+
+    name = "tensorboard"
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(out)
+        import_extra(self.name, "torch.utils.tensorboard")
+        self._writer: SummaryWriter | None = None
+        self._written = 0
+
+    def log_epochs(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> None:
+        self._write(trial, epochs).flush()
+
+    def log_end(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch], record: Trial) -> None:
+        hparams = importlib.import_module("tensorboard.plugins.hparams.summary")
+        writer = self._write(trial, epochs)
+        step = record.epochs or 0
+        time = epochs[-1].ended_at if epochs else None
+        for name, number in numbers(record).items():
+            writer.add_scalar(f"trial/{name}", number, step, time)
+        words = f"{record.status}: {record.error}" if record.error else record.status
+        writer.add_text("status", words, step, time)
+        if record.diagnosis:
+            writer.add_text("diagnosis", as_text(record.diagnosis), step, time)
+        # One that was stopped is not at its end; TensorBoard would keep the first it is told.
+        if record.status != "stopped":
+            statuses = importlib.import_module("tensorboard.plugins.hparams.api_pb2")
+            done = record.status == "done"
+            status = statuses.STATUS_SUCCESS if done else statuses.STATUS_FAILURE
+            writer.file_writer.add_summary(hparams.session_end_pb(status, time))
+        writer.flush()
+
+    def let_go(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(Exception):  # what made it fail has been told
+                writer.close()
+
+    def _write(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> "SummaryWriter":
+        """Write those of `epochs` that are not written, and return the writer."""
+        if self._writer is None:
+            self._writer, self._written = self._open(trial, epochs), 0
+        for logged in epochs[self._written :]:
+            for name, number in numbers(logged.epoch).items():
+                if name != "epoch":
+                    self._writer.add_scalar(
+                        f"epoch/{name}", number, logged.epoch.epoch, logged.ended_at
+                    )
+            self._written += 1
+        return self._writer
+
+    def _open(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> "SummaryWriter":
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder = self.out / TENSORBOARD_FOLDER / Path(trial.folder).name
+        # All epochs are known here, those from before a resume too, so the files are made anew;
+        # the purge is for a TensorBoard that is looking on and has read the old ones.
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
+        writer = SummaryWriter(str(folder), purge_step=1)
+        started_at = epochs[0].ended_at - epochs[0].epoch.seconds if epochs else None
+        hparams = importlib.import_module("tensorboard.plugins.hparams.summary")
+        writer.file_writer.add_summary(
+            hparams.session_start_pb(self.hyperparameters(trial), start_time_secs=started_at)
+        )
+        return writer
