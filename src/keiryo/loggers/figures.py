@@ -28,7 +28,7 @@ def _numbers(name: str, value: Any) -> dict[str, float]:
     elif isinstance(value, Mapping):
         parts = value
     elif isinstance(value, Sequence) and all(isinstance(part, int | float) for part in value):
-        parts = {number: part for number, part in enumerate(value, start=1)}
+        parts = dict(enumerate(value, start=1))
     else:
         return {}
     found: dict[str, float] = {}

@@ -66,7 +66,7 @@ class MLflowLogger(Logger):
 
     def data_ready(self, data: DataSummary) -> None:
         super().data_ready(data)
-        self.attempt(self._find_experiment)
+        self.attempt(self._prepare)
 
     def log_epochs(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> None:
         with _settings(PATIENCE | QUIET):
@@ -123,22 +123,24 @@ class MLflowLogger(Logger):
             self._client = importlib.import_module("mlflow").MlflowClient(self._uri)
         return self._client
 
+    def _prepare(self) -> None:
+        # A new store takes seconds to make, which had better not be a training's.
+        with _settings(PATIENCE):
+            self._find_experiment()
+
     def _find_experiment(self) -> str:
         if self._experiment_id is None:
-            with _settings(PATIENCE):
-                client = self._connected()
-                experiment = client.get_experiment_by_name(self._experiment)
-                self._experiment_id = (
-                    experiment.experiment_id
-                    if experiment is not None
-                    else client.create_experiment(
-                        self._experiment,
-                        # By itself it would be the folder that the command was called in.
-                        self._artifacts.as_uri() if self._own_store else None,
-                    )
-                )
-        assert self._experiment_id is not None
+            self._experiment_id = self._found_experiment()
         return self._experiment_id
+
+    def _found_experiment(self) -> str:
+        client = self._connected()
+        experiment = client.get_experiment_by_name(self._experiment)
+        if experiment is not None:
+            return experiment.experiment_id
+        # By itself a store's artifacts would go where the command was called.
+        location = self._artifacts.as_uri() if self._own_store else None
+        return client.create_experiment(self._experiment, location)
 
     def _open(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> str:
         """Return the id of the run of `trial`: the one begun before a resume, or a new one."""

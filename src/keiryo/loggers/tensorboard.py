@@ -4,10 +4,9 @@ import importlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keiryo.comparison.plan import TrialPlan
-from keiryo.errors import InputError
 from keiryo.loggers.figures import as_text, numbers
 from keiryo.loggers.logger import LoggedEpoch, Logger, import_extra
 from keiryo.results import TENSORBOARD_FOLDER, Trial
@@ -34,7 +33,6 @@ class TensorBoardLogger(Logger):
         self._write(trial, epochs).flush()
 
     def log_end(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch], record: Trial) -> None:
-        hparams = importlib.import_module("tensorboard.plugins.hparams.summary")
         writer = self._write(trial, epochs)
         step = record.epochs or 0
         time = epochs[-1].ended_at if epochs else None
@@ -46,10 +44,7 @@ class TensorBoardLogger(Logger):
             writer.add_text("diagnosis", as_text(record.diagnosis), step, time)
         # One that was stopped is not at its end; TensorBoard would keep the first it is told.
         if record.status != "stopped":
-            statuses = importlib.import_module("tensorboard.plugins.hparams.api_pb2")
-            done = record.status == "done"
-            status = statuses.STATUS_SUCCESS if done else statuses.STATUS_FAILURE
-            writer.file_writer.add_summary(hparams.session_end_pb(status, time))
+            _add_end(writer, record.status == "done", time)
         writer.flush()
 
     def let_go(self) -> None:
@@ -73,6 +68,7 @@ class TensorBoardLogger(Logger):
 
     def _open(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> "SummaryWriter":
         from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard.summary import hparams
 
         folder = self.out / TENSORBOARD_FOLDER / Path(trial.folder).name
         # All epochs are known here, those from before a resume too, so the files are made anew;
@@ -81,8 +77,29 @@ class TensorBoardLogger(Logger):
             old.unlink()
         writer = SummaryWriter(str(folder), purge_step=1)
         started_at = epochs[0].ended_at - epochs[0].epoch.seconds if epochs else None
-        hparams = importlib.import_module("tensorboard.plugins.hparams.summary")
-        writer.file_writer.add_summary(
-            hparams.session_start_pb(self.hyperparameters(trial), start_time_secs=started_at)
-        )
+        _, start, _ = hparams(self.hyperparameters(trial), {})
+        _add_summary(writer, start, started_at)
         return writer
+
+
+def _add_end(writer: "SummaryWriter", succeeded: bool, ended_at: float | None) -> None:
+    # PyTorch would write of every run that it succeeded, and tensorboard's own function to write
+    # this needs tensorflow.
+    api = importlib.import_module("tensorboard.plugins.hparams.api_pb2")
+    data = importlib.import_module("tensorboard.plugins.hparams.plugin_data_pb2")
+    metadata = importlib.import_module("tensorboard.plugins.hparams.metadata")
+    protobuf = importlib.import_module("tensorboard.compat.proto.summary_pb2")
+    end = data.SessionEndInfo(
+        status=api.STATUS_SUCCESS if succeeded else api.STATUS_FAILURE, end_time_secs=ended_at
+    )
+    value = protobuf.Summary.Value(
+        tag=metadata.SESSION_END_INFO_TAG,
+        metadata=metadata.create_summary_metadata(data.HParamsPluginData(session_end_info=end)),
+        tensor=metadata.NULL_TENSOR,
+    )
+    _add_summary(writer, protobuf.Summary(value=[value]), ended_at)
+
+
+def _add_summary(writer: "SummaryWriter", summary: Any, at: float | None) -> None:
+    assert writer.file_writer is not None  # it is until the writer is closed
+    writer.file_writer.add_summary(summary, walltime=at)
