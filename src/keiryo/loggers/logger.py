@@ -1,6 +1,7 @@
 """What every logger does: order what it is told by trials, and never end a training."""
 
 import importlib
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -127,8 +128,14 @@ def import_extra(extra: str, *modules: str) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what `error` says, on one line that is not too long."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+    """Return what `error` says, on one line that is not too long and holds no password."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return without_password(line)[:300]
+
+
+def without_password(text: str) -> str:
+    """Return `text` with `http://user:password@host` in it as `http://host`."""
+    return re.sub(r"://[^/@\s]+@", "://", text)
 
 
 def _with_times(epochs: Sequence[Epoch], last_ended_at: float) -> list[LoggedEpoch]:

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from keiryo.comparison.plan import TrialPlan
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.loggers.figures import as_text, numbers
-from keiryo.loggers.logger import LoggedEpoch, Logger, first_line, import_extra
+from keiryo.loggers.logger import LoggedEpoch, Logger, first_line, import_extra, without_password
 from keiryo.models.saved import MODEL_FILE
 from keiryo.results import MLFLOW_FOLDER, DataSummary, Trial
 from keiryo.version import __version__
@@ -104,7 +103,7 @@ class MLflowLogger(Logger):
         self._run_id = None
 
     def _check_server(self) -> None:
-        where = f"MLFLOW_TRACKING_URI {_without_password(self._uri)}"
+        where = f"MLFLOW_TRACKING_URI {without_password(self._uri)}"
         try:
             with _settings(PATIENCE | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}):
                 experiment = self._connected().get_experiment_by_name(self._experiment)
@@ -153,7 +152,8 @@ class MLflowLogger(Logger):
             if not run.data.params:
                 self._log_settings(run.info.run_id, trial)
             self._last_epoch = int(run.data.metrics.get(LAST_EPOCH, 0))
-            self._run_id = run.info.run_id
+            run_id: str = run.info.run_id
+            self._run_id = run_id
         return self._run_id
 
     def _begun_run(self, run_file: Path) -> Any:
@@ -225,11 +225,6 @@ class MLflowLogger(Logger):
 
 def _metric(name: str, value: float, milliseconds: int, step: int) -> Any:
     return importlib.import_module("mlflow.entities").Metric(name, value, milliseconds, step)
-
-
-def _without_password(uri: str) -> str:
-    user, at, place = urlsplit(uri).netloc.rpartition("@")
-    return uri.replace(f"{user}{at}{place}", place) if at else uri
 
 
 @contextmanager

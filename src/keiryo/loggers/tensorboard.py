@@ -1,6 +1,7 @@
 """TensorBoard: event files under OUT/tensorboard, a folder for each trial."""
 
 import importlib
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -71,10 +72,14 @@ class TensorBoardLogger(Logger):
         from torch.utils.tensorboard.summary import hparams
 
         folder = self.out / TENSORBOARD_FOLDER / Path(trial.folder).name
-        # All epochs are known here, those from before a resume too, so the files are made anew;
-        # the purge is for a TensorBoard that is looking on and has read the old ones.
+        # All epochs are known here, those from before a resume too, so they are written anew.
+        # The purge is for a TensorBoard that is looking on and has read the old ones; it would
+        # be stuck at a file that is gone, and goes on from one that is empty.
         for old in folder.glob("events.out.tfevents.*"):
-            old.unlink()
+            if old.stat().st_size:
+                os.truncate(old, 0)
+            else:
+                old.unlink()
         writer = SummaryWriter(str(folder), purge_step=1)
         started_at = epochs[0].ended_at - epochs[0].epoch.seconds if epochs else None
         _, start, _ = hparams(self.hyperparameters(trial), {})
