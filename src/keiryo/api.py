@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keiryo.comparison.listener import Listener
+from keiryo.comparison.listener import Listener, Listeners
 from keiryo.comparison.plan import has_plan, new_plan, resumed_plan
 from keiryo.comparison.run import run_comparison
+from keiryo.loggers import make_loggers
 from keiryo.report.page import write_report
 from keiryo.results import Comparison
 
@@ -20,6 +21,7 @@ def compare(
     resume: bool = False,
     force: bool = False,
     listener: Listener | None = None,
+    log: str | Sequence[str] | None = None,
     **options: Any,
 ) -> Comparison:
     """Train `models` side by side on `data`, measure and rank them, and write the report.
@@ -28,7 +30,8 @@ def compare(
     `size`, `fit`, `batch`, `seeds`, `folds`, `seed`, `recipe`, `augment`, `robust`,
     `learning_rate`, `max_latency_ms`, `max_size_mb`, `max_params`, `device`, `threads`;
     `preset` gives some of them other defaults. Results go into the folder `out`; with
-    `resume`, the comparison there goes on, or begins if there is none.
+    `resume`, the comparison there goes on, or begins if there is none. `log` names
+    loggers, `tensorboard` and `mlflow`, that are told of each trial beside `listener`.
     Raises InputError for what is not possible.
     """
     given = {key: value for key, value in options.items() if value is not None}
@@ -40,8 +43,7 @@ def compare(
     # A script that always resumes must be able to begin, and one killed early to go on.
     resume = resume and (has_plan(folder) or "data" not in given)
     plan = resumed_plan(given, folder) if resume else new_plan(given, preset=preset)
-    comparison = run_comparison(
-        plan, folder, resume=resume, force=force, listener=listener or Listener()
-    )
+    listeners = Listeners(*filter(None, [listener]), *make_loggers(log or (), folder))
+    comparison = run_comparison(plan, folder, resume=resume, force=force, listener=listeners)
     write_report(comparison, folder)
     return comparison

@@ -13,6 +13,8 @@ RESULTS_FILE = "results.json"
 TABLE_FILE = "results.csv"
 REPORT_FILE = "report.html"
 CURVES_FOLDER = "curves"
+TENSORBOARD_FOLDER = "tensorboard"  # written with --log
+MLFLOW_FOLDER = "mlruns"
 THUMBNAILS_FILE = "thumbnails.json"  # name of a picture that is spoken of -> data URL
 SNAPSHOTS_FILE = "snapshots.json"  # in a trial's folder
 # What `keiryo weigh` and `keiryo doctor` write.

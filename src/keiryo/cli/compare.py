@@ -48,6 +48,7 @@ def compare(
     out: options.Out = Path("comparison"),
     resume: options.Resume = False,
     force: options.Force = False,
+    log: options.Log = None,
     json: options.Json = False,
 ) -> None:
     """Train candidates side by side on your pictures, measure, rank and report."""
@@ -83,6 +84,7 @@ def compare(
                 resume=resume,
                 force=force,
                 listener=listener,
+                log=log,
             )
     except OSError as error:
         error.filename = error.filename or str(out)

@@ -87,4 +87,8 @@ Threads = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder for everything that is written.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the comparison in --out.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the comparison in --out.")]
+Log = Annotated[
+    str | None,
+    typer.Option("--log", help="Log each trial to tensorboard, mlflow, or both with a comma."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]

@@ -36,6 +36,7 @@ def train(
     out: options.Out = Path("training"),
     resume: options.Resume = False,
     force: options.Force = False,
+    log: options.Log = None,
     json: options.Json = False,
 ) -> None:
     """Train one model on your pictures, measure it and report."""
@@ -62,5 +63,6 @@ def train(
         out=out,
         resume=resume,
         force=force,
+        log=log,
         json=json,
     )

@@ -6,7 +6,15 @@ from pathlib import Path
 from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, has_plan, write_plan
 from keiryo.data.storage import was_url
 from keiryo.errors import InputError
-from keiryo.results import CURVES_FOLDER, REPORT_FILE, RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
+from keiryo.results import (
+    CURVES_FOLDER,
+    MLFLOW_FOLDER,
+    REPORT_FILE,
+    RESULTS_FILE,
+    TABLE_FILE,
+    TENSORBOARD_FOLDER,
+    THUMBNAILS_FILE,
+)
 
 LEFTOVERS = (".*.tmp", ".*.old")
 
@@ -70,7 +78,7 @@ def _holds_others_files(out: Path) -> bool:
 def _remove_results(out: Path) -> None:
     for file in (RESULTS_FILE, TABLE_FILE, REPORT_FILE, THUMBNAILS_FILE):
         (out / file).unlink(missing_ok=True)
-    for folder in (TRIALS_FOLDER, CURVES_FOLDER):
+    for folder in (TRIALS_FOLDER, CURVES_FOLDER, TENSORBOARD_FOLDER, MLFLOW_FOLDER):
         shutil.rmtree(out / folder, ignore_errors=True)
     # Last, so that a folder half removed is still known for keiryo's.
     (out / PLAN_FILE).unlink()

@@ -29,3 +29,34 @@ class Listener:
 
     def trial_finished(self, trial: Trial) -> None:
         """A trial ended, one way or another."""
+
+
+class Listeners(Listener):
+    """Tells several listeners what it is told, in their order."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def downloading(self, done: int, total: int | None) -> None:
+        for listener in self._listeners:
+            listener.downloading(done, total)
+
+    def packing(self, done: int, total: int) -> None:
+        for listener in self._listeners:
+            listener.packing(done, total)
+
+    def data_ready(self, data: DataSummary) -> None:
+        for listener in self._listeners:
+            listener.data_ready(data)
+
+    def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
+        for listener in self._listeners:
+            listener.trial_started(trial, number, total)
+
+    def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
+        for listener in self._listeners:
+            listener.trial_reported(trial, report)
+
+    def trial_finished(self, trial: Trial) -> None:
+        for listener in self._listeners:
+            listener.trial_finished(trial)

@@ -1,0 +1,146 @@
+"""What every logger does: order what it is told by trials, and never end a training."""
+
+import importlib
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from keiryo.comparison.listener import Listener
+from keiryo.comparison.plan import TrialPlan, read_plan
+from keiryo.errors import InputError
+from keiryo.loggers.figures import hyperparameters
+from keiryo.models.saved import MODEL_FILE
+from keiryo.results import DataSummary, Epoch, Trial
+
+if TYPE_CHECKING:  # which would load torch
+    from keiryo.comparison.trial_process import TrialReport
+
+# A tracker that failed is left alone so long: the training waits while it is asked.
+SECONDS_BETWEEN_ATTEMPTS = 60.0
+
+
+@dataclass(frozen=True)
+class LoggedEpoch:
+    """An epoch, and when it ended, in seconds since 1970."""
+
+    epoch: Epoch
+    ended_at: float
+
+
+class Logger(Listener):
+    """A listener with a run for each trial, to be derived from by a file for each tracker.
+
+    Whatever a tracker raises is told once, on standard error, and the training goes on;
+    what could not be logged is offered again with the next epochs and at the trial's end.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self._data: DataSummary | None = None
+        self._trial: TrialPlan | None = None
+        self._epochs: list[LoggedEpoch] = []
+        self._just_told: list[Epoch] = []
+        self._next_attempt = 0.0
+        self._has_warned = False
+
+    def log_epochs(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> None:
+        """Log those of `epochs` that the run of `trial` does not have yet.
+
+        They are all that are known of the trial.
+        """
+        raise NotImplementedError
+
+    def log_end(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch], record: Trial) -> None:
+        """Log the epochs still missing and what came of the trial, and close its run."""
+        raise NotImplementedError
+
+    def let_go(self) -> None:
+        """Forget the run that is open, after an error or at a trial's end."""
+        raise NotImplementedError
+
+    def hyperparameters(self, trial: TrialPlan) -> dict[str, str | int | float]:
+        """Return what `trial` was set to do."""
+        return hyperparameters(read_plan(self.out), trial, self._data)
+
+    def data_ready(self, data: DataSummary) -> None:
+        self._data = data
+
+    def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
+        self._trial, self._epochs, self._just_told = trial, [], []
+
+    def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
+        if report.epoch is not None:
+            self._just_told.append(report.epoch)
+        elif self._just_told:
+            # A trial that goes on tells all its epochs at once, and then how far it is.
+            self._epochs += _with_times(self._just_told, time.time())
+            self._just_told = []
+            if time.monotonic() >= self._next_attempt:
+                self.attempt(lambda: self.log_epochs(trial, self._epochs))
+
+    def trial_finished(self, trial: Trial) -> None:
+        # One that was done before this comparison was resumed has told nothing.
+        known = {logged.epoch.epoch for logged in self._epochs}
+        missing = [epoch for epoch in trial.history if epoch.epoch not in known]
+        self._epochs += _with_times(missing, self._ended_at(trial))
+        plan = TrialPlan(trial.model, trial.seed, trial.fold, trial.folder)
+        if self.attempt(lambda: self.log_end(plan, self._epochs, trial)):
+            self.let_go()
+
+    def attempt(self, action: Callable[[], object]) -> bool:
+        """Do `action` and return whether it worked; warn of the first that did not."""
+        try:
+            action()
+        except Exception as error:  # trackers raise what their networks and stores raise
+            self._next_attempt = time.monotonic() + SECONDS_BETWEEN_ATTEMPTS
+            self.let_go()
+            if not self._has_warned:
+                self._has_warned = True
+                print(
+                    f"keiryo: --log {self.name}: {first_line(error)}; the training goes on. "
+                    "What is missing is logged when it works again, or by --resume with --log",
+                    file=sys.stderr,
+                )
+            return False
+        return True
+
+    def _ended_at(self, trial: Trial) -> float:
+        try:
+            return (self.out / trial.folder / MODEL_FILE).stat().st_mtime
+        except OSError:
+            return time.time()
+
+
+def import_extra(extra: str, *modules: str) -> None:
+    """Import what the logger `extra` needs; raise InputError where it is not installed."""
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            absent = f"{error.name} is not installed" if error.name else first_line(error)
+            raise InputError(f"--log {extra}: {absent}; pip install 'keiryo[{extra}]'") from None
+
+
+def first_line(error: BaseException) -> str:
+    """Return what `error` says, on one line that is not too long and holds no password."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return without_password(line)[:300]
+
+
+def without_password(text: str) -> str:
+    """Return `text` with `http://user:password@host` in it as `http://host`."""
+    return re.sub(r"://[^/@\s]+@", "://", text)
+
+
+def _with_times(epochs: Sequence[Epoch], last_ended_at: float) -> list[LoggedEpoch]:
+    logged: list[LoggedEpoch] = []
+    for epoch in reversed(epochs):
+        logged.append(LoggedEpoch(epoch, last_ended_at))
+        last_ended_at -= epoch.seconds
+    return logged[::-1]
