@@ -25,9 +25,9 @@ def compare(
 
     `options` are those of `keiryo compare` by their long names: `epochs` or `minutes`,
     `size`, `fit`, `batch`, `seeds`, `folds`, `seed`, `recipe`, `augment`, `robust`,
-    `max_latency_ms`, `max_size_mb`, `max_params`, `device`, `threads`. Results go into
-    the folder `out`; with `resume`, the comparison there goes on, or begins if there is
-    none. Raises InputError for what is not possible.
+    `pretrained`, `fine_tune`, `max_latency_ms`, `max_size_mb`, `max_params`, `device`,
+    `threads`. Results go into the folder `out`; with `resume`, the comparison there goes
+    on, or begins if there is none. Raises InputError for what is not possible.
     """
     given = {key: value for key, value in options.items() if value is not None}
     if data is not None:

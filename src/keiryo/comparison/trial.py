@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from keiryo.comparison.held_out import write_held_out
 from keiryo.comparison.plan import Plan, TrialPlan, pack_place
+from keiryo.comparison.pretrained import start_of_trial
 from keiryo.data.augmentation import changed_augmentation
 from keiryo.data.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 from keiryo.data.pack import Pack, open_pack
@@ -52,8 +53,13 @@ def run_trial(
     preprocessing = Preprocessing(size=pack.header.size, fit=pack.header.fit, mean=mean, std=std)
 
     torch.manual_seed(trial_plan.seed)
+    network = build(trial_plan.model, classes=len(pack.survey.classes))
+    start = start_of_trial(
+        plan, trial_plan.model, network, preprocessing, classes=len(pack.survey.classes)
+    )
+    preprocessing = start.preprocessing
     training = Training(
-        build(trial_plan.model, classes=len(pack.survey.classes)),
+        network,
         Pictures(pack.images, pack.labels, splits.train, splits.val, preprocessing),
         recipe=_recipe(plan),
         budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
@@ -61,6 +67,7 @@ def run_trial(
         seed=trial_plan.seed,
         device=device,
         checkpoint=folder / CHECKPOINT_FILE,
+        fine_tuning=start.fine_tuning,
     )
     trial = Trial(
         model=trial_plan.model,
@@ -68,6 +75,7 @@ def run_trial(
         fold=trial_plan.fold,
         status="done",
         folder=trial_plan.folder,
+        pretrained=start.pretrained,
     )
     try:
         if not training.run(make_watcher(training)):

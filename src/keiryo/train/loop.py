@@ -19,6 +19,7 @@ from keiryo.models.saved import Preprocessing, channels_last, normalize
 from keiryo.results import Epoch
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
+from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.recipe import Recipe, learning_rate_factor, make_optimizer, peak_learning_rate
 from keiryo.train.scores import Score, Sums, mixed_loss
 
@@ -91,6 +92,7 @@ class Training:
 
     The network is changed in place. With `checkpoint`, the training goes on from
     the one at that path, if there is one, and leaves one there when it is stopped.
+    With `fine_tuning`, made of the same network, a part of it is frozen for a while.
     """
 
     def __init__(
@@ -104,7 +106,9 @@ class Training:
         seed: int,
         device: torch.device,
         checkpoint: Path | None = None,
+        fine_tuning: FineTuning | None = None,
     ) -> None:
+        self._fine_tuning = fine_tuning
         self.network = channels_last(network.to(device))
         self._pictures = pictures
         self._recipe = recipe
@@ -210,7 +214,10 @@ class Training:
             yield batch
 
     def _step(self, batch: Batch | DeviceBatch, sums: Sums) -> None:
-        rate = self._peak * learning_rate_factor(self._recipe, self._share())
+        if self._fine_tuning is None:
+            rate = self._peak * learning_rate_factor(self._recipe, self._share())
+        else:
+            rate = self._peak * self._fine_tuning.begin_step(self._recipe, self._share())
         self.position.learning_rate = rate
         for group in self._trainee.optimizer.param_groups:
             group["lr"] = rate
