@@ -58,11 +58,11 @@ def download(
     """Fetch `url` to `path`, unless the file with that checksum is there already.
 
     `checksum` is "md5:..." or "sha256:..." in hexadecimal, of which the first digits are
-    enough. What has come is kept in `path` + ".part" and gone on with, in this call after each of `retry_waits_s` seconds
-    (counted anew whenever more has come) and in the next call; `path` itself appears only
-    once the checksum is right. `progress` is told the bytes done and the bytes in all,
-    or None where the server does not say. A server silent for `timeout_s` seconds counts
-    as lost. Proxies are taken from the environment.
+    enough. What has come is kept in `path` + ".part" and gone on with, in this call after
+    each of `retry_waits_s` seconds (counted anew whenever more has come) and in the next
+    call; `path` itself appears only once the checksum is right. `progress` is told the
+    bytes done and the bytes in all, or None where the server does not say. A server silent
+    for `timeout_s` seconds counts as lost. Proxies are taken from the environment.
 
     Raises InputError where the file cannot be had, or where what came is not the
     published one (and deletes that), and OSError where it cannot be written.
