@@ -297,6 +297,9 @@ class Trial(Record):
     fold: int | None = Field(default=None, description="which fifth was held out, from 1")
     status: Status
     folder: str = Field(description="where its files are, relative to the comparison")
+    pretrained: str | None = Field(
+        default=None, description="the file or URL of the weights that it began with"
+    )
     parameters: int | None = None
     state_elements: int | None = None
     macs: int | None = None
@@ -394,6 +397,9 @@ class Comparison(Record):
     data: DataSummary
     recipe: str
     augment: str | None = Field(default=None, description="what was changed of its augmentation")
+    fine_tune: str | None = Field(
+        default=None, description="what was trained of the models that began with weights"
+    )
     batch: int
     epochs: int | None
     minutes: float | None

@@ -71,6 +71,22 @@ Augment = Annotated[
         "so on, or none.",
     ),
 ]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH|URL",
+        help="Begin with these weights instead of random ones: keiryo's, torchvision's or timm's; "
+        "MODEL=PATH,MODEL=PATH where there are several models.",
+    ),
+]
+FineTune = Annotated[
+    Literal["head", "all", "two-stage"] | None,
+    typer.Option(
+        help="What to train of a pretrained network: its classifier, everything, or one after "
+        "the other.",
+        show_default="two-stage",
+    ),
+]
 MaxLatency = Annotated[
     float | None, typer.Option("--max-latency-ms", help="Recommend no model that is slower.")
 ]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from keiryo.comparison.pretrained_places import from_anywhere
 from keiryo.data.augmentation import Augmentation, changed_augmentation
 from keiryo.data.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_by_name
@@ -20,6 +21,7 @@ from keiryo.files import write_text
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
 from keiryo.results import Fit, Limits, Record, Trial
+from keiryo.train.fine_tuning import DEFAULT_FINE_TUNE, FineTune
 
 FORMAT_VERSION = 1
 PLAN_FILE = "plan.json"
@@ -78,7 +80,8 @@ class TrialPlan:
 class Plan(Record):
     """Everything that a comparison's figures depend on, its input data apart.
 
-    The budget of each model is `epochs` or `minutes`, one of the two.
+    The budget of each model is `epochs` or `minutes`, one of the two. `pretrained_digests`
+    are those of the files that `pretrained` names, as they were when it began.
     """
 
     format_version: int = FORMAT_VERSION
@@ -96,6 +99,9 @@ class Plan(Record):
     fit: Fit = "crop"
     augment: str | None = None
     robust: bool = False
+    pretrained: str | None = None
+    pretrained_digests: dict[str, str] = {}
+    fine_tune: FineTune | None = None
     max_latency_ms: float | None = Field(default=None, gt=0)
     max_size_mb: float | None = Field(default=None, gt=0)
     max_params: int | None = Field(default=None, gt=0)
@@ -161,15 +167,23 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     _check_recipes(plan.recipe)
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)
-    return plan.model_copy(
-        update={"data": _from_anywhere(plan.data), "models": _models_from_anywhere(plan.models)}
-    )
+    models = _models_from_anywhere(plan.models)
+    update: dict[str, Any] = {"data": _from_anywhere(plan.data), "models": models}
+    if plan.pretrained is not None:
+        renamed = dict(zip(plan.models, models, strict=True))
+        update["pretrained"] = from_anywhere(plan.pretrained, renamed)
+        update["fine_tune"] = plan.fine_tune or DEFAULT_FINE_TUNE
+    elif plan.fine_tune is not None:
+        raise InputError(f"--fine-tune {plan.fine_tune}: needs the weights; add --pretrained PATH")
+    return plan.model_copy(update=update)
 
 
 def resumed_plan(given: Mapping[str, Any], out: Path) -> Plan:
     """Return the plan of the comparison in `out`; options given again must be the same as then."""
     plan = read_plan(out)
-    again = new_plan({"data": plan.data, **given})
+    # Those are read together with the models.
+    pretrained = {} if plan.pretrained is None else {"pretrained": plan.pretrained}
+    again = new_plan({"data": plan.data, "models": plan.models, **pretrained, **given})
     for key in given:
         then, now = getattr(plan, key), getattr(again, key)
         if then != now and not (key == "device" and now == "auto"):

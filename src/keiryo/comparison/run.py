@@ -18,6 +18,7 @@ from keiryo.comparison.folder import (
 from keiryo.comparison.held_out import find_suspects
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, pack_place
+from keiryo.comparison.pretrained import checked_pretrained
 from keiryo.comparison.rank import rank
 from keiryo.comparison.trial_runner import complete_trial
 from keiryo.data.audit import audit
@@ -87,6 +88,7 @@ def run_comparison(
             "leave the option out"
         )
     costs = _count_costs(plan, len(source.classes))
+    plan = checked_pretrained(plan, len(source.classes), progress=listener.downloading)
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if resume:
         clear_leftovers(out)
@@ -203,6 +205,7 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
         data=data,
         recipe=plan.recipe,
         augment=plan.augment,
+        fine_tune=plan.fine_tune,
         batch=plan.batch,
         epochs=plan.epochs,
         minutes=plan.minutes,

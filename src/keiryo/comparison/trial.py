@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from keiryo.comparison.held_out import write_held_out
 from keiryo.comparison.plan import Plan, TrialPlan, pack_place
+from keiryo.comparison.pretrained import start_of_trial
 from keiryo.data.augmentation import changed_augmentation
 from keiryo.data.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 from keiryo.data.pack import open_pack
@@ -58,6 +59,10 @@ def run_trial(
     network = build(trial_plan.model, classes=len(pack.survey.classes))
     if recipe.as_keras:
         make_as_keras(network)
+    start = start_of_trial(
+        plan, trial_plan.model, network, preprocessing, classes=len(pack.survey.classes)
+    )
+    preprocessing = start.preprocessing
     training = Training(
         network,
         Pictures(pack.images, pack.labels, splits.train, splits.val, preprocessing),
@@ -67,9 +72,11 @@ def run_trial(
         seed=trial_plan.seed,
         device=device,
         checkpoint=folder / CHECKPOINT_FILE,
+        fine_tuning=start.fine_tuning,
     )
     trial = trial_plan.record
     trial.status = "done"
+    trial.pretrained = start.pretrained
     try:
         if not training.run(make_watcher(training)):
             trial.status = "stopped"

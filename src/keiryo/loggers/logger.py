@@ -89,8 +89,8 @@ class Logger(Listener):
         known = {logged.epoch.epoch for logged in self._epochs}
         missing = [epoch for epoch in trial.history if epoch.epoch not in known]
         self._epochs += _with_times(missing, self._ended_at(trial))
-        plan = TrialPlan(trial.model, trial.seed, trial.fold, trial.folder)
-        if self.attempt(lambda: self.log_end(plan, self._epochs, trial)):
+        planned = self._trial
+        if planned is None or self.attempt(lambda: self.log_end(planned, self._epochs, trial)):
             self.let_go()
 
     def attempt(self, action: Callable[[], object]) -> bool:

@@ -23,6 +23,7 @@ from keiryo.results import Epoch
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
+from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.recipe import (
     Recipe,
     learning_rate_factor,
@@ -103,6 +104,7 @@ class Training:
 
     The network is changed in place. With `checkpoint`, the training goes on from
     the one at that path, if there is one, and leaves one there when it is stopped.
+    With `fine_tuning`, made of the same network, a part of it is frozen for a while.
     """
 
     def __init__(
@@ -116,7 +118,9 @@ class Training:
         seed: int,
         device: torch.device,
         checkpoint: Path | None = None,
+        fine_tuning: FineTuning | None = None,
     ) -> None:
+        self._fine_tuning = fine_tuning
         self.network = channels_last(network.to(device))
         self._pictures = pictures
         self._recipe = recipe
@@ -254,7 +258,10 @@ class Training:
 
     def _step(self, batch: Batch | DeviceBatch, sums: Sums) -> None:
         share, step = self._share(), self._steps_done()
-        rate = self._peak * learning_rate_factor(self._recipe, share)
+        if self._fine_tuning is None:
+            rate = self._peak * learning_rate_factor(self._recipe, share)
+        else:
+            rate = self._peak * self._fine_tuning.begin_step(self._recipe, share)
         self.position.learning_rate = rate
         optimizer = self._trainee.optimizer
         for group in optimizer.param_groups:

@@ -1,0 +1,108 @@
+"""The weights that trials begin with: found, checked before any training, put into networks."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from keiryo.comparison.plan import Plan
+from keiryo.comparison.pretrained_download import fetch_weights
+from keiryo.comparison.pretrained_places import places_of
+from keiryo.data.download import Progress, no_progress
+from keiryo.data.storage import is_url
+from keiryo.errors import InputError
+from keiryo.models.classifier import classifier_name
+from keiryo.models.pretrained import fit_weights, load_fitted
+from keiryo.models.saved import MODEL_FILE, Preprocessing
+from keiryo.models.spec import parse_spec
+from keiryo.models.weight_file import read_weights
+from keiryo.models.weightless import build_weightless
+from keiryo.train.fine_tuning import FineTuning
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a trial begins with: how pictures are prepared, and what is trained when."""
+
+    preprocessing: Preprocessing
+    fine_tuning: FineTuning | None = None
+    pretrained: str | None = None
+
+
+def checked_pretrained(plan: Plan, classes: int, *, progress: Progress = no_progress) -> Plan:
+    """Return `plan` with the digest of each file of weights, after trying each on its model.
+
+    Raises InputError, naming file and model, where a file cannot be had or read, does not
+    fit, or is no longer that of the plan.
+    """
+    digests: dict[str, str] = {}
+    for model, place in _places(plan).items():
+        path = _file_of(plan, place, progress)
+        if place not in digests:
+            digests[place] = _checked_digest(plan, place, path)
+        spec = parse_spec(model)
+        network = build_weightless(spec, classes=classes)
+        fit_weights(read_weights(path), spec, network, classes=classes)
+        if plan.fine_tune != "all" and classifier_name(network, classes) is None:
+            raise InputError(
+                f"--fine-tune {plan.fine_tune}: {model} has no layer with an output for each of "
+                f"{classes} classes that could be trained alone; use --fine-tune all"
+            )
+    return plan.model_copy(update={"pretrained_digests": digests})
+
+
+def start_of_trial(
+    plan: Plan, model: str, network: nn.Module, preprocessing: Preprocessing, *, classes: int
+) -> Start:
+    """Put the plan's weights for `model` into `network`, in place, and return how it begins.
+
+    Features that were trained on pictures prepared in one way see them in that way again:
+    the mean and deviation of the channels become those that the weights expect. Without
+    weights for `model`, nothing is changed.
+    """
+    place = _places(plan).get(model)
+    if place is None:
+        return Start(preprocessing)
+    path = _file_of(plan, place, no_progress)
+    _checked_digest(plan, place, path)
+    fitted = fit_weights(read_weights(path), parse_spec(model), network, classes=classes)
+    load_fitted(network, fitted)
+    head = classifier_name(network, classes)
+    assert plan.fine_tune is not None
+    return Start(
+        preprocessing.model_copy(update={"mean": fitted.mean, "std": fitted.std}),
+        FineTuning(network, head=head, mode=plan.fine_tune),
+        place if is_url(place) else path.name,
+    )
+
+
+def _places(plan: Plan) -> dict[str, str]:
+    return {} if plan.pretrained is None else places_of(plan.pretrained, plan.models)
+
+
+def _file_of(plan: Plan, place: str, progress: Progress) -> Path:
+    if is_url(place):
+        return fetch_weights(place, progress=progress)
+    path = Path(place)
+    if path.is_dir() and (path / MODEL_FILE).is_file():
+        return path / MODEL_FILE  # a trial's folder, as for `keiryo predict`
+    if not path.exists():
+        raise InputError(
+            f"--pretrained {place}: no such file; give a path or URL, or MODEL=PATH for "
+            f"models of the comparison ({', '.join(plan.models)})"
+        )
+    return path
+
+
+def _checked_digest(plan: Plan, place: str, path: Path) -> str:
+    if path.is_dir():
+        raise InputError(f"--pretrained {place}: a folder; give a file of weights")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if plan.pretrained_digests.get(place, digest) != digest:
+        raise InputError(
+            f"--pretrained {place}: has changed since the comparison was begun, so its trials "
+            "could not be compared; begin again with --force, or with another --out"
+        )
+    return digest

@@ -1,0 +1,41 @@
+"""Weights that are named by a URL: downloaded once, checked, kept in the cache."""
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from keiryo.data.download import Progress, download, no_progress
+from keiryo.data.named_sets import cache_folder
+from keiryo.errors import InputError
+
+WEIGHTS_FOLDER = "weights"
+SHA256_DIGITS = 64
+# The convention of torch.hub: a file's name ends in the first digits of its SHA-256.
+DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8})\.[a-z]+$")
+
+
+def fetch_weights(url: str, *, cache: Path | None = None, progress: Progress = no_progress) -> Path:
+    """Return where the file at `url` lies in `cache` (`cache_folder()` where None), fetched once.
+
+    It must have the digest that `url` ends in, as `#sha256=HEX`, else that which its name ends
+    in, as `resnet18-f37072fd.pth`; without either it is kept as it came. Raises InputError
+    where it cannot be had or is another, and OSError where the cache cannot be written.
+    """
+    address, _, fragment = url.partition("#")
+    name = Path(unquote(urlsplit(address).path)).name
+    expected = ""
+    if fragment:
+        key, _, expected = fragment.lower().partition("=")
+        if key != "sha256" or not re.fullmatch(rf"[0-9a-f]{{{SHA256_DIGITS}}}", expected):
+            raise InputError(f"--pretrained {url}: after # stands sha256= and its 64 digits")
+    elif found := DIGITS_IN_NAME.search(name):
+        expected = found[1]
+    # Many servers call all of their files model.safetensors.
+    digest = hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
+    path = (cache or cache_folder()) / WEIGHTS_FOLDER / digest / (name or "weights")
+    if not expected:
+        # Nothing would show that the pieces are of one file.
+        path.with_name(f"{path.name}.part").unlink(missing_ok=True)
+    download(address, path, checksum=f"sha256:{expected}", progress=progress)
+    return path

@@ -1,0 +1,19 @@
+"""The layer of a network that tells the classes apart."""
+
+from torch import nn
+
+CLASSIFYING_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def classifier_name(network: nn.Module, classes: int) -> str | None:
+    """Return the name of the last layer of `network` with one output a class.
+
+    It is a linear layer, or a convolution as in SqueezeNet; "" where the network is itself
+    that layer, None where there is none.
+    """
+    names = [
+        name
+        for name, layer in network.named_modules()
+        if isinstance(layer, CLASSIFYING_LAYERS) and len(layer.weight) == classes
+    ]
+    return names[-1] if names else None

@@ -1,0 +1,205 @@
+"""Weights to begin with: how they are named, had, checked, and gone on with."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from conftest import Finished
+from keiryo.comparison.plan import new_plan, resumed_plan, write_plan
+from keiryo.comparison.pretrained_download import fetch_weights
+from keiryo.comparison.pretrained_places import places_of
+from keiryo.errors import InputError
+from keiryo.models.foreign_names import IMAGENET_MEAN
+from keiryo.models.saved import read_description
+from keiryo.models.spec import build
+from keiryo.results import Comparison
+
+MODEL = "mobilenet_v2:width=0.35"
+CONTENT = b"weights" * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("text", "models", "places"),
+    [
+        ("a,b=c.pth", ["vgg16"], {"vgg16": "a,b=c.pth"}),
+        ("x.pth", ["vgg16", "resnet18"], {"vgg16": "x.pth", "resnet18": "x.pth"}),
+        ("resnet18=x.pth", ["vgg16", "resnet18"], {"resnet18": "x.pth"}),
+        (
+            f"{MODEL}=a=b,c.pth, {MODEL},norm=group=http://host/x#sha256=00",
+            [MODEL, f"{MODEL},norm=group"],
+            {MODEL: "a=b,c.pth", f"{MODEL},norm=group": "http://host/x#sha256=00"},
+        ),
+        ("my.py:net=x.pth", ["my.py:net"], {"my.py:net": "x.pth"}),
+    ],
+)
+def test_places(text: str, models: list[str], places: dict[str, str]) -> None:
+    assert places_of(text, models) == places
+
+
+@pytest.mark.parametrize("text", ["", "vgg16=", "vgg16=a,vgg16=b"])
+def test_what_are_no_places(text: str) -> None:
+    with pytest.raises(InputError, match="--pretrained"):
+        places_of(text, ["vgg16"])
+
+
+def test_a_plan_holds_places_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"data": "digits", "models": ["my.py:net", "vgg16"], "pretrained": "my.py:net=x.pth"}
+    plan = new_plan(given)
+    assert plan.pretrained == f"{tmp_path}/my.py:net={tmp_path}/x.pth"
+    assert plan.fine_tune == "two-stage"
+    write_plan(tmp_path, plan)
+    assert resumed_plan({"pretrained": "my.py:net=x.pth", "models": given["models"]}, tmp_path)
+    assert resumed_plan({"pretrained": plan.pretrained}, tmp_path) == plan
+    assert resumed_plan({"fine_tune": "two-stage"}, tmp_path) == plan
+    with pytest.raises(InputError, match=r"--fine-tune head: .* begun with two-stage"):
+        resumed_plan({"fine_tune": "head"}, tmp_path)
+    with pytest.raises(InputError, match="--fine-tune head: needs the weights"):
+        new_plan({"data": "digits", "fine_tune": "head"})
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_url_is_fetched_once(host: str, tmp_path: Path) -> None:
+    for url in (
+        f"{host}/a/model.safetensors",
+        f"{host}/b/model.safetensors?download=1",
+        f"{host}/c/model.safetensors#sha256={SHA256}",
+        f"{host}/net-{SHA256[:8]}.pth",
+    ):
+        path = fetch_weights(url, cache=tmp_path)
+        assert path.read_bytes() == CONTENT
+        path.touch()
+        before = path.stat().st_mtime_ns
+        assert fetch_weights(url, cache=tmp_path) == path
+        assert path.stat().st_mtime_ns == before
+    assert len(list(tmp_path.rglob("model.safetensors"))) == 3
+
+
+@pytest.mark.parametrize("end", ["net-01234567.pth", f"net-{SHA256[:8]}.pth#sha256={'0' * 64}"])
+def test_another_file_than_the_published_one(end: str, host: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not the published file"):
+        fetch_weights(f"{host}/{end}", cache=tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_what_is_left_of_a_file_without_a_checksum_is_not_gone_on_with(
+    host: str, tmp_path: Path
+) -> None:
+    path = fetch_weights(f"{host}/net.pth", cache=tmp_path)
+    path.rename(path.with_name("net.pth.part"))
+    path.with_name("net.pth.part").write_bytes(b"another file")
+    assert fetch_weights(f"{host}/net.pth", cache=tmp_path).read_bytes() == CONTENT
+
+
+def test_an_address_that_cannot_be_checked_or_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(InputError, match="sha256= and its 64 digits"):
+        fetch_weights("http://127.0.0.1/x#md5=00", cache=tmp_path)
+    with pytest.raises(InputError, match="connect to the internet"):
+        fetch_weights("http://127.0.0.1:9/x", cache=tmp_path)
+    with pytest.raises(InputError, match="not an http"):
+        fetch_weights("ftp://127.0.0.1/x", cache=tmp_path)
+
+
+SMALL = ["--size", 32, "--batch", 8, "--threads", 2, "--epochs", 1]
+
+
+def test_a_comparison_begins_with_the_weights_and_only_with_them(
+    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    torch.manual_seed(0)
+    state, weights, out = build(MODEL, classes=9).state_dict(), tmp_path / "w.pth", tmp_path / "out"
+    torch.save(state, weights)
+    command = [
+        "train",
+        MODEL,
+        flower_folder,
+        *SMALL,
+        "--pretrained",
+        weights,
+        "--fine-tune",
+        "head",
+    ]
+    finished = keiryo(*command, "--out", out, "--json")
+    assert finished.status == 0, finished.err
+    comparison = Comparison.model_validate_json(finished.out)
+    assert (comparison.fine_tune, comparison.trials[0].pretrained) == ("head", "w.pth")
+    trained = load_file(out / comparison.trials[0].folder / "model.safetensors")
+    differing = [name for name in state if not torch.equal(state[name], trained[name])]
+    assert differing == ["classifier.weight", "classifier.bias"]
+    report = (out / "report.html").read_text()
+    assert "fine-tuned (head)" in report
+    description = read_description(out / comparison.trials[0].folder / "model.safetensors")
+    assert description.preprocessing.mean == IMAGENET_MEAN
+
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    resumed = keiryo("train", MODEL, flower_folder, "--resume", "--out", out)
+    assert resumed.status == 2
+    assert "w.pth: has changed since the comparison was begun" in resumed.err
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (["--pretrained", "absent.pth"], "absent.pth: no such file"),
+        (["--pretrained", "resnet19=absent.pth"], "models of the comparison (mobilenet_v2"),
+        (["--pretrained", "{here}"], "a folder"),
+        (["--pretrained", "{here}/page.pth"], "page.pth: a web page"),
+        (["--pretrained", "{here}/half.safetensors"], "resnet18 has 64x3x7x7"),
+        (["--pretrained", "http://127.0.0.1:9/x.pth"], "connect to the internet"),
+        (["--fine-tune", "all"], "--fine-tune all: needs the weights"),
+        (["--pretrained", "{here}/page.pth", "--fine-tune", "some"], "--fine-tune"),
+    ],
+)
+def test_wrong_weights_are_known_before_any_training(
+    given: list[str],
+    hint: str,
+    flower_folder: Path,
+    tmp_path: Path,
+    keiryo: Callable[..., Finished],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("KEIRYO_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "page.pth").write_text("<html>")
+    save_file(build(MODEL, classes=3).state_dict(), tmp_path / "half.safetensors")
+    given = [argument.format(here=tmp_path) for argument in given]
+    out = tmp_path / "out"
+    finished = keiryo(
+        "compare", flower_folder, "--models", f"{MODEL},resnet18", *SMALL, *given, "--out", out
+    )
+    assert finished.status == 2
+    assert finished.out == ""
+    assert len(finished.err.strip().splitlines()) <= 2
+    assert hint in finished.err
+    assert not out.exists()

@@ -1,0 +1,151 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from keiryo.data.builtin.petals import CLASSES, draw_picture
+from keiryo.models.saved import Preprocessing
+from keiryo.train.fine_tuning import HEAD_SHARE, PEAK_FACTOR_OF_ALL, FineTune, FineTuning
+from keiryo.train.loop import Budget, Pictures, Training, Watcher
+from keiryo.train.recipe import RECIPES
+
+SIZE = 16
+STEPS_PER_EPOCH = 5
+EPOCHS = 3  # of whose 15 steps the first three are the head's
+
+
+class Small(nn.Sequential):
+    """Something of all that can be frozen or left unfrozen by mistake."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(3, 8, 3, stride=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Conv2d(8, 12, 3, stride=2),
+            nn.BatchNorm2d(12),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(12, len(CLASSES)),
+        )
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    labels = np.arange(50) % len(CLASSES)
+    drawn = [draw_picture(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
+    return Pictures(
+        images=np.stack(drawn),
+        labels=labels,
+        train=np.arange(40),
+        val=np.arange(40, 50),
+        preprocessing=Preprocessing(size=SIZE, mean=(0.4,) * 3, std=(0.25,) * 3),
+    )
+
+
+def make_training(
+    pictures: Pictures, mode: FineTune, *, recipe: str = "keiryo", checkpoint: Path | None = None
+) -> Training:
+    torch.manual_seed(1)
+    network = Small()
+    return Training(
+        network,
+        pictures,
+        recipe=RECIPES[recipe],
+        budget=Budget(epochs=EPOCHS),
+        batch=8,
+        seed=1,
+        device=torch.device("cpu"),
+        checkpoint=checkpoint,
+        fine_tuning=FineTuning(network, head="8", mode=mode),
+    )
+
+
+def states_after_steps(training: Training) -> list[dict[str, Tensor]]:
+    states: list[dict[str, Tensor]] = []
+    training.run(
+        Watcher(
+            on_progress=lambda _: states.append(
+                {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
+            )
+        )
+    )
+    return states
+
+
+def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def stop_after(steps: int) -> Callable[[], bool]:
+    asked = iter(range(1, steps + 1))
+    return lambda: next(asked) == steps
+
+
+def test_the_head_alone_is_trained(pictures: Pictures) -> None:
+    training = make_training(pictures, "head")
+    before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
+    training.run(Watcher())
+    # Not the running statistics either, nor by weight decay.
+    assert changed(before, training.network.state_dict()) == {"8.weight", "8.bias"}
+
+
+def test_everything_is_trained(pictures: Pictures) -> None:
+    training = make_training(pictures, "all")
+    before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
+    training.run(Watcher())
+    assert changed(before, training.network.state_dict()) == before.keys()
+
+
+def test_the_head_comes_first_and_everything_after(pictures: Pictures) -> None:
+    states = states_after_steps(make_training(pictures, "two-stage"))
+    assert len(states) == EPOCHS * STEPS_PER_EPOCH
+    last_of_head = round(HEAD_SHARE * len(states)) - 1
+    assert changed(states[0], states[last_of_head]) == {"8.weight", "8.bias"}
+    # In the very next step the statistics move again; its rate is the zero of the warm-up.
+    moved = changed(states[last_of_head], states[last_of_head + 1])
+    assert {"1.running_mean", "5.running_var"} <= moved
+    assert changed(states[last_of_head], states[-1]) == states[0].keys()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 6, 9])
+def test_stopped_at_any_step_it_goes_on_to_the_same_bits(
+    recipe: str, steps: int, pictures: Pictures, tmp_path: Path
+) -> None:
+    whole = make_training(pictures, "two-stage", recipe=recipe)
+    whole.run(Watcher())
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    first = make_training(pictures, "two-stage", recipe=recipe, checkpoint=checkpoint)
+    assert not first.run(Watcher(wants_stop=stop_after(steps)))
+    second = make_training(pictures, "two-stage", recipe=recipe, checkpoint=checkpoint)
+    assert second.run(Watcher())
+    assert not changed(whole.network.state_dict(), second.network.state_dict())
+    assert [e.train_loss for e in second.position.history] == [
+        e.train_loss for e in whole.position.history
+    ]
+
+
+def test_each_stage_has_the_schedule_to_itself_and_its_own_peak() -> None:
+    recipe = RECIPES["keiryo"]
+    tuning = FineTuning(Small(), head="8", mode="two-stage")
+    factors = [tuning.begin_step(recipe, share / 1000) for share in range(1000)]
+    head, rest = factors[:200], factors[200:]
+    assert head[0] == rest[0] == 0.0
+    assert max(head) == pytest.approx(1.0, abs=1e-3)
+    assert max(rest) == pytest.approx(PEAK_FACTOR_OF_ALL, rel=1e-3)
+    assert head[-1] < 1e-3
+    assert rest[-1] < 1e-3
+
+
+def test_what_was_frozen_by_its_maker_stays_frozen() -> None:
+    network = Small()
+    network[0].requires_grad_(False)
+    tuning = FineTuning(network, head="8", mode="two-stage")
+    tuning.begin_step(RECIPES["plain"], 0.5)
+    assert not network[0].weight.requires_grad  # pyright: ignore
+    assert network[4].weight.requires_grad  # pyright: ignore
