@@ -48,6 +48,7 @@ def hyperparameters(
     found |= {
         name: value for name, value in options.items() if isinstance(value, str | int | float)
     }
+    found["recipe"] = trial.recipe  # of several, the one of this trial
     if data is not None:
         found |= {f"data/{name}": int(number) for name, number in numbers(data).items()}
         found["data/classes"] = len(data.classes)
