@@ -16,7 +16,8 @@ from conftest import write_pictures
 from keiryo.data.locate import locate
 from keiryo.data.pack import HEADER_FILE, IMAGES_FILE, open_pack
 from keiryo.data.packing import prepare_pack
-from keiryo.data.survey import FEWEST_FOR_PROCESSES, survey
+from keiryo.data.parallel_reading import FEWEST_FOR_PROCESSES
+from keiryo.data.survey import survey
 from keiryo.errors import InputError
 
 
