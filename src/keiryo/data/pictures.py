@@ -116,7 +116,7 @@ def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Return width and height of a whole JPEG with nothing out of the ordinary; else None.
 
-    It is the most common picture, and Pillow takes six times as long to find that there
+    It is the most common picture, and Pillow takes ten times as long to find that there
     is nothing to note of it: that it is upright, a single picture, gray or YCbCr of 8
     bits, neither tiny nor too large.
     """
