@@ -16,7 +16,9 @@ from conftest import write_pictures
 from keiryo.data.locate import locate
 from keiryo.data.pack import HEADER_FILE, IMAGES_FILE, open_pack
 from keiryo.data.packing import prepare_pack
-from keiryo.data.survey import FEWEST_FOR_PROCESSES, survey
+from keiryo.data.parallel_reading import FEWEST_FOR_PROCESSES, parts_of, read_parts
+from keiryo.data.reading import Target
+from keiryo.data.survey import survey
 from keiryo.errors import InputError
 
 
@@ -27,11 +29,16 @@ def made(data: str | Path, folder: Path, **options: object) -> bytes:
     return (folder / IMAGES_FILE).read_bytes()
 
 
-def test_processes_and_one_worker_give_the_same_bytes(tmp_path: Path) -> None:
-    folder = write_pictures(tmp_path / "set", classes=2, each=5)
-    # Enough that processes are started for them.
+def many(folder: Path) -> Path:
+    """Write a set of so many pictures that processes read it."""
+    write_pictures(folder, classes=2, each=5)
     for copy in range(FEWEST_FOR_PROCESSES):
         (folder / "daisy" / f"again{copy}.jpg").symlink_to(f"{copy % 5:03d}.jpg")
+    return folder
+
+
+def test_processes_and_one_worker_give_the_same_bytes(tmp_path: Path) -> None:
+    folder = many(tmp_path / "set")
     by_processes = made(folder, tmp_path / "two", size=8)
     alone = made(folder, tmp_path / "one", size=8, workers=1)
     assert by_processes == alone
@@ -176,3 +183,61 @@ def test_a_header_is_one_json_document(tmp_path: Path) -> None:
     made("petals:count=10", tmp_path / "pack")
     header = json.loads((tmp_path / "pack" / HEADER_FILE).read_text())
     assert (header["size"], header["fit"], len(header["survey"]["pictures"])) == (16, "crop", 10)
+
+
+UNGUARDED = """
+import os, signal, sys
+from pathlib import Path
+import psutil
+from keiryo.data.locate import locate
+from keiryo.data.packing import prepare_pack
+
+print("once")
+
+def after(done, total):
+    for process in psutil.Process().children():
+        {do}
+
+prepare_pack(
+    locate({data!r}), size=8, fit="crop", folder=Path({folder!r}), workers=2, progress=after
+)
+"""
+
+
+def run_unguarded(tmp_path: Path, do: str) -> subprocess.CompletedProcess[str]:
+    script = tmp_path / "script.py"
+    data, folder = str(many(tmp_path / "set")), str(tmp_path / "pack")
+    script.write_text(UNGUARDED.format(do=do, data=data, folder=folder))
+    return subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
+
+
+def test_processes_do_not_run_the_users_script_again(tmp_path: Path) -> None:
+    finished = run_unguarded(tmp_path, "pass")
+    assert (finished.stdout, finished.stderr, finished.returncode) == ("once\n", "", 0)
+
+
+def test_a_process_that_is_killed_is_told_and_its_pack_gone_on_with(tmp_path: Path) -> None:
+    finished = run_unguarded(tmp_path, "process.kill()")
+    assert "ReadingProcessError" in finished.stderr
+    assert not (tmp_path / "pack").exists()
+    assert made(tmp_path / "set", tmp_path / "pack", size=8) == made(
+        tmp_path / "set", tmp_path / "whole", size=8, workers=1
+    )
+
+
+def test_an_interrupt_ends_all_processes_without_a_word_of_theirs(tmp_path: Path) -> None:
+    # As on a terminal, where it reaches every process.
+    finished = run_unguarded(
+        tmp_path,
+        "process.send_signal(signal.SIGINT)\n    os.kill(os.getpid(), signal.SIGINT)",
+    )
+    assert finished.stderr.count("Traceback") == 1
+    assert finished.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_what_goes_wrong_in_a_process_is_raised_here(tmp_path: Path) -> None:
+    source = locate(str(many(tmp_path / "set")))
+    parts = parts_of(len(source.items))
+    nowhere = Target(tmp_path / "absent", 0, 8, "crop")
+    with pytest.raises(FileNotFoundError, match="absent"):
+        list(read_parts(source, parts, workers=2, target=nowhere))

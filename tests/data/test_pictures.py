@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from keiryo.data.pictures import UnreadablePictureError, decode_picture, read_picture
 
 GRADIENT = np.stack(np.meshgrid(np.arange(0, 240, 6), np.arange(0, 180, 6)), axis=-1)
 PIXELS = np.concatenate((GRADIENT, 255 - GRADIENT[..., :1]), axis=-1).astype(np.uint8)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def encoded(image: Image.Image, picture_format: str, **options: object) -> bytes:
@@ -140,6 +142,28 @@ def test_a_picture_too_large_to_decode_is_refused_by_its_header() -> None:
     with pytest.raises(UnreadablePictureError, match="30000 x 30000") as refused:
         decode_picture(data + chunk(b"IEND", b""), suffix=".png")
     assert refused.value.code == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {}),
+        ("L", {}),
+        ("RGB", {"progressive": True, "comment": b"a comment"}),
+        (
+            "RGB",
+            {"icc_profile": SRGB},
+        ),
+        ("CMYK", {}),
+        ("RGB", {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"}),
+    ],
+)
+def test_a_jpeg_is_the_same_whoever_reads_its_header(mode: str, options: dict[str, object]) -> None:
+    data = encoded(Image.fromarray(PIXELS).convert(mode), "JPEG", **options)
+    # Under another name, Pillow reads it.
+    by_hand, by_pillow = (decode_picture(data, suffix=suffix) for suffix in (".jpg", ".jfif"))
+    np.testing.assert_array_equal(by_hand.pixels, by_pillow.pixels)
+    assert replace(by_hand, pixels=PIXELS) == replace(by_pillow, pixels=PIXELS)
 
 
 @settings(max_examples=60, deadline=None)

@@ -54,7 +54,7 @@ def examine(picture: Decoded) -> PictureFacts:
     """
     gray = _shrunk(cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY), EXAMINED_SIDE)
     mean, deviation = cv2.meanStdDev(gray)
-    _, edges = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
+    edges = cv2.Laplacian(gray, cv2.CV_16S)
     contrast = float(deviation[0, 0])
     can_be_recognised = (
         min(picture.width, picture.height) >= HASHED_SIDE and contrast >= BLANK_CONTRAST
@@ -71,7 +71,7 @@ def examine(picture: Decoded) -> PictureFacts:
         height=picture.height,
         brightness=round(float(mean[0, 0]), 1),
         contrast=round(contrast, 1),
-        sharpness=round(float(edges[0, 0]), 1),
+        sharpness=round(_deviation(edges), 1),
         scale=picture.scale,
         notes=tuple(notes),
     )
@@ -90,15 +90,31 @@ def pixel_digest(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def _deviation(values: np.ndarray) -> float:
+    """Return the standard deviation of (H, W), int16; `cv2.meanStdDev` takes four times as long."""
+    mean_square = cv2.norm(values, cv2.NORM_L2SQR) / values.size
+    return (mean_square - cv2.mean(values)[0] ** 2) ** 0.5
+
+
 def _is_gray(pixels: np.ndarray) -> bool:
+    # Of most pictures one pixel, which is among the few below, says that they are not.
+    middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2].tolist()
+    if max(middle) - min(middle) > LARGEST_TINGE:
+        return False
     few = cv2.resize(pixels, (HASHED_SIDE, HASHED_SIDE), interpolation=cv2.INTER_NEAREST)
-    return bool(cv2.absdiff(few, few[..., [1, 2, 0]]).max() <= LARGEST_TINGE)
+    red, green, blue = cv2.split(few)
+    return all(
+        cv2.norm(one, other, cv2.NORM_INF) <= LARGEST_TINGE
+        for one, other in ((red, blue), (red, green), (green, blue))
+    )
 
 
 def _ends_in_filling(picture: Decoded) -> bool:
     """Return whether the lowest rows are what a JPEG's decoder puts where data is missing."""
+    if not picture.is_jpeg or picture.pixels[-1, -1, 0] != JPEG_FILLING:
+        return False
     rows = picture.pixels[-max(1, JPEG_BLOCK // picture.scale) :]
-    return picture.is_jpeg and bool((rows == JPEG_FILLING).all())
+    return bool((rows == JPEG_FILLING).all())
 
 
 def _perceptual_hash(gray: np.ndarray) -> str:

@@ -23,10 +23,11 @@ from keiryo.data.pack import (
     is_pack,
     open_pack,
 )
-from keiryo.data.pack_images import row_checksum, shape_header
+from keiryo.data.pack_images import open_images, row_checksum, shape_header
+from keiryo.data.parallel_reading import parts_of, read_parts
 from keiryo.data.reading import LeftOut, Part, Picture, Target
 from keiryo.data.sources import Source
-from keiryo.data.survey import Progress, concluded, parts_of, read_parts
+from keiryo.data.survey import Progress, concluded
 from keiryo.errors import InputError
 from keiryo.files import move_folder, write_text
 from keiryo.results import Fit, Record
@@ -87,13 +88,14 @@ def _made_or_found(
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
-        _fill(source, unfinished, journal, workers, progress)
+        header = _fill(source, unfinished, journal, workers, progress)
         move_folder(unfinished, folder)
     except (OSError, InputError):
         # Most likely the disk is full, and what is there would keep it so.
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    return open_pack(folder, verify=False)
+    checksums = [picture.checksum for picture in header.survey.pictures]
+    return Pack(open_images(folder / IMAGES_FILE, checksums, header.size, verify=False), header)
 
 
 def check_same_form(source: Source, *, size: int, fit: Fit) -> None:
@@ -129,7 +131,7 @@ def _is_of(header: PackHeader, journal: JournalHeader) -> bool:
 
 def _fill(
     source: Source, folder: Path, journal: JournalHeader, workers: int, progress: Progress
-) -> None:
+) -> PackHeader:
     total = len(source.items)
     images = folder / IMAGES_FILE
     offset = len(shape_header(total, journal.size))
@@ -157,9 +159,10 @@ def _fill(
         fit=journal.fit,
         fingerprint=journal.fingerprint,
         survey=concluded(source, in_order),
-    )
-    write_text(folder / HEADER_FILE, header.sealed().model_dump_json())
+    ).sealed()
+    write_text(folder / HEADER_FILE, header.model_dump_json())
     (folder / JOURNAL_FILE).unlink()
+    return header
 
 
 def _start(folder: Path, journal: JournalHeader, total: int, target: Target) -> None:
@@ -167,6 +170,8 @@ def _start(folder: Path, journal: JournalHeader, total: int, target: Target) -> 
     # A disk that is too small is told at once, not in the midst of the work.
     if shutil.disk_usage(folder).free < length:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))
+    # Another file than before, into which a process of an earlier attempt may still write.
+    target.path.unlink(missing_ok=True)
     with target.path.open("wb") as file:
         file.write(shape_header(total, journal.size))
         file.truncate(length)

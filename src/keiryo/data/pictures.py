@@ -1,6 +1,7 @@
 """One picture file to RGB pixels, as they are or as small as they are needed."""
 
 import io
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,14 @@ SMALLEST_SIDE = 8
 PLAIN_MODES = frozenset({"RGB", "L", "I;16", "I;16B"})
 JPEG_END_MARKER = b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
+JPEG_START_MARKER = b"\xff\xd8"
+# Numbers of JPEG's markers: of frames coded the usual ways, of a scan, and of the segments
+# before it that do not change how its pixels are to be taken.
+JPEG_FRAMES = frozenset({0xFFC0, 0xFFC1, 0xFFC2})
+JPEG_SCAN = 0xFFDA
+JPEG_ICC_PROFILE = 0xFFE2
+JPEG_PLAIN_SEGMENTS = frozenset({0xFFC4, 0xFFDB, 0xFFDD, 0xFFE0, 0xFFED, 0xFFEE, 0xFFFE})
 # A JPEG's frequencies can be left out while decoding, which gives it at a half, quarter, eighth.
 REDUCED_READING = {
     1: cv2.IMREAD_COLOR_RGB,
@@ -69,7 +78,8 @@ def read_picture(path: Path, *, smallest_side: int | None = None) -> Decoded:
     try:
         if not path.is_file() and path.exists():
             raise UnreadablePictureError("unreadable", "no ordinary file")
-        data = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            data = file.readall()
     except OSError as error:
         raise UnreadablePictureError("unreadable", f"cannot be opened: {error.strerror}") from None
     return decode_picture(data, suffix=path.suffix, smallest_side=smallest_side)
@@ -79,6 +89,10 @@ def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None
     """Decode the bytes of a picture file named `*suffix`; as `read_picture`."""
     if not data:
         raise UnreadablePictureError("unreadable", "the file is empty")
+    if suffix.lower() in JPEG_SUFFIXES and (size := _plain_jpeg_size(data)):
+        scale = _reduction(*size, smallest_side)
+        if (pixels := _decode_by_opencv(data, scale)) is not None:
+            return Decoded(pixels, *size, scale, (), is_jpeg=True)
     try:
         header = Image.open(io.BytesIO(data))
         frames = getattr(header, "n_frames", 1)
@@ -90,16 +104,57 @@ def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None
         raise UnreadablePictureError(
             "too_large", f"{width} x {height} is more than {LARGEST_PIXEL_COUNT:,} pixels"
         )
-    scale = 1
-    if smallest_side is not None and header.format == "JPEG":
-        fitting = [s for s in REDUCED_READING if min(width, height) // s >= smallest_side]
-        scale = max(fitting, default=1)
+    scale = _reduction(width, height, smallest_side) if header.format == "JPEG" else 1
     pixels = _decode_plain(header, data, scale) if frames == 1 else None
     if pixels is None:
         pixels, scale = _decode_by_pillow(header), 1
     if (pixels.shape[1] > pixels.shape[0]) != (width > height):
         width, height = height, width  # it was turned by a quarter
     return Decoded(pixels, width, height, scale, notes, is_jpeg=header.format == "JPEG")
+
+
+def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of a whole JPEG with nothing out of the ordinary; else None.
+
+    It is the most common picture, and Pillow takes ten times as long to find that there
+    is nothing to note of it: that it is upright, a single picture, gray or YCbCr of 8
+    bits, neither tiny nor too large.
+    """
+    if not data.startswith(JPEG_START_MARKER) or not _is_whole_jpeg(data):
+        return None
+    width = height = 0
+    place = len(JPEG_START_MARKER)
+    while place + 10 <= len(data):
+        marker, length = struct.unpack_from(">HH", data, place)
+        if marker in JPEG_FRAMES:
+            precision, height, width, channels = struct.unpack_from(">BHHB", data, place + 4)
+            if precision != 8 or channels not in (1, 3):
+                return None
+        elif marker == JPEG_SCAN:
+            is_plain = min(width, height) >= SMALLEST_SIDE and width * height <= LARGEST_PIXEL_COUNT
+            return (width, height) if is_plain else None
+        elif marker == JPEG_ICC_PROFILE:
+            # The same segment may tell that other pictures follow.
+            if not data.startswith(b"ICC_PROFILE\0", place + 4):
+                return None
+        elif marker not in JPEG_PLAIN_SEGMENTS:
+            return None
+        place += 2 + length
+    return None
+
+
+def _is_whole_jpeg(data: bytes) -> bool:
+    # OpenCV paints what is missing of a cut-off JPEG grey and says nothing, so only
+    # files that end as they should go to it; Pillow judges the rest.
+    return data.rstrip(b"\0").endswith(JPEG_END_MARKER)
+
+
+def _reduction(width: int, height: int, smallest_side: int | None) -> int:
+    """Return by how much a JPEG can be decoded smaller so that its shorter side keeps so many."""
+    if smallest_side is None:
+        return 1
+    fitting = [s for s in REDUCED_READING if min(width, height) // s >= smallest_side]
+    return max(fitting, default=1)
 
 
 def _notes(header: ImageFile.ImageFile, suffix: str, frames: int) -> tuple[str, ...]:
@@ -120,11 +175,14 @@ def _notes(header: ImageFile.ImageFile, suffix: str, frames: int) -> tuple[str, 
 
 def _decode_plain(header: Image.Image, data: bytes, scale: int) -> np.ndarray | None:
     """Decode by OpenCV; return None for what it cannot read, or would read wrongly."""
-    # OpenCV paints what is missing of a cut-off JPEG grey and says nothing, so only
-    # files that end as they should go to it; Pillow judges the rest.
-    whole = header.format != "JPEG" or data.rstrip(b"\0").endswith(JPEG_END_MARKER)
-    if not whole or header.mode not in PLAIN_MODES or header.has_transparency_data:
+    if header.format == "JPEG" and not _is_whole_jpeg(data):
         return None
+    if header.mode not in PLAIN_MODES or header.has_transparency_data:
+        return None
+    return _decode_by_opencv(data, scale)
+
+
+def _decode_by_opencv(data: bytes, scale: int) -> np.ndarray | None:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED_READING[scale])
     if pixels is None or scale == 1:
         return pixels

@@ -113,7 +113,10 @@ class FileSource(Source):
         digest.update("\0".join(self.classes).encode())
         for index, item in enumerate(self.items):
             path = self._paths[index]
-            status = path.stat() if path.exists() else path.lstat()
+            try:
+                status = path.stat()
+            except OSError:  # a link that leads nowhere
+                status = path.lstat()
             digest.update(f"{item}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 

@@ -1,24 +1,17 @@
 """All pictures of a source looked at once, on all cores: what each is, and which are alike."""
 
-import signal
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from keiryo.data.facts import pixel_digest
 from keiryo.data.near_copies import NearCopy, find_near_copies, joined
-from keiryo.data.reading import LeftOut, Part, Picture, Target, read_part
+from keiryo.data.parallel_reading import parts_of, read_parts
+from keiryo.data.reading import LeftOut, Picture
 from keiryo.data.sources import Source
 from keiryo.results import Finding, Record
-
-PART_PICTURES = 128
-# Starting processes takes as long as some thousand small pictures take one thread.
-FEWEST_FOR_PROCESSES = 1000
 
 Progress = Callable[[int, int], None]
 
@@ -49,55 +42,6 @@ def survey(
         entries += part.entries
         progress(len(entries), total)
     return concluded(source, entries)
-
-
-def parts_of(total: int) -> list[range]:
-    """Return the numbers of `total` pictures in portions that are read by one process each."""
-    return [
-        range(start, min(start + PART_PICTURES, total)) for start in range(0, total, PART_PICTURES)
-    ]
-
-
-def read_parts(
-    source: Source, parts: Sequence[range], *, workers: int, target: Target | None = None
-) -> Iterator[Part]:
-    """Read the pictures of `parts` on `workers` cores; yield what came of each, in that order.
-
-    With `target`, the fitted pixels of each are written there.
-    """
-    # Many pictures are read by processes, since Python runs but one thread at a time.
-    # Loky's, unlike the standard library's, never run the user's own script again.
-    by_processes = workers > 1 and sum(map(len, parts)) >= FEWEST_FOR_PROCESSES
-    jobs = (
-        delayed(read_part)(
-            source.part(part),
-            source.items[part.start : part.stop],
-            part,
-            target,
-            own_process=by_processes,
-        )
-        for part in parts
-    )
-    pool = Parallel(workers, backend="loky" if by_processes else "threading", return_as="generator")
-    with _interrupts_put_off():
-        done: Iterator[Part] = iter(pool(jobs))  # pyright: ignore[reportAssignmentType]
-    yield from done
-
-
-@contextmanager
-def _interrupts_put_off() -> Iterator[None]:
-    """Let no Ctrl-C through while processes are started, which would all show it on the terminal.
-
-    They start without heeding it, as this one does for the moment.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def concluded(source: Source, entries: Sequence[Picture | LeftOut]) -> Survey:
