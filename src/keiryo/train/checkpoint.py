@@ -28,6 +28,8 @@ class Position(Record):
     waiting_seconds: float = 0.0  # of the training, for its pictures
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
+    last_step_seconds: float = 0.0
+    last_evaluation_seconds: float = 0.0  # or, before the first, what it is expected to take
     epoch_started_at_seconds: float = 0.0
     history: list[Epoch] = []
     snapshots: list[Snapshot] = []

@@ -49,12 +49,20 @@ class Budget:
     seconds: float | None = None
 
     def share(self, position: Position, steps_per_epoch: int) -> float:
-        """Return how much is used up, from 0 to 1."""
+        """Return how much is used up, from 0 to 1.
+
+        Of seconds, what the last evaluation will take is kept back, and the step that is
+        nearest to the end is the last one.
+        """
         if self.epochs is not None:
             done = position.epoch * steps_per_epoch + position.step
             return done / (self.epochs * steps_per_epoch)
         assert self.seconds is not None
-        return min(1.0, position.seconds / self.seconds)
+        for_training = self.seconds - position.last_evaluation_seconds
+        half_a_step = position.last_step_seconds / 2
+        if for_training <= position.seconds + half_a_step:
+            return 1.0
+        return position.seconds / for_training
 
 
 @dataclass(frozen=True)
@@ -232,7 +240,9 @@ class Training:
             self._step(batch, sums)
             position.step += 1
             position.pictures_seen += len(batch.labels)
-            position.training_seconds += self._stopwatch.lap()
+            position.last_step_seconds = self._stopwatch.lap()
+            position.training_seconds += position.last_step_seconds
+            self._expect_evaluation()
             watcher.on_progress(self._progress())
             if self._share() >= 1.0:
                 break
@@ -296,6 +306,13 @@ class Training:
             self._trainee.average.update(self.network, step + 1)
         sums.add(loss.detach(), logits.detach(), on_device.labels)
 
+    def _expect_evaluation(self) -> None:
+        # Until one was measured: a step goes forward, and back for twice as long.
+        position = self.position
+        if not position.history:
+            steps = len(self._pictures.val) / self._batches.batch
+            position.last_evaluation_seconds = steps * position.last_step_seconds / 3
+
     def _steps_done(self) -> int:
         return self.position.epoch * self._batches.steps + self.position.step
 
@@ -325,7 +342,8 @@ class Training:
                 f"the loss was no longer a number in epoch {position.epoch + 1}"
             )
         held_out = self.evaluate(self._pictures.val)
-        position.evaluation_seconds += self._stopwatch.lap()
+        position.last_evaluation_seconds = self._stopwatch.lap()
+        position.evaluation_seconds += position.last_evaluation_seconds
         trained = sums.score(seen)
         epoch = Epoch(
             epoch=position.epoch + 1,
