@@ -21,12 +21,12 @@ from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
 from keiryo.models.spec import build
 from keiryo.results import SNAPSHOTS_FILE, SnapshotFile, Trial
-from keiryo.train.as_keras import KERAS_EPSILON, make_as_keras
+from keiryo.train.as_keras import KERAS_EPSILON
 from keiryo.train.checkpoint import Position
 from keiryo.train.device import choose_device, prepare_device
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
 from keiryo.train.loop import Budget, Pictures, Training, Watcher
-from keiryo.train.recipe import RECIPES, Recipe
+from keiryo.train.recipe import RECIPES, Recipe, prepare_network
 from keiryo.version import __version__
 
 # Enough for an accuracy to within some three percent, at fifteen measurements a trial.
@@ -57,8 +57,7 @@ def run_trial(
     recipe = _recipe(plan, trial_plan)
     torch.manual_seed(trial_plan.seed)
     network = build(trial_plan.model, classes=len(pack.survey.classes))
-    if recipe.as_keras:
-        make_as_keras(network)
+    prepare_network(network, recipe)
     start = start_of_trial(
         plan, trial_plan.model, network, preprocessing, classes=len(pack.survey.classes)
     )

@@ -89,6 +89,26 @@ class Bottleneck(ResidualBlock):
         )
 
 
+def zero_residual_scales(network: nn.Module) -> None:
+    """Set the scale of the last norm of every branch that is added to its input to 0, in place.
+
+    Each block then begins as its shortcut alone, and the network as a shallow one (Goyal et
+    al. 2017, "Accurate, Large Minibatch SGD", section 5.1). Blocks without a norm stay.
+    """
+    for block in network.modules():
+        if not isinstance(block, InvertedResidual | ResidualBlock):
+            continue
+        if isinstance(block, InvertedResidual) and not block.adds_input:
+            continue
+        scales = [
+            parameter
+            for name, parameter in block.branch.named_parameters()
+            if name.endswith("norm.weight")
+        ]
+        if scales:
+            nn.init.zeros_(scales[-1])
+
+
 def projection_shortcut(
     in_channels: int, out_channels: int, *, stride: int, norm: Norm
 ) -> nn.Module:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from keiryo.data.augmentation import Augmentation
+from keiryo.nn.residual import zero_residual_scales
+from keiryo.train.as_keras import make_as_keras
 
 SIZE_STEP = 32
 NORM_LAYERS = (
@@ -27,7 +29,8 @@ class Recipe:
     many epochs the weights are averaged, 0: they are not. `smallest_size`: the share of
     the pictures' side that the training begins with; by `full_size_from`, a share of the
     training, it has grown to all of it (progressive resizing). `epsilon` is Adam's;
-    `as_keras` sets the network up as Keras does (`keiryo.train.as_keras`).
+    `as_keras` sets the network up as Keras does (`keiryo.train.as_keras`),
+    `zero_residual_scales` lets residual blocks begin as their shortcuts.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Recipe:
     augmentation: Augmentation
     epsilon: float = 1e-8
     as_keras: bool = False
+    zero_residual_scales: bool = False
     average_epochs: float = 0.0
     smallest_size: float = 1.0
     full_size_from: float = 0.0
@@ -85,6 +89,14 @@ RECIPES = {
         ),
     ),
 }
+
+
+def prepare_network(network: nn.Module, recipe: Recipe) -> None:
+    """Set the freshly drawn weights of `network` up as the recipe wants them, in place."""
+    if recipe.as_keras:
+        make_as_keras(network)
+    if recipe.zero_residual_scales:
+        zero_residual_scales(network)
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

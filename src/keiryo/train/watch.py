@@ -98,7 +98,7 @@ class StepWatch:
         return Snapshot(
             epoch=epoch,
             step=step,
-            loss=_rounded(float(loss)),
+            loss=_rounded(float(loss.detach())),
             learning_rate=_rounded(learning_rate),
             gradient_norm=_rounded(float(self._gradient_norm)),
             noise_scale=gradient_noise_scale(self._optimizer, batch),

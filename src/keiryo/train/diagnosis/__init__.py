@@ -33,4 +33,7 @@ CHECKS = (
 def diagnose(evidence: Evidence) -> list[Finding]:
     """Return what stands out in a training, the gravest first; causes before what they cause."""
     findings = [finding for check in CHECKS if (finding := check(evidence)) is not None]
+    if any(finding.severity == "error" for finding in findings):
+        # More of what goes wrong is no help.
+        findings = [finding for finding in findings if finding.code != "too_short"]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

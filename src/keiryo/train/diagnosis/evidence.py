@@ -11,7 +11,7 @@ from keiryo.results import Epoch, LayerSnapshot, Snapshot
 
 CHANCE_MARGIN = 0.03  # a loss within 3 % of ln(classes) knows no more than the class shares
 EPOCHS_BEFORE_VERDICT = 5
-STEPS_BEFORE_VERDICT = 200
+STEPS_BEFORE_VERDICT = 120
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Evidence:
     def can_be_judged(self) -> bool:
         """Whether it has gone on for long enough to be called a failure."""
         steps = self.snapshots[-1].step if self.snapshots else 0
-        return len(self.history) >= EPOCHS_BEFORE_VERDICT or steps >= STEPS_BEFORE_VERDICT
+        return len(self.history) >= EPOCHS_BEFORE_VERDICT and steps >= STEPS_BEFORE_VERDICT
 
     @property
     def skill(self) -> float:

@@ -5,7 +5,7 @@ from statistics import median
 from keiryo.results import Finding
 from keiryo.train.diagnosis.evidence import Evidence, median_update
 
-LARGE_UPDATE = 0.01
+LARGE_UPDATE = 0.03
 SPIKE = 2.0  # times the loss of guessing
 SMALL_UPDATE = 1e-4
 POOR_LOSS = 0.5  # times that of guessing
@@ -17,7 +17,7 @@ USUAL_UPDATE = 1e-3
 
 
 def step_too_large(evidence: Evidence) -> Finding | None:
-    """Find steps that change weights by a hundredth and more, and a loss that suffers from it.
+    """Find steps that change weights by a thirtieth and more, and a loss that suffers from it.
 
     A thousandth is usual for networks that learn.
     """
