@@ -1,7 +1,7 @@
 """What several rooms' tests need: small real pictures, and the command line."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,14 @@ class Finished(NamedTuple):
     status: int
     out: str
     err: str
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """The smallest networks are slower on two."""
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(2)
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 
 from conftest import Finished, write_pictures
+from keiryo.models.tensor_file import write_tensors
+from keiryo.results import Epoch
+from keiryo.train.checkpoint import Position
 
 SMALL = ["--size", 32, "--batch", 8, "--threads", 2]
 TWO_MODELS = "mobilenet_v2:width=0.35,resnet18"
@@ -329,3 +332,40 @@ def test_train_is_a_comparison_of_one(
     results = json.loads(finished.out)
     assert [trial["seed"] for trial in results["trials"]] == [0, 1]
     assert results["recommended"] == "densenet:layers=2-2,growth=4"
+
+
+def test_a_trial_is_explained_by_what_was_seen_of_it(
+    compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished], tmp_path: Path
+) -> None:
+    out, results = compared
+    for trial in results["trials"]:  # type: ignore[attr-defined]
+        said = keiryo("diagnose", out / trial["folder"], "--layers")
+        assert said.status == 0
+        assert trial["model"] in said.out
+        assert "gradient's norm" in said.out
+        for finding in trial["diagnosis"]:
+            assert finding["code"] in said.out
+        record = json.loads(keiryo("diagnose", out / trial["folder"], "--json").out)
+        assert record["snapshots"][0]["layers"][0]["gradient_norm"] > 0
+    assert "gradients-chart" in (out / "report.html").read_text(encoding="utf-8")
+    for folder in (out, tmp_path):
+        wrong = keiryo("diagnose", folder)
+        assert wrong.status == 2
+        assert f"{folder}: not the folder of a trial" in wrong.err
+
+
+def test_a_trial_that_was_killed_is_explained_by_its_checkpoint(
+    compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished], tmp_path: Path
+) -> None:
+    out, results = compared
+    killed = shutil.copytree(out, tmp_path / "killed")
+    trial = killed / results["trials"][0]["folder"]  # type: ignore[index]
+    (trial / "trial.json").unlink()
+    unknown = keiryo("diagnose", trial)
+    assert (unknown.status, unknown.err.count("\n")) == (2, 1)
+    assert "no checkpoint" in unknown.err
+    position = Position(history=[Epoch.model_validate(results["trials"][0]["history"][0])])  # type: ignore[index]
+    write_tensors(trial / "checkpoint.safetensors", {}, position.model_dump_json())
+    said = keiryo("diagnose", trial)
+    assert said.status == 0
+    assert "stopped, 1 epoch" in said.out

@@ -31,6 +31,8 @@ def test_with_data_the_defaults_are_those_of_the_experiment() -> None:
         ({"seeds": 0}, "--seeds"),
         ({"seed": -1}, "--seed"),
         ({"recipe": "secret"}, "--recipe"),
+        ({"recipe": "plain,plain"}, "named twice"),
+        ({"learning_rate": 0.0}, "--learning-rate"),
         ({"models": []}, "--models"),
         ({"models": ["vgg17"]}, "vgg19"),
         ({"max_params": 0}, "--max-params"),
@@ -40,6 +42,21 @@ def test_with_data_the_defaults_are_those_of_the_experiment() -> None:
 def test_what_is_not_possible_names_its_option(given: dict[str, object], hint: str) -> None:
     with pytest.raises(InputError, match=hint):
         new_plan({"data": "digits", **given})
+
+
+def test_the_experiment_runs_as_reported_and_as_keiryo_does_it() -> None:
+    plan = new_plan({"data": "digits", "size": 64}, preset="course")
+    assert (plan.epochs, plan.batch, plan.size) == (40, 128, 64)
+    trials = plan.trials()
+    assert [(t.model, t.recipe) for t in trials] == [
+        ("mobilenet_v2:width=0.5", "reported"), ("vgg16", "reported"),
+        ("mobilenet_v2:width=0.5", "keiryo"), ("vgg16", "keiryo"),
+    ]  # fmt: skip
+    assert len({t.folder for t in trials}) == 4
+    assert trials[0].record.candidate == "mobilenet_v2:width=0.5 by reported"
+    assert new_plan({"data": "digits", "minutes": 3.0}, preset="course").epochs is None
+    with pytest.raises(InputError, match="--preset sourdough: give course"):
+        new_plan({"data": "digits"}, preset="sourdough")
 
 
 def test_every_model_runs_once_with_each_seed_in_a_folder_of_its_own() -> None:

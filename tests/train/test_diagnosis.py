@@ -14,6 +14,8 @@ from keiryo.train.loop import Budget, Pictures, Training, Watcher
 from keiryo.train.recipe import RECIPES, Recipe
 from stripes import CLASSES, PLAIN, deep, pictures, small
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def examine(
     network: Callable[[], nn.Module],

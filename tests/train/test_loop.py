@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from torch import nn
 from keiryo.data.augmentation import Augmentation
 from keiryo.data.batches import TrainingBatches
 from keiryo.data.builtin.petals import CLASSES, draw_picture
+from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.results import Epoch
@@ -17,9 +19,14 @@ from keiryo.train import loop
 from keiryo.train.loop import Budget, Pictures, Training, Watcher
 from keiryo.train.recipe import RECIPES
 
-SIZE = 32
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SIZE = 64  # small enough, and half of it is still a size to train at
 TRIED_RECIPES = RECIPES | {
     "sgd": replace(RECIPES["keiryo"], optimizer="sgd"),
+    "averaging": replace(
+        RECIPES["keiryo"], average_epochs=1.5, smallest_size=0.5, full_size_from=0.7
+    ),
     "mixing": replace(
         RECIPES["keiryo"],
         augmentation=Augmentation(rotation=10.0, mixup=0.4, cutmix=1.0, random_operations=1),
@@ -154,14 +161,17 @@ def test_the_seed_decides_the_training(pictures: Pictures) -> None:
     assert histories[0] != histories[2]
 
 
-def test_a_damaged_checkpoint_is_as_none(pictures: Pictures, tmp_path: Path) -> None:
+def test_a_checkpoint_that_cannot_be_gone_on_with_is_named(
+    pictures: Pictures, tmp_path: Path
+) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     make_training(pictures, checkpoint=checkpoint).run(Watcher(wants_stop=stop_after(3)))
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors: of another model.*remove it"):
+        make_training(pictures, checkpoint=checkpoint, network=build("vgg11", classes=5))
     data = checkpoint.read_bytes()
     checkpoint.write_bytes(data[: len(data) // 3])
-    again = make_training(pictures, checkpoint=checkpoint)
-    assert again.position.step == 0
-    assert again.run(Watcher())
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors: damaged.*remove it"):
+        make_training(pictures, checkpoint=checkpoint)
 
 
 def test_a_network_learns_what_can_be_learnt(pictures: Pictures) -> None:
@@ -280,3 +290,49 @@ def test_a_real_model_trains_under_either_recipe(pictures: Pictures) -> None:
         training = make_training(pictures, recipe=recipe, epochs=1, network=network)
         assert training.run(Watcher())
         assert np.isfinite(training.position.history[0].train_loss)
+
+
+def test_fifty_kills_at_random_moments_change_no_bit(
+    pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_training(pictures, recipe="averaging", epochs=60)
+    whole.run(Watcher())
+    random = np.random.default_rng(0)
+    monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_FACTOR", 0)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    kills = 0
+    while True:
+        # Checkpoints now and then, so that a kill throws some steps away.
+        interval = random.uniform(0.0, 0.004)
+        monkeypatch.setattr(loop, "SHORTEST_CHECKPOINT_INTERVAL_SECONDS", interval)
+        steps_to_live = random.integers(1, 8) if kills < 50 else math.inf
+
+        def kill(progress: loop.Progress) -> None:
+            nonlocal steps_to_live
+            steps_to_live -= 1
+            if steps_to_live < 0:
+                raise KilledError
+
+        training = make_training(
+            pictures, recipe="averaging", epochs=60, checkpoint=checkpoint, seed=1
+        )
+        try:
+            assert training.run(Watcher(on_progress=kill))
+            break
+        except KilledError:
+            kills += 1
+            torch.rand(3)
+    assert kills == 50
+    for one, other in (
+        (whole.network, training.network),
+        (whole.trained_network, training.trained_network),
+    ):
+        expected, state = one.state_dict(), other.state_dict()
+        assert all(torch.equal(expected[name], state[name]) for name in expected)
+    assert without_seconds(training.position.history) == without_seconds(whole.position.history)
+    assert training.position.snapshots == whole.position.snapshots
+
+
+def test_a_network_of_one_size_alone_is_trained_at_that_size(pictures: Pictures) -> None:
+    own = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 5))
+    assert make_training(pictures, recipe="averaging", network=own, epochs=1).run(Watcher())

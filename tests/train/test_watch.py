@@ -21,6 +21,8 @@ from keiryo.train.watch import (
 )
 from stripes import CLASSES, PLAIN, pictures, small
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def train(network: nn.Module) -> Training:
     torch.manual_seed(0)

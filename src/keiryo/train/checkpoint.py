@@ -10,9 +10,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from keiryo.errors import InputError
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.results import Epoch, Record, Snapshot
 from keiryo.train.averaging import WeightAverage
+
+LONGEST_REASON = 160
+_BEGIN_AGAIN = "remove it to begin this trial again"
 
 
 class Position(Record):
@@ -63,19 +67,32 @@ def save_checkpoint(path: Path, trainee: Trainee, position: Position) -> None:
 
 
 def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
-    """Restore the training from `path` in place; return None where no whole checkpoint is there."""
+    """Restore the training from `path` in place; return None where there is no checkpoint.
+
+    Raises InputError where it is damaged, or of another network, recipe or version.
+    """
+    if not path.exists():
+        return None
     try:
         position = Position.model_validate_json(read_text(path))
         tensors = read_tensors(path)
-    except (TensorFileError, ValidationError):
-        return None
-    trainee.network.load_state_dict(_under("network/", tensors))
-    if trainee.average is not None:
-        trainee.average.network.load_state_dict(_under("average/", tensors))
-    _restore_optimizer(trainee.optimizer, _under("optimizer/", tensors))
-    torch.set_rng_state(tensors["random/cpu"])
-    if trainee.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["random/cuda"])
+    except TensorFileError as error:
+        raise InputError(f"{path}: damaged ({error}); {_BEGIN_AGAIN}") from None
+    except ValidationError:
+        raise InputError(f"{path}: by another version of keiryo; {_BEGIN_AGAIN}") from None
+    try:
+        trainee.network.load_state_dict(_under("network/", tensors))
+        if trainee.average is not None:
+            trainee.average.network.load_state_dict(_under("average/", tensors))
+        _restore_optimizer(trainee.optimizer, _under("optimizer/", tensors))
+        torch.set_rng_state(tensors["random/cpu"])
+        if trainee.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random/cuda"])
+    except (RuntimeError, LookupError, ValueError) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise InputError(
+            f"{path}: of another model, recipe, device or version ({reason}); {_BEGIN_AGAIN}"
+        ) from None
     return position
 
 

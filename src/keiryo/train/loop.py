@@ -146,6 +146,8 @@ class Training:
         )
         self._trainee = Trainee(self.network, make_optimizer(self.network, recipe), device, average)
         self._checkpoint = checkpoint
+        smallest = training_size(recipe, pictures.images.shape[1], 0.0)
+        self._takes_any_size = _takes(self.network, smallest, device)
         self._stopwatch = Stopwatch()
         self._next_checkpoint = SHORTEST_CHECKPOINT_INTERVAL_SECONDS
         self.position = Position()
@@ -330,7 +332,7 @@ class Training:
 
     def _resized(self, inputs: Tensor, share: float) -> Tensor:
         size = training_size(self._recipe, inputs.shape[-1], share)
-        if size == inputs.shape[-1]:
+        if size == inputs.shape[-1] or not self._takes_any_size:
             return inputs
         return functional.interpolate(inputs, size=(size, size), mode="bilinear", antialias=True)
 
@@ -382,6 +384,17 @@ class Training:
         self._next_checkpoint = self.position.seconds + max(
             SHORTEST_CHECKPOINT_INTERVAL_SECONDS, CHECKPOINT_INTERVAL_FACTOR * took
         )
+
+
+def _takes(network: nn.Module, size: int, device: torch.device) -> bool:
+    """Return whether `network` takes pictures of `size` x `size`: some take but their own size."""
+    network.eval()
+    try:
+        with torch.inference_mode(), mixed_precision(device):
+            network(torch.zeros(1, 3, size, size, device=device))
+    except Exception:  # a user's own network may raise anything
+        return False
+    return True
 
 
 def _training_batches(

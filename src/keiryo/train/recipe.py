@@ -72,7 +72,7 @@ RECIPES = {
     "keiryo": Recipe(
         name="keiryo",
         optimizer="adamw",
-        learning_rate=6e-3,
+        learning_rate=1e-2,
         learning_rate_without_norm=1e-4,
         weight_decay=0.05,
         warmup=0.1,
@@ -87,6 +87,10 @@ RECIPES = {
             contrast=0.2,
             saturation=0.2,
         ),
+        zero_residual_scales=True,
+        average_epochs=2.0,
+        smallest_size=0.5,
+        full_size_from=0.8,
     ),
 }
 
