@@ -122,9 +122,12 @@ def measure_keiryo(options: argparse.Namespace) -> dict[str, float]:
 
     from keiryo.models.saved import Preprocessing
     from keiryo.models.spec import build
+    from keiryo.train.budget import Budget
     from keiryo.train.device import prepare_device
-    from keiryo.train.loop import Budget, Pictures, Training, Watcher
+    from keiryo.train.loop import Training
+    from keiryo.train.pictures import Pictures
     from keiryo.train.recipe import RECIPES
+    from keiryo.train.watcher import Watcher
 
     device = torch.device("cpu")
     prepare_device(device, threads=options.threads)

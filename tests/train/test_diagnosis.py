@@ -9,9 +9,12 @@ import torch
 from torch import nn
 
 from keiryo.results import Epoch, Finding
+from keiryo.train.budget import Budget
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
-from keiryo.train.loop import Budget, Pictures, Training, Watcher
+from keiryo.train.loop import Training
+from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES, Recipe
+from keiryo.train.watcher import Watcher
 from stripes import CLASSES, PLAIN, deep, pictures, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")

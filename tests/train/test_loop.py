@@ -16,8 +16,11 @@ from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.results import Epoch
 from keiryo.train import loop
-from keiryo.train.loop import Budget, Pictures, Training, Watcher
+from keiryo.train.budget import Budget
+from keiryo.train.loop import Training
+from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES
+from keiryo.train.watcher import Progress, Watcher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -135,7 +138,7 @@ def test_a_checkpoint_written_on_the_way_gives_the_same_bits_after_a_kill(
     checkpoint = tmp_path / "checkpoint.safetensors"
     taken = 0
 
-    def kill(progress: loop.Progress) -> None:
+    def kill(progress: Progress) -> None:
         nonlocal taken
         taken += 1
         if taken == steps:
@@ -307,7 +310,7 @@ def test_fifty_kills_at_random_moments_change_no_bit(
         monkeypatch.setattr(loop, "SHORTEST_CHECKPOINT_INTERVAL_SECONDS", interval)
         steps_to_live = random.integers(1, 8) if kills < 50 else math.inf
 
-        def kill(progress: loop.Progress) -> None:
+        def kill(progress: Progress) -> None:
             nonlocal steps_to_live
             steps_to_live -= 1
             if steps_to_live < 0:

@@ -9,7 +9,8 @@ from torch import nn
 
 from keiryo.results import Snapshot
 from keiryo.train import loop
-from keiryo.train.loop import Budget, Training, Watcher
+from keiryo.train.budget import Budget
+from keiryo.train.loop import Training
 from keiryo.train.watch import (
     EARLY_STEPS,
     MOST_SNAPSHOTS,
@@ -19,6 +20,7 @@ from keiryo.train.watch import (
     is_watched,
     keep,
 )
+from keiryo.train.watcher import Watcher
 from stripes import CLASSES, PLAIN, pictures, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")

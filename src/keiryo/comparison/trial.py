@@ -22,11 +22,14 @@ from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_mode
 from keiryo.models.spec import build
 from keiryo.results import SNAPSHOTS_FILE, SnapshotFile, Trial
 from keiryo.train.as_keras import KERAS_EPSILON
+from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position
 from keiryo.train.device import choose_device, prepare_device
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
-from keiryo.train.loop import Budget, Pictures, Training, Watcher
+from keiryo.train.loop import Training
+from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES, Recipe, prepare_network
+from keiryo.train.watcher import Watcher
 from keiryo.version import __version__
 
 # Enough for an accuracy to within some three percent, at fifteen measurements a trial.

@@ -19,7 +19,8 @@ from keiryo.comparison.plan import read_plan
 from keiryo.comparison.trial import run_trial
 from keiryo.errors import InputError
 from keiryo.results import Epoch, Record
-from keiryo.train.loop import Progress, Training, Watcher
+from keiryo.train.loop import Training
+from keiryo.train.watcher import Progress, Watcher
 
 SHORTEST_REPORT_INTERVAL_SECONDS = 0.25
 EXIT_STOPPED = 130

@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,16 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from keiryo.data.augmentation import Augmentation
-from keiryo.data.batches import Batch, Change, TrainingBatches, plain_batches
-from keiryo.data.device_batches import DeviceBatch, DeviceBatches, to_device
-from keiryo.data.pack_images import Images
-from keiryo.models.saved import Preprocessing, channels_last, normalize
+from keiryo.data.batches import Batch, Change, plain_batches
+from keiryo.data.device_batches import DeviceBatch, to_device
+from keiryo.models.saved import channels_last, normalize
 from keiryo.results import Epoch
 from keiryo.train.averaging import WeightAverage
+from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
 from keiryo.train.fine_tuning import FineTuning
+from keiryo.train.pictures import Pictures, training_batches
 from keiryo.train.recipe import (
     Recipe,
     learning_rate_factor,
@@ -33,66 +32,13 @@ from keiryo.train.recipe import (
 )
 from keiryo.train.scores import Score, Sums, mixed_loss
 from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
+from keiryo.train.watcher import Progress, Watcher
 
 # A checkpoint is written when the time since the last one is this many times
 # what writing it took, and at every stop.
 CHECKPOINT_INTERVAL_FACTOR = 30
 SHORTEST_CHECKPOINT_INTERVAL_SECONDS = 5.0
 FEWEST_FOR_STATISTICS = 8
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a training may take: a number of epochs, or seconds of wall time."""
-
-    epochs: int | None = None
-    seconds: float | None = None
-
-    def share(self, position: Position, steps_per_epoch: int) -> float:
-        """Return how much is used up, from 0 to 1.
-
-        Of seconds, what the last evaluation will take is kept back, and the step that is
-        nearest to the end is the last one.
-        """
-        if self.epochs is not None:
-            done = position.epoch * steps_per_epoch + position.step
-            return done / (self.epochs * steps_per_epoch)
-        assert self.seconds is not None
-        for_training = self.seconds - position.last_evaluation_seconds
-        half_a_step = position.last_step_seconds / 2
-        if for_training <= position.seconds + half_a_step:
-            return 1.0
-        return position.seconds / for_training
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """The pictures to train and measure on: rows of one array, and how they are prepared."""
-
-    images: Images
-    labels: np.ndarray
-    train: np.ndarray
-    val: np.ndarray
-    preprocessing: Preprocessing
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training is, for whoever watches it."""
-
-    share: float
-    epoch: int
-    images_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told how the training goes, and may ask it to stop."""
-
-    on_progress: Callable[[Progress], None] = lambda progress: None
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None
-    wants_stop: Callable[[], bool] = lambda: False
 
 
 class Stopwatch:
@@ -135,7 +81,7 @@ class Training:
         self._budget = budget
         self._batch = batch
         self._device = device
-        self._batches = _training_batches(
+        self._batches = training_batches(
             pictures, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
         )
         self._peak = peak_learning_rate(network, recipe)
@@ -217,7 +163,8 @@ class Training:
             for batch in batches:
                 on_device = to_device(batch, self._device)
                 with mixed_precision(self._device):
-                    logits = network(self._inputs(on_device))
+                    # At the size it is trained at so far; in the end, at full size.
+                    logits = network(self._resized(self._inputs(on_device), self._share()))
                 yield logits.float(), on_device.labels
 
     def images_per_second(self) -> float:
@@ -313,7 +260,13 @@ class Training:
         position = self.position
         if not position.history:
             steps = len(self._pictures.val) / self._batches.batch
-            position.last_evaluation_seconds = steps * position.last_step_seconds / 3
+            forward_seconds = position.last_step_seconds / 3
+            position.last_evaluation_seconds = steps * forward_seconds * self._growth()
+
+    def _growth(self) -> float:
+        """Return how many times the pixels of now a picture of full size has."""
+        full = self._pictures.images.shape[1]
+        return (full / training_size(self._recipe, full, self._share())) ** 2
 
     def _steps_done(self) -> int:
         return self.position.epoch * self._batches.steps + self.position.step
@@ -344,8 +297,9 @@ class Training:
                 f"the loss was no longer a number in epoch {position.epoch + 1}"
             )
         held_out = self.evaluate(self._pictures.val)
-        position.last_evaluation_seconds = self._stopwatch.lap()
-        position.evaluation_seconds += position.last_evaluation_seconds
+        took = self._stopwatch.lap()
+        position.evaluation_seconds += took
+        position.last_evaluation_seconds = took * self._growth()
         trained = sums.score(seen)
         epoch = Epoch(
             epoch=position.epoch + 1,
@@ -395,36 +349,3 @@ def _takes(network: nn.Module, size: int, device: torch.device) -> bool:
     except Exception:  # a user's own network may raise anything
         return False
     return True
-
-
-def _training_batches(
-    pictures: Pictures,
-    *,
-    batch: int,
-    seed: int,
-    augmentation: Augmentation,
-    device: torch.device,
-) -> TrainingBatches | DeviceBatches:
-    """Return batches that are varied where that does not slow the training down."""
-    if device.type == "cuda":
-        free_bytes, _ = torch.cuda.mem_get_info(device)
-        return DeviceBatches(
-            pictures.images,
-            pictures.labels,
-            pictures.train,
-            batch=batch,
-            seed=seed,
-            augmentation=augmentation,
-            device=device,
-            free_bytes=free_bytes,
-        )
-    return TrainingBatches(
-        pictures.images,
-        pictures.labels,
-        pictures.train,
-        batch=batch,
-        seed=seed,
-        augmentation=augmentation,
-        # A training on the processor keeps its cores busy itself.
-        workers=1 if device.type == "cpu" else torch.get_num_threads(),
-    )

@@ -1,0 +1,29 @@
+"""How long a training may take, and how much of that is used up."""
+
+from dataclasses import dataclass
+
+from keiryo.train.checkpoint import Position
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a training may take: a number of epochs, or seconds of wall time."""
+
+    epochs: int | None = None
+    seconds: float | None = None
+
+    def share(self, position: Position, steps_per_epoch: int) -> float:
+        """Return how much is used up, from 0 to 1.
+
+        Of seconds, what the last evaluation will take is kept back, and the step that is
+        nearest to the end is the last one.
+        """
+        if self.epochs is not None:
+            done = position.epoch * steps_per_epoch + position.step
+            return done / (self.epochs * steps_per_epoch)
+        assert self.seconds is not None
+        for_training = self.seconds - position.last_evaluation_seconds
+        half_a_step = position.last_step_seconds / 2
+        if for_training <= position.seconds + half_a_step:
+            return 1.0
+        return position.seconds / for_training
