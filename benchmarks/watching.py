@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/watching.py --models mobilenet_v2:width=0.5 resnet18
 
-Every fourth step is looked at, where a training looks at every twentieth, so that there
-are enough to compare; the share is worked out for one in twenty. Medians of steps.
+Every fourth step is looked at, where a training looks at every twenty-fifth, so that there
+are enough to compare; the share is worked out for one in twenty-five. Medians of steps.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
     prepare_device(torch.device("cpu"), threads=options.threads)
     watch.WATCH_INTERVAL, watch.EARLY_STEPS = INTERVAL, ()
     print(f"{options.size} px, batch {options.batch}, {options.threads} threads")
-    print("| model | a step | a step looked at | of the time, at one in twenty |")
+    print("| model | a step | a step looked at | of the time, at one in 25 |")
     print("| --- | --- | --- | --- |")
     for model in options.models:
         seconds = step_seconds(model, options)

@@ -4,6 +4,7 @@ Only some steps are looked at, so that it costs next to nothing; in between, no 
 in place. What is seen changes nothing of what is computed.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,10 +18,12 @@ from keiryo.results import LayerSnapshot, Snapshot
 
 # The first steps, in which most that goes wrong begins, and then every so many.
 EARLY_STEPS = (0, 5, 10)
-WATCH_INTERVAL = 20
+WATCH_INTERVAL = 25
 # A long training is looked at ever more rarely, so that its record stays small.
 MOST_SNAPSHOTS = 96
 SAMPLED_ELEMENTS = 20_000
+# Of a batch: enough for a mean over all positions, while a unit is dead only if it is so for all.
+SAMPLED_PICTURES = 16
 SIGNIFICANT_DIGITS = 4
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -28,7 +31,7 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 # The outputs beyond which an activation hardly passes a gradient on: below, above.
 FLAT_ENDS: dict[type[nn.Module], tuple[float, float]] = {
-    nn.ReLU6: (-1.0, 6.0),
+    nn.ReLU6: (-math.inf, 6.0),
     nn.Hardtanh: (-1.0, 1.0),
     nn.Tanh: (-0.97, 0.97),
     nn.Sigmoid: (0.03, 0.97),
@@ -131,7 +134,8 @@ class StepWatch:
         figures = self._figures_of(name, "weights")
         self._weights[name] = module.get_parameter("weight")
         if isinstance(output, Tensor):
-            figures["activation_rms"] = output.detach().float().norm() / output.numel() ** 0.5
+            some = output.detach()[:SAMPLED_PICTURES]
+            figures["activation_rms"] = some.float().norm() / some.numel() ** 0.5
 
     @torch.no_grad()
     def _after_activation(self, name: str, module: nn.Module, _: object, output: Tensor) -> None:
@@ -142,7 +146,11 @@ class StepWatch:
             figures["dead_share"] = (output.amax(others) <= 0).float().mean()
         if type(module) in FLAT_ENDS:
             below, above = FLAT_ENDS[type(module)]
-            figures["saturated_share"] = ((output <= below) | (output >= above)).float().mean()
+            some = output[:SAMPLED_PICTURES]
+            flat = (some >= above).count_nonzero()
+            if below > -math.inf:
+                flat += (some <= below).count_nonzero()
+            figures["saturated_share"] = flat / some.numel()
 
     @torch.no_grad()
     def _before_norm(self, name: str, module: nn.Module, _: object) -> None:
