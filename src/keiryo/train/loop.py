@@ -122,8 +122,11 @@ class Training:
 
         They are as they are, or as `change` makes them of each batch.
         """
+        return self._evaluate(rows, change, share=1.0)
+
+    def _evaluate(self, rows: np.ndarray, change: Change | None, *, share: float) -> Score:
         sums = Sums(self._device)
-        for logits, labels in self._inferred(rows, change):
+        for logits, labels in self._inferred(rows, change, share=share):
             sums.add(functional.cross_entropy(logits, labels), logits, labels)
         return sums.score(len(rows))
 
@@ -150,11 +153,16 @@ class Training:
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Return the probabilities (N, classes) of the pictures `rows`, in inference mode."""
         return np.concatenate(
-            [logits.softmax(1).cpu().numpy() for logits, _ in self._inferred(rows, None)]
+            [logits.softmax(1).cpu().numpy() for logits, _ in self._inferred(rows, None, share=1.0)]
         )
 
-    def _inferred(self, rows: np.ndarray, change: Change | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield logits (N, classes), float32, and labels (N,) of the pictures, by batches."""
+    def _inferred(
+        self, rows: np.ndarray, change: Change | None, *, share: float
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield logits (N, classes), float32, and labels (N,) of the pictures, by batches.
+
+        They have the size that is trained at when `share` of the budget is used up.
+        """
         network = self.trained_network.eval()
         batches = plain_batches(
             self._pictures.images, self._pictures.labels, rows, batch=self._batch, change=change
@@ -163,8 +171,7 @@ class Training:
             for batch in batches:
                 on_device = to_device(batch, self._device)
                 with mixed_precision(self._device):
-                    # At the size it is trained at so far; in the end, at full size.
-                    logits = network(self._resized(self._inputs(on_device), self._share()))
+                    logits = network(self._resized(self._inputs(on_device), share))
                 yield logits.float(), on_device.labels
 
     def images_per_second(self) -> float:
@@ -296,7 +303,8 @@ class Training:
             raise FloatingPointError(
                 f"the loss was no longer a number in epoch {position.epoch + 1}"
             )
-        held_out = self.evaluate(self._pictures.val)
+        # Pictures larger than it has been trained at would make a network seem worse than it is.
+        held_out = self._evaluate(self._pictures.val, None, share=self._share())
         took = self._stopwatch.lap()
         position.evaluation_seconds += took
         position.last_evaluation_seconds = took * self._growth()
