@@ -71,6 +71,10 @@ def killed_units() -> nn.Module:
     return network
 
 
+def sorted_by_class(data: Pictures) -> Pictures:
+    return replace(data, val=data.val[np.argsort(data.labels[data.val], kind="stable")])
+
+
 FAULTS: dict[str, tuple[Callable[[], list[Finding]], str]] = {
     "vanishing_gradients": (lambda: examine(lambda: deep(nn.Sigmoid), pictures()), "error"),
     "exploding_gradients": (
@@ -102,7 +106,9 @@ FAULTS: dict[str, tuple[Callable[[], list[Finding]], str]] = {
         "warning",
     ),
     "statistics_lag": (
-        lambda: examine(lambda: small(momentum=0.0005, gain=8.0), pictures()),
+        lambda: examine(
+            lambda: small(momentum=0.0005, gain=8.0), sorted_by_class(pictures(unevenness=30.0))
+        ),
         "error",
     ),
     "batch_too_small": (

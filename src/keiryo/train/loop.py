@@ -137,6 +137,8 @@ class Training:
         too few pictures for a batch of several.
         """
         norms = [m for m in self.trained_network.modules() if isinstance(m, _BatchNorm)]
+        # In random order: as they lie they are sorted by class, and so would be their batches.
+        rows = np.random.default_rng(0).permutation(rows)
         rows = rows[: max(1, len(rows) // self._batch) * self._batch]
         if not norms or min(len(rows), self._batch) < FEWEST_FOR_STATISTICS:
             return None

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from keiryo.results import Finding
+from keiryo.train.diagnosis.batch_norm import statistics_lag
 from keiryo.train.diagnosis.evidence import Evidence
 from keiryo.train.label_errors import suspect_labels
 
@@ -106,8 +107,8 @@ def underfitting(evidence: Evidence) -> Finding | None:
         return None
     if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
         return None
-    by_batch = evidence.accuracy_by_batch_statistics
-    if by_batch is not None and by_batch > train + SMALL_GAP:
+    # What it can do while training, it has learnt.
+    if evidence.history[-1].train_accuracy > POOR_ACCURACY or statistics_lag(evidence):
         return None
     return Finding(
         code="underfitting",
