@@ -50,7 +50,7 @@ def examine(
             evidence,
             train_accuracy=training.evaluate(data.train).accuracy,
             val_accuracy=training.evaluate(data.val).accuracy,
-            accuracy_by_batch_statistics=training.accuracy_by_batch_statistics(data.val),
+            accuracy_by_batch_statistics=training.accuracy_by_batch_statistics(data.train),
             held_out=HeldOut(training.predict(data.val), data.labels[data.val]),
         )
     position = training.position
@@ -72,7 +72,7 @@ def killed_units() -> nn.Module:
 
 
 def sorted_by_class(data: Pictures) -> Pictures:
-    return replace(data, val=data.val[np.argsort(data.labels[data.val], kind="stable")])
+    return replace(data, train=data.train[np.argsort(data.labels[data.train], kind="stable")])
 
 
 FAULTS: dict[str, tuple[Callable[[], list[Finding]], str]] = {
@@ -187,7 +187,7 @@ HEALTHY: dict[str, Callable[[], nn.Module]] = {
 
 
 @pytest.mark.parametrize("network", HEALTHY)
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", ["plain", "keiryo"])
 def test_a_healthy_training_raises_nothing(network: str, recipe: str) -> None:
     healthy = replace(RECIPES[recipe], learning_rate_without_norm=3e-3)
     if recipe == "keiryo":

@@ -115,8 +115,8 @@ def test_the_head_comes_first_and_everything_after(pictures: Pictures) -> None:
     assert changed(states[last_of_head], states[-1]) == states[0].keys()
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 6, 9])
+@pytest.mark.parametrize("recipe", ["plain", "keiryo"])
+@pytest.mark.parametrize("steps", [1, 3, 4, 9])
 def test_stopped_at_any_step_it_goes_on_to_the_same_bits(
     recipe: str, steps: int, pictures: Pictures, tmp_path: Path
 ) -> None:

@@ -103,7 +103,9 @@ def run_trial(
             evidence,
             train_accuracy=trial.train_accuracy,
             val_accuracy=trial.val_accuracy,
-            accuracy_by_batch_statistics=training.accuracy_by_batch_statistics(splits.val),
+            accuracy_by_batch_statistics=training.accuracy_by_batch_statistics(
+                _sample(splits.train, len(splits.val))
+            ),
             held_out=HeldOut(probabilities, pack.labels[splits.val]),
         )
         if plan.robust:

@@ -31,7 +31,7 @@ class Evidence:
     """A training's history and what was measured at its end.
 
     `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference
-    mode; `accuracy_by_batch_statistics` is that on held-out pictures when batch norm
+    mode; `accuracy_by_batch_statistics` is that on training pictures too, when batch norm
     takes each batch's own statistics. None: not measured, as of a training that failed.
     """
 
