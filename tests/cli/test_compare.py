@@ -320,6 +320,7 @@ def test_a_messy_folder_is_trained_on_and_its_mess_listed(
     assert not list(out.rglob(".*"))
 
 
+@pytest.mark.slow  # other tests run `keiryo train` for what they look at
 def test_train_is_a_comparison_of_one(
     flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:
