@@ -339,7 +339,7 @@ def test_a_trial_is_explained_by_what_was_seen_of_it(
     compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished], tmp_path: Path
 ) -> None:
     out, results = compared
-    for trial in results["trials"]:  # type: ignore[attr-defined]
+    for trial in results["trials"]:
         said = keiryo("diagnose", out / trial["folder"], "--layers")
         assert said.status == 0
         assert trial["model"] in said.out
@@ -360,12 +360,12 @@ def test_a_trial_that_was_killed_is_explained_by_its_checkpoint(
 ) -> None:
     out, results = compared
     killed = shutil.copytree(out, tmp_path / "killed")
-    trial = killed / results["trials"][0]["folder"]  # type: ignore[index]
+    trial = killed / results["trials"][0]["folder"]
     (trial / "trial.json").unlink()
     unknown = keiryo("diagnose", trial)
     assert (unknown.status, unknown.err.count("\n")) == (2, 1)
     assert "no checkpoint" in unknown.err
-    position = Position(history=[Epoch.model_validate(results["trials"][0]["history"][0])])  # type: ignore[index]
+    position = Position(history=[Epoch.model_validate(results["trials"][0]["history"][0])])
     write_tensors(trial / "checkpoint.safetensors", {}, position.model_dump_json())
     said = keiryo("diagnose", trial)
     assert said.status == 0

@@ -212,7 +212,7 @@ def judged(**changes: object) -> dict[str, str]:
         for number in range(8)
     ]
     healthy = Evidence(classes=5, batch=32, history=epochs, train_accuracy=0.94, val_accuracy=0.9)
-    return codes(diagnose(replace(healthy, **changes)))  # type: ignore[arg-type]
+    return codes(diagnose(replace(healthy, **changes)))
 
 
 def test_waiting_for_pictures_is_found() -> None:

@@ -68,7 +68,7 @@ def test_residual_blocks_begin_as_their_shortcuts(model: str) -> None:
     for block in blocks:
         scales = [
             parameter
-            for name, parameter in block.branch.named_parameters()  # type: ignore[union-attr]
+            for name, parameter in block.branch.named_parameters()
             if name.endswith("norm.weight")
         ]
         adds = getattr(block, "adds_input", True)

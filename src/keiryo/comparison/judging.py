@@ -65,6 +65,6 @@ def _judge_checkpoint(
     trial.history = position.history
     trial.epochs = len(position.history)
     trial.train_seconds = position.seconds
-    classes = len(open_pack(pack_place(out, plan), verify=False).survey.classes)
+    classes = open_pack(pack_place(out, plan), verify=False).survey.classes
     trial.diagnosis = diagnose(evidence_of(plan, trial_plan, position, classes=classes))
     return trial, position.snapshots

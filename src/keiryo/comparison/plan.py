@@ -22,6 +22,7 @@ from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
 from keiryo.results import Fit, Limits, Record, Trial
 from keiryo.train.fine_tuning import DEFAULT_FINE_TUNE, FineTune
+from keiryo.train.recipe import RECIPES
 
 FORMAT_VERSION = 1
 PLAN_FILE = "plan.json"
@@ -31,7 +32,6 @@ LARGEST_SLUG = 80
 
 DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "vgg16", "resnet18", "mobilenet_v1:width=0.5"]
 BUDGET = ("epochs", "minutes")
-RECIPE_NAMES = ("keiryo", "plain", "reported")
 # The course's experiment, as it was reported and as keiryo does it.
 PRESETS: dict[str, dict[str, Any]] = {
     "course": {
@@ -197,9 +197,9 @@ def resumed_plan(given: Mapping[str, Any], out: Path) -> Plan:
 def _check_recipes(recipe: str) -> None:
     names = recipe.split(",")
     for name in names:
-        if name not in RECIPE_NAMES:
+        if name not in RECIPES:
             raise InputError(
-                f"--recipe {recipe}: give one or several of {', '.join(RECIPE_NAMES)}, "
+                f"--recipe {recipe}: give one or several of {', '.join(sorted(RECIPES))}, "
                 "separated by commas"
             )
         if names.count(name) > 1:

@@ -88,7 +88,7 @@ def run_trial(
     trial.history = training.position.history
     snapshots = SnapshotFile(snapshots=training.position.snapshots)
     write_text(folder / SNAPSHOTS_FILE, snapshots.model_dump_json())
-    evidence = evidence_of(plan, trial_plan, training.position, classes=len(pack.survey.classes))
+    evidence = evidence_of(plan, trial_plan, training.position, classes=pack.survey.classes)
     evidence = replace(evidence, failure=trial.error)
     trial.epochs = len(trial.history)
     trial.train_seconds = training.position.seconds
@@ -137,10 +137,13 @@ def _recipe(plan: Plan, trial_plan: TrialPlan) -> Recipe:
     return recipe
 
 
-def evidence_of(plan: Plan, trial_plan: TrialPlan, position: Position, *, classes: int) -> Evidence:
+def evidence_of(
+    plan: Plan, trial_plan: TrialPlan, position: Position, *, classes: Sequence[str]
+) -> Evidence:
     """Return what the training of `trial_plan` that has come to `position` shows of itself."""
     return Evidence(
-        classes=classes,
+        classes=len(classes),
+        class_names=classes,
         batch=plan.batch,
         recipe=trial_plan.recipe,
         history=position.history,

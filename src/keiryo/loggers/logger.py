@@ -4,6 +4,7 @@ import importlib
 import re
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class LoggedEpoch:
     ended_at: float
 
 
-class Logger(Listener):
+class Logger(Listener, ABC):
     """A listener with a run for each trial, to be derived from by a file for each tracker.
 
     Whatever a tracker raises is told once, on standard error, and the training goes on;
@@ -49,20 +50,20 @@ class Logger(Listener):
         self._next_attempt = 0.0
         self._has_warned = False
 
+    @abstractmethod
     def log_epochs(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> None:
         """Log those of `epochs` that the run of `trial` does not have yet.
 
         They are all that are known of the trial.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def log_end(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch], record: Trial) -> None:
         """Log the epochs still missing and what came of the trial, and close its run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def let_go(self) -> None:
         """Forget the run that is open, after an error or at a trial's end."""
-        raise NotImplementedError
 
     def hyperparameters(self, trial: TrialPlan) -> dict[str, str | int | float]:
         """Return what `trial` was set to do."""

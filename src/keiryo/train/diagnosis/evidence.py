@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
@@ -45,7 +45,12 @@ class Evidence:
     held_out: HeldOut | None = None
     waiting_share: float = 0.0
     failure: str | None = None
-    recipe: str = field(default="keiryo")
+    recipe: str = "keiryo"
+    class_names: Sequence[str] = ()
+
+    def class_name(self, number: int) -> str:
+        """Return what class `number`, from 0, is called."""
+        return f"'{self.class_names[number]}'" if self.class_names else f"class {number + 1}"
 
     @property
     def chance_loss(self) -> float:

@@ -133,18 +133,18 @@ def class_collapse(evidence: Evidence) -> Finding | None:
         return Finding(
             code="class_collapse",
             severity="error",
-            evidence=f"{shares[likeliest]:.0%} of the held-out pictures are called class "
-            f"{likeliest + 1} of {evidence.classes}, which {fair:.0%} of them are",
+            evidence=f"{shares[likeliest]:.0%} of the held-out pictures are called "
+            f"{evidence.class_name(likeliest)}, which {fair:.0%} of them are",
             advice="See the other findings for why nothing else is told apart.",
         )
     never = np.flatnonzero((shares == 0) & (counts >= FEWEST_OF_CLASS))
     if not len(never) or evidence.at_chance:
         return None
+    names = " or ".join(evidence.class_name(int(number)) for number in never)
     return Finding(
         code="class_collapse",
         severity="warning",
-        evidence=f"no held-out picture is called class {', '.join(str(c + 1) for c in never)} of "
-        f"{evidence.classes}, although {counts[never].sum()} pictures are of it",
+        evidence=f"no held-out picture is called {names}, although {counts[never].sum()} are",
         advice="Give more pictures of it, or train for more --epochs.",
     )
 
