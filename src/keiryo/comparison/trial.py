@@ -1,6 +1,6 @@
 """One trial: a model of the plan trained, scored, diagnosed and saved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
