@@ -247,6 +247,7 @@ def test_a_training_that_had_no_time_is_not_called_a_failure() -> None:
         learning_rate=1e-3,
         seconds=1.0,
     )
-    assert judged(history=[at_chance], val_accuracy=0.2, train_accuracy=0.2) == {
-        "too_short": "warning"
-    }
+    of_one_class = HeldOut(np.tile([0.1, 0.1, 0.6, 0.1, 0.1], (100, 1)), np.arange(100) % 5)
+    assert judged(
+        history=[at_chance], val_accuracy=0.2, train_accuracy=0.2, held_out=of_one_class
+    ) == {"too_short": "warning"}

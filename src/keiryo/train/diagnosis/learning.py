@@ -125,6 +125,8 @@ def class_collapse(evidence: Evidence) -> Finding | None:
     held_out = evidence.held_out
     if held_out is None or not len(held_out.labels):
         return None
+    if evidence.at_chance and not evidence.can_be_judged:
+        return None  # it has hardly begun to tell anything apart
     shares = np.bincount(held_out.predicted, minlength=evidence.classes) / len(held_out.labels)
     counts = np.bincount(held_out.labels, minlength=evidence.classes)
     likeliest = int(shares.argmax())
