@@ -90,23 +90,17 @@ class Bottleneck(ResidualBlock):
 
 
 def zero_residual_scales(network: nn.Module) -> None:
-    """Set the scale of the last norm of every branch that is added to its input to 0, in place.
+    """Set the scale of the last norm of inverted residuals that add their input to 0, in place.
 
-    Each block then begins as its shortcut alone, and the network as a shallow one (Goyal et
-    al. 2017, "Accurate, Large Minibatch SGD", section 5.1). Blocks without a norm stay.
+    Each then begins as its shortcut alone, and the network as a shallow one (Goyal et al.
+    2017, "Accurate, Large Minibatch SGD", section 5.1, who do so in ResNet). ResNet's own
+    blocks are left: their short trainings lost by it (`docs/recipe.md`).
     """
     for block in network.modules():
-        if not isinstance(block, InvertedResidual | ResidualBlock):
-            continue
-        if isinstance(block, InvertedResidual) and not block.adds_input:
-            continue
-        scales = [
-            parameter
-            for name, parameter in block.branch.named_parameters()
-            if name.endswith("norm.weight")
-        ]
-        if scales:
-            nn.init.zeros_(scales[-1])
+        if isinstance(block, InvertedResidual) and block.adds_input:
+            scales = [p for name, p in block.named_parameters() if name.endswith("norm.weight")]
+            if scales:
+                nn.init.zeros_(scales[-1])
 
 
 def projection_shortcut(

@@ -30,7 +30,7 @@ class Recipe:
     the pictures' side that the training begins with; by `full_size_from`, a share of the
     training, it has grown to all of it (progressive resizing). `epsilon` is Adam's;
     `as_keras` sets the network up as Keras does (`keiryo.train.as_keras`),
-    `zero_residual_scales` lets residual blocks begin as their shortcuts.
+    `zero_residual_scales` lets inverted residuals begin as their shortcuts.
     """
 
     name: str
@@ -72,7 +72,7 @@ RECIPES = {
     "keiryo": Recipe(
         name="keiryo",
         optimizer="adamw",
-        learning_rate=1e-2,
+        learning_rate=6e-3,
         learning_rate_without_norm=1e-4,
         weight_decay=0.05,
         warmup=0.1,
@@ -80,7 +80,7 @@ RECIPES = {
         label_smoothing=0.1,
         largest_gradient_norm=1.0,
         augmentation=Augmentation(
-            smallest_area=0.35,
+            smallest_area=0.7,
             largest_aspect=4 / 3,
             flip=True,
             brightness=0.2,
@@ -90,7 +90,7 @@ RECIPES = {
         zero_residual_scales=True,
         average_epochs=2.0,
         smallest_size=0.5,
-        full_size_from=0.8,
+        full_size_from=0.5,
     ),
 }
 
