@@ -13,7 +13,6 @@ from keiryo.results import SNAPSHOTS_FILE, LayerSnapshot, Snapshot, SnapshotFile
 
 ROW_HEIGHT = 13
 FEWEST_ROWS_SHOWN = 14
-SMALLEST_NORM = 1e-12
 
 
 def read_snapshots(folder: Path) -> list[Snapshot]:
@@ -85,7 +84,8 @@ def _rows(snapshot: Snapshot) -> list[LayerSnapshot]:
 def _log_norm(layer: LayerSnapshot | None) -> float | None:
     if layer is None or layer.gradient_norm is None or not math.isfinite(layer.gradient_norm):
         return None
-    return round(math.log10(max(layer.gradient_norm, SMALLEST_NORM)), 2)
+    # A branch whose scale begins at zero has none at first: that is no vanished signal.
+    return round(math.log10(layer.gradient_norm), 2) if layer.gradient_norm > 0 else None
 
 
 def _in_words(snapshot: Snapshot, layer: LayerSnapshot | None) -> str:
