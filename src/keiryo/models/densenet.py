@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from keiryo.nn.convolution import ConvNormActivation
 from keiryo.nn.dense import DenseBlock, Transition
 from keiryo.nn.initialization import he_initialize
+from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
 
 # Huang et al. 2017, table 1: dense layers in each of the four blocks, growth rate 32.
@@ -34,7 +35,7 @@ class DenseNet(nn.Module):
         norm: Norm,
     ) -> None:
         super().__init__()
-        self.features = nn.Sequential(stem)
+        self.features = FusedSequential(stem)
         channels = stem_channels
         for index, block_layers in enumerate(layers):
             block = DenseBlock(channels, layers=block_layers, growth=growth, norm=norm)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from keiryo.nn.initialization import he_initialize
+from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
 
 # Simonyan & Zisserman 2014, table 1: how many 3 x 3 convolutions stand in each of
@@ -68,9 +69,9 @@ def vgg19(classes: int, *, norm: Norm = "none") -> VGG:
     return VGG(classes, convolutions=VGG_COLUMNS[19], norm=norm)
 
 
-def _convolution(in_channels: int, out_channels: int, *, norm: Norm) -> nn.Sequential:
+def _convolution(in_channels: int, out_channels: int, *, norm: Norm) -> FusedSequential:
     # Unlike the other families, the published VGG keeps its biases beside a norm.
-    return nn.Sequential(
+    return FusedSequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1),
         normalization(norm, out_channels),
         nn.ReLU(inplace=True),

@@ -4,12 +4,13 @@ from typing import Literal
 
 from torch import nn
 
+from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
 
 Activation = Literal["relu", "relu6", "none"]
 
 
-class ConvNormActivation(nn.Sequential):
+class ConvNormActivation(FusedSequential):
     """Convolution, normalisation, activation: (N, C_in, H, W) to (N, C_out, H/stride, W/stride).
 
     The convolution has a bias only when no normalisation follows it, since a

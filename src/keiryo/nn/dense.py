@@ -6,6 +6,7 @@ Huang et al. 2017, "Densely Connected Convolutional Networks", section 3.
 import torch
 from torch import Tensor, nn
 
+from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
 
 BOTTLENECK_FACTOR = 4  # Huang et al., section 3, "Bottleneck layers": 4k channels
@@ -21,7 +22,7 @@ class DenseLayer(nn.Module):
         super().__init__()
         width = BOTTLENECK_FACTOR * growth
         bias = norm == "none"
-        self.branch = nn.Sequential(
+        self.branch = FusedSequential(
             normalization(norm, in_channels),
             # Not in place: the input is still to be concatenated.
             nn.ReLU(),
@@ -48,7 +49,7 @@ class DenseBlock(nn.Sequential):
         self.out_channels = in_channels + layers * growth
 
 
-class Transition(nn.Sequential):
+class Transition(FusedSequential):
     """Norm-ReLU-1x1 that cuts the channels back, then 2 x 2 average pooling.
 
     (N, C, H, W) to (N, out_channels, H/2, W/2).

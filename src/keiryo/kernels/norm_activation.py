@@ -1,0 +1,220 @@
+"""Batch norm and a clamp behind it, forward and backward, in as few passes as there can be.
+
+Feature maps are rows of channels, as channels_last has them in memory; `columns` may be
+several times `channels`, where several rows are taken as one wide row. Forward reads the
+input twice and writes the output once. Backward works out anew from the input what was
+clamped, instead of keeping the output; it reads input and gradient twice and writes once.
+
+Each function returns a kernel for numbers of `kind` (numpy.float32 or numpy.float64).
+Sums are in double precision, as PyTorch's are.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from keiryo.kernels.team import FAST_MATH, array_at, kernel, own_share, thread_number
+
+# So many rows are summed in the precision of the data before double precision takes over.
+BLOCK_ROWS = 128
+
+
+@njit(fastmath=FAST_MATH)
+def _total(partial_sums: Any, which: int, channel: int, channels: int) -> float:
+    total = 0.0
+    for thread in range(partial_sums.shape[0]):
+        for column in range(channel, partial_sums.shape[2], channels):
+            total += partial_sums[thread, which, column]
+    return total
+
+
+@cache
+def sums(kind: Any) -> Any:
+    """Sum up what mean and variance come from: per thread and column, of x - x[0].
+
+    Arguments: threads, rows, columns, channels, x, partial sums (threads, 2, columns),
+    which must be zero: of the differences and of their squares.
+    """
+
+    def body(a: Any) -> None:
+        threads, rows, columns, channels = a[0], a[1], a[2], a[3]
+        x = array_at(a[4], (rows, columns), kind)
+        partial_sums = array_at(a[5], (threads, 2, columns), np.float64)
+        start, end = own_share(rows)
+        own = partial_sums[thread_number()]
+        block = np.empty((2, columns), kind)
+        reference = np.empty(columns, kind)
+        for column in range(columns):
+            # Near the mean, so that the squares keep their precision.
+            reference[column] = x[0, column % channels]
+        for block_start in range(start, end, BLOCK_ROWS):
+            block[:] = 0
+            for row in range(block_start, min(end, block_start + BLOCK_ROWS)):
+                for column in range(columns):
+                    difference = x[row, column] - reference[column]
+                    block[0, column] += difference
+                    block[1, column] += difference * difference
+            for column in range(columns):
+                own[0, column] += block[0, column]
+                own[1, column] += block[1, column]
+
+    return kernel(body)
+
+
+@cache
+def normalize(kind: Any) -> Any:
+    """Normalise by the sums, scale, shift and clamp; bring running statistics up to date.
+
+    Arguments: threads, rows, columns, channels, x, partial sums, scale, shift, running
+    mean, running variance (channels each), figures (4,) in double precision: momentum,
+    epsilon, least, most; then what it writes: statistics (2, channels), mean and 1 /
+    deviation, and y.
+    """
+
+    def body(a: Any) -> None:
+        threads, rows, columns, channels = a[0], a[1], a[2], a[3]
+        x = array_at(a[4], (rows, columns), kind)
+        partial_sums = array_at(a[5], (threads, 2, columns), np.float64)
+        scale = array_at(a[6], (channels,), kind)
+        shift = array_at(a[7], (channels,), kind)
+        running_mean = array_at(a[8], (channels,), kind)
+        running_variance = array_at(a[9], (channels,), kind)
+        figures = array_at(a[10], (4,), np.float64)
+        statistics = array_at(a[11], (2, channels), kind)
+        y = array_at(a[12], (rows, columns), kind)
+        momentum, epsilon = figures[0], figures[1]
+        least, most = kind(figures[2]), kind(figures[3])
+        is_first = thread_number() == 0
+        count = rows * (columns // channels)
+        factor = np.empty(columns, kind)
+        offset = np.empty(columns, kind)
+        for channel in range(channels):
+            from_reference = _total(partial_sums, 0, channel, channels) / count
+            square = _total(partial_sums, 1, channel, channels) / count
+            variance = max(0.0, square - from_reference * from_reference)
+            mean = x[0, channel] + from_reference
+            per_deviation = 1.0 / np.sqrt(variance + epsilon)
+            if is_first:
+                statistics[0, channel] = mean
+                statistics[1, channel] = per_deviation
+                unbiased = variance * count / (count - 1)
+                running_mean[channel] += momentum * (mean - running_mean[channel])
+                running_variance[channel] += momentum * (unbiased - running_variance[channel])
+            for column in range(channel, columns, channels):
+                factor[column] = scale[channel] * per_deviation
+                offset[column] = shift[channel] - mean * scale[channel] * per_deviation
+        start, end = own_share(rows)
+        for row in range(start, end):
+            for column in range(columns):
+                value = x[row, column] * factor[column] + offset[column]
+                # Written so that a NaN stays one.
+                y[row, column] = least if value < least else (most if value > most else value)
+
+    return kernel(body)
+
+
+@cache
+def gradient_sums(kind: Any) -> Any:
+    """Sum up the gradient of what was not clamped, as such and times x - mean.
+
+    Arguments: threads, rows, columns, channels, x, gradient of y, scale, shift, statistics
+    (2, channels), limits (2,) in double precision: least, most; partial sums (threads, 2,
+    columns), which must be zero.
+    """
+
+    def body(a: Any) -> None:
+        threads, rows, columns, channels = a[0], a[1], a[2], a[3]
+        x = array_at(a[4], (rows, columns), kind)
+        gradient = array_at(a[5], (rows, columns), kind)
+        scale = array_at(a[6], (channels,), kind)
+        shift = array_at(a[7], (channels,), kind)
+        statistics = array_at(a[8], (2, channels), kind)
+        limits = array_at(a[9], (2,), np.float64)
+        partial_sums = array_at(a[10], (threads, 2, columns), np.float64)
+        least, most = kind(limits[0]), kind(limits[1])
+        mean = np.empty(columns, kind)
+        factor = np.empty(columns, kind)
+        offset = np.empty(columns, kind)
+        for column in range(columns):
+            channel = column % channels
+            mean[column] = statistics[0, channel]
+            factor[column] = scale[channel] * statistics[1, channel]
+            offset[column] = shift[channel]
+        start, end = own_share(rows)
+        own = partial_sums[thread_number()]
+        block = np.empty((2, columns), kind)
+        zero = kind(0)
+        for block_start in range(start, end, BLOCK_ROWS):
+            block[:] = 0
+            for row in range(block_start, min(end, block_start + BLOCK_ROWS)):
+                for column in range(columns):
+                    difference = x[row, column] - mean[column]
+                    value = difference * factor[column] + offset[column]
+                    passed = gradient[row, column]
+                    passed = zero if (value <= least or value >= most) else passed
+                    block[0, column] += passed
+                    block[1, column] += passed * difference
+            for column in range(columns):
+                own[0, column] += block[0, column]
+                own[1, column] += block[1, column]
+
+    return kernel(body)
+
+
+@cache
+def input_gradient(kind: Any) -> Any:
+    """Work out the gradients of x, scale and shift from the sums.
+
+    Ioffe & Szegedy 2015, "Batch Normalization", section 3, the equations after algorithm 1.
+
+    Arguments: those of `gradient_sums`, then what it writes: gradient of x, of scale and
+    of shift.
+    """
+
+    def body(a: Any) -> None:
+        threads, rows, columns, channels = a[0], a[1], a[2], a[3]
+        x = array_at(a[4], (rows, columns), kind)
+        gradient = array_at(a[5], (rows, columns), kind)
+        scale = array_at(a[6], (channels,), kind)
+        shift = array_at(a[7], (channels,), kind)
+        statistics = array_at(a[8], (2, channels), kind)
+        limits = array_at(a[9], (2,), np.float64)
+        partial_sums = array_at(a[10], (threads, 2, columns), np.float64)
+        x_gradient = array_at(a[11], (rows, columns), kind)
+        scale_gradient = array_at(a[12], (channels,), kind)
+        shift_gradient = array_at(a[13], (channels,), kind)
+        least, most = kind(limits[0]), kind(limits[1])
+        is_first = thread_number() == 0
+        count = rows * (columns // channels)
+        mean = np.empty(columns, kind)
+        factor = np.empty(columns, kind)
+        offset = np.empty(columns, kind)
+        common = np.empty(columns, kind)
+        slope = np.empty(columns, kind)
+        for channel in range(channels):
+            total = _total(partial_sums, 0, channel, channels)
+            moment = _total(partial_sums, 1, channel, channels)
+            per_deviation = float(statistics[1, channel])
+            if is_first:
+                scale_gradient[channel] = moment * per_deviation
+                shift_gradient[channel] = total
+            for column in range(channel, columns, channels):
+                mean[column] = statistics[0, channel]
+                factor[column] = scale[channel] * per_deviation
+                offset[column] = shift[channel]
+                common[column] = total / count
+                slope[column] = moment / count * per_deviation * per_deviation
+        start, end = own_share(rows)
+        zero = kind(0)
+        for row in range(start, end):
+            for column in range(columns):
+                difference = x[row, column] - mean[column]
+                value = difference * factor[column] + offset[column]
+                passed = gradient[row, column]
+                passed = zero if (value <= least or value >= most) else passed
+                passed = passed - common[column] - difference * slope[column]
+                x_gradient[row, column] = passed * factor[column]
+
+    return kernel(body)

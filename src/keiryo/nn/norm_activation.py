@@ -1,0 +1,173 @@
+"""Batch norm and the activation behind it as one step, where that is faster.
+
+The modules stay two, with their own names and state; only how they are run differs.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+# What lies outside these bounds is clamped.
+BOUNDS: dict[type[nn.Module], tuple[float, float]] = {
+    nn.Identity: (-math.inf, math.inf),
+    nn.ReLU: (0.0, math.inf),
+    nn.ReLU6: (0.0, 6.0),
+}
+# Narrow feature maps are taken several rows at a time, so that vector units have enough to do.
+ENOUGH_COLUMNS = 64
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class FusedSequential(nn.Sequential):
+    """A `torch.nn.Sequential` that runs a batch norm and the activation behind it as one step.
+
+    What it holds, and what comes out, is the same.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        layers = list(self)
+        while layers:
+            layer = layers.pop(0)
+            if isinstance(layer, nn.BatchNorm2d):
+                activation = layers.pop(0) if layers and type(layers[0]) in BOUNDS else None
+                x = norm_activation(layer, activation, x)
+            else:
+                x = layer(x)
+        return x
+
+
+def norm_activation(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> Tensor:
+    """Return `activation(norm(x))`, (N, C, H, W); None: no activation.
+
+    In a training step on the processor, in channels_last, this is one kernel forward and
+    one backward (`keiryo.kernels.norm_activation`). Wherever they do not fit, the modules
+    are called as they are.
+    """
+    if not runs_as_one_step(norm, activation, x):
+        x = norm(x)
+        return x if activation is None else activation(x)
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    return _NormActivation.apply(
+        x,
+        norm.weight,
+        norm.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.momentum,
+        norm.eps,
+        BOUNDS[nn.Identity if activation is None else type(activation)],
+    )
+
+
+def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> bool:
+    """Return whether `norm_activation` runs its own kernels on `x`."""
+    return (
+        norm.training
+        and torch.is_grad_enabled()
+        and x.is_cpu
+        and type(x) is Tensor
+        and x.dtype in (torch.float32, torch.float64)
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and x.numel() > x.shape[1]  # of one value there is no variance: the norm says so
+        and type(norm) is nn.BatchNorm2d
+        and (activation is None or type(activation) in BOUNDS)
+        and norm.momentum is not None
+        and norm.running_mean is not None
+        and norm.weight is not None
+        and norm.weight.dtype == norm.running_mean.dtype == x.dtype
+        # Whoever looks at a module expects it to be called.
+        and not any(getattr(m, hooks) for m in (norm, activation) if m for hooks in HOOKS)
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+        and not torch.is_autocast_enabled("cpu")
+        and has_kernels()
+    )
+
+
+def has_kernels() -> bool:
+    """Return whether this machine's PyTorch can run the kernels."""
+    from keiryo.kernels.team import has_team
+
+    return has_team()
+
+
+class _NormActivation(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        running_mean: Tensor,
+        running_variance: Tensor,
+        momentum: float,
+        epsilon: float,
+        bounds: tuple[float, float],
+    ) -> Tensor:
+        from keiryo.kernels import norm_activation as kernels
+        from keiryo.kernels.team import run
+
+        threads = torch.get_num_threads()
+        rows, columns, channels = _as_rows(x)
+        partial_sums = torch.zeros(threads, 2, columns, dtype=torch.float64)
+        figures = torch.tensor((momentum, epsilon, *bounds), dtype=torch.float64)
+        statistics = x.new_empty(2, channels)
+        y = torch.empty_like(x)
+        kind = _kind(x)
+        shape = (threads, rows, columns, channels)
+        run(kernels.sums(kind), threads, *shape, x, partial_sums)
+        run(
+            kernels.normalize(kind),
+            threads,
+            *(*shape, x, partial_sums, scale, shift),
+            *(running_mean, running_variance, figures, statistics, y),
+        )
+        ctx.save_for_backward(x, scale, shift, statistics)
+        ctx.bounds = bounds
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, y_gradient: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        from keiryo.kernels import norm_activation as kernels
+        from keiryo.kernels.team import run
+
+        x, scale, shift, statistics = ctx.saved_tensors
+        threads = torch.get_num_threads()
+        rows, columns, channels = _as_rows(x)
+        y_gradient = y_gradient.contiguous(memory_format=torch.channels_last)
+        partial_sums = torch.zeros(threads, 2, columns, dtype=torch.float64)
+        bounds = torch.tensor(ctx.bounds, dtype=torch.float64)
+        x_gradient = torch.empty_like(x)
+        scale_gradient, shift_gradient = torch.empty_like(scale), torch.empty_like(shift)
+        kind = _kind(x)
+        arguments = (threads, rows, columns, channels, x, y_gradient, scale, shift)
+        arguments = (*arguments, statistics, bounds, partial_sums)
+        run(kernels.gradient_sums(kind), threads, *arguments)
+        run(
+            kernels.input_gradient(kind),
+            threads,
+            *(*arguments, x_gradient, scale_gradient, shift_gradient),
+        )
+        return x_gradient, scale_gradient, shift_gradient, None, None, None, None, None
+
+
+def _as_rows(x: Tensor) -> tuple[int, int, int]:
+    """Return how (N, C, H, W) lies in memory: rows, columns and channels."""
+    count, channels, height, width = x.shape
+    rows, columns = count * height * width, channels
+    while rows % 2 == 0 and columns < ENOUGH_COLUMNS:
+        rows, columns = rows // 2, columns * 2
+    return rows, columns, channels
+
+
+def _kind(x: Tensor) -> Any:
+    import numpy as np
+
+    return np.float32 if x.dtype == torch.float32 else np.float64
