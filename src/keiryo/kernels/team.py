@@ -46,7 +46,7 @@ _pointer: Any = intrinsic(_generate_pointer)
 @numba.njit
 def array_at(address: Any, shape: Any, kind: Any) -> Any:
     """Return the memory at an address as an array: for use within kernels."""
-    return carray(_pointer(address), shape, kind)
+    return carray(_pointer(types.int64(address)), shape, kind)
 
 
 @cache
