@@ -1,13 +1,13 @@
 """From what the user typed as DATA to a source of labelled pictures."""
 
 import csv
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from keiryo.data.builtin.digits import Digits
 from keiryo.data.builtin.petals import Petals
 from keiryo.data.download import Progress, no_progress
+from keiryo.data.folders import files_below, readable_name, subfolders
 from keiryo.data.named_sets import NAMED_SETS, fetch_named_set
 from keiryo.data.pack import PackSource, is_pack
 from keiryo.data.pictures import PICTURE_SUFFIXES
@@ -90,19 +90,19 @@ def _builtin(data: str, name: str, options: str) -> Source:
 def _folder(root: Path) -> Source:
     splits: dict[Path, Split | None] = {
         folder: SPLIT_NAMES[folder.name.lower()]
-        for folder in _subfolders(root)
+        for folder in subfolders(root)
         if folder.name.lower() in SPLIT_NAMES
     }
     is_split = "train" in splits.values()
-    if splits and not is_split and len(splits) == len(_subfolders(root)):
+    if splits and not is_split and len(splits) == len(subfolders(root)):
         raise InputError(f"{root}: has {' and '.join(sorted(p.name for p in splits))} but no train")
     class_roots: list[tuple[Path, Split | None]] = [*splits.items()] if is_split else [(root, None)]
     found: list[tuple[str, Split | None, Path]] = []
     others: list[Path] = []
     for class_root, split in class_roots:
-        for folder in _subfolders(class_root):
-            label = _readable_name(folder, class_root)
-            for path in _files(folder):
+        for folder in subfolders(class_root):
+            label = readable_name(folder, class_root)
+            for path in files_below(folder):
                 if path.suffix.lower() in PICTURE_SUFFIXES:
                     found.append((label, split, path))
                 else:
@@ -111,26 +111,26 @@ def _folder(root: Path) -> Source:
     beside: list[Path] = []
     if is_split:
         others += [path for path in sorted(root.iterdir()) if path.is_file()]
-        beside = [folder for folder in _subfolders(root) if folder not in splits]
+        beside = [folder for folder in subfolders(root) if folder not in splits]
     if not found:
         raise InputError(
             f"{root}: no pictures in it; put them into one folder a class: {root}/CLASS/*.jpg"
         )
-    names = [_readable_name(path, root) for _, _, path in found]
+    names = [readable_name(path, root) for _, _, path in found]
     labels = {label for label, _, _ in found}
     empty = [
-        _readable_name(folder, class_root)
+        readable_name(folder, class_root)
         for class_root, _ in class_roots
-        for folder in _subfolders(class_root)
-        if _readable_name(folder, class_root) not in labels
+        for folder in subfolders(class_root)
+        if readable_name(folder, class_root) not in labels
     ]
     findings = [
         *_left_out(
-            "other_files", [_readable_name(path, root) for path in others], "no picture by name"
+            "other_files", [readable_name(path, root) for path in others], "no picture by name"
         ),
         *_left_out(
             "beside_splits",
-            [_readable_name(path, root) for folder in beside for path in _files(folder)],
+            [readable_name(path, root) for folder in beside for path in files_below(folder)],
             "in a folder beside the split folders",
         ),
         *_left_out("empty_class", sorted(set(empty)), "a class folder without pictures"),
@@ -199,49 +199,3 @@ def _file_source(
         for picture, (label, split, _) in zip(names, found, strict=True)
     ]
     return FileSource(name, classes, items, [path for _, _, path in found], findings)
-
-
-def _subfolders(root: Path) -> list[Path]:
-    above = {root.resolve(), *root.resolve().parents}
-    return _listed(
-        root,
-        lambda path: (
-            path.is_dir() and not path.name.startswith(".") and path.resolve() not in above
-        ),
-    )
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return all files below `folder`, through links too, but none twice by a loop of them."""
-    found: list[Path] = []
-    # A link that leads up again would bring in what belongs to other classes.
-    real = folder.resolve()
-    seen = {real, *real.parents, *(place.resolve() for place in folder.absolute().parents)}
-    for place, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
-        found += [Path(place, name) for name in files]
-        for name in [*folders]:
-            real = Path(place, name).resolve()
-            if real in seen:
-                folders.remove(name)
-            seen.add(real)
-    return sorted(found, key=lambda path: path.parts)  # as paths are, but many times faster
-
-
-def _refuse_unreadable(error: OSError) -> None:
-    raise InputError(f"{error.filename}: may not be read ({error.strerror})") from None
-
-
-def _readable_name(path: Path, root: Path) -> str:
-    """Return the name relative to `root`, whose bytes need not be UTF-8, as text to be shown."""
-    text = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
-    # A terminal would obey what a name holds of its control characters.
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _listed(root: Path, wanted: Callable[[Path], bool]) -> list[Path]:
-    try:
-        return sorted(path for path in root.iterdir() if wanted(path))
-    except PermissionError:
-        raise InputError(f"{root}: may not be read") from None
