@@ -125,8 +125,7 @@ def chosen_labels(categories: Sequence[Category], text: str) -> list[int]:
             hint = f"; did you mean {nearest[0]}?" if nearest else ""
             shown = ", ".join(category.values[:20]) + (", ..." if category.values[20:] else "")
             raise InputError(
-                f"--condition {text}: {category.name} has no value '{value}'{hint} "
-                f"It has {shown}"
+                f"--condition {text}: {category.name} has no value '{value}'{hint} It has {shown}"
             )
         labels.append(category.values.index(value))
     return labels
@@ -143,9 +142,7 @@ def _numbered(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Conditions
         for column, name in enumerate(names)
     ]
     numbers = [{value: n for n, value in enumerate(category.values)} for category in categories]
-    labels = [
-        [number[value] for number, value in zip(numbers, row, strict=True)] for row in rows
-    ]
+    labels = [[number[value] for number, value in zip(numbers, row, strict=True)] for row in rows]
     return Conditions(categories=categories, labels=labels)
 
 

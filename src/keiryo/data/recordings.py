@@ -154,7 +154,7 @@ def form_recording(
 
 def temporary_files(folder: Path) -> Callable[[], IO[bytes]]:
     """Return what makes temporary files that are in memory while small, in `folder` when not."""
-    return lambda: tempfile.SpooledTemporaryFile(MOST_HELD_BYTES, dir=folder)
+    return lambda: tempfile.SpooledTemporaryFile(MOST_HELD_BYTES, dir=str(folder))
 
 
 def mixed_down(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

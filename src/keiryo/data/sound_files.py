@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
 
@@ -87,8 +87,9 @@ def _opened(path: Path) -> "SoundFile":
     try:
         if path.stat().st_size == 0:
             raise UnusableRecordingError("no_samples", "the file is empty")
-        # As bytes, since a name need not be text.
-        sound = SoundFile(os.fsencode(path) if os.name == "posix" else str(path))
+        # As bytes, since a name need not be text; soundfile takes them but does not declare it.
+        name: Any = os.fsencode(path) if os.name == "posix" else str(path)
+        sound = SoundFile(name)
     except OSError as error:
         raise UnusableRecordingError("unreadable", error.strerror or str(error)) from None
     except SoundFileError as error:

@@ -204,9 +204,7 @@ def _glottal_pulses(phase: np.ndarray) -> np.ndarray:
     flow = np.where(
         within < OPENING,
         0.5 * (1 - np.cos(np.pi * within / OPENING)),
-        np.where(
-            within < OPENING + CLOSING, np.cos(np.pi / 2 * (within - OPENING) / CLOSING), 0.0
-        ),
+        np.where(within < OPENING + CLOSING, np.cos(np.pi / 2 * (within - OPENING) / CLOSING), 0.0),
     )
     return np.diff(flow, prepend=flow[:1])
 
