@@ -1,4 +1,4 @@
-"""From what the user has to batches: folders, audit, splits, packs, augmentation.
+"""From pictures and recordings to batches: folders, audit, splits, packs, augmentation.
 
-This room must never know which network the pictures are for or how it is trained.
+This room must never know which network they are for or how it is trained.
 """

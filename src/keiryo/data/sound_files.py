@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # which takes time to load
 
 SOUND_SUFFIXES = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus"}
 BLOCK_FRAMES = 1 << 16
+MOST_FRAMES = 1 << 48
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
 # What programs that write to a pipe put where the length would stand, since they cannot know it:
 # the most that fits, or nearly, with a sign or without.
@@ -62,12 +63,17 @@ def sound_blocks(path: Path) -> Iterator[np.ndarray]:
         _check_is_whole(path)
         if sound.frames == 0:
             raise UnusableRecordingError("no_samples", "there is not one sample in it")
+        if sound.frames > MOST_FRAMES:  # as libsndfile says of FLAC that was written to a pipe
+            reason = "it does not say how long it is; save it again, not through a pipe"
+            raise UnusableRecordingError("unreadable", reason)
         done = 0
         while True:
             try:
                 block = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
             except SoundFileError as error:
-                reason = f"damaged after {done / sound.samplerate:.2f} s: {_words(error)}"
+                end = min(done + BLOCK_FRAMES, sound.frames) / sound.samplerate
+                where = f"between {done / sound.samplerate:.1f} and {end:.1f} s"
+                reason = f"damaged {where}: {_words(error)}"
                 raise UnusableRecordingError("unreadable", reason) from None
             if not len(block):
                 break
