@@ -51,7 +51,7 @@ def norm_activation(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tenso
         return x if activation is None else activation(x)
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
-    return _NormActivation.apply(
+    y = _NormActivation.apply(
         x,
         norm.weight,
         norm.bias,
@@ -61,6 +61,8 @@ def norm_activation(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tenso
         norm.eps,
         BOUNDS[nn.Identity if activation is None else type(activation)],
     )
+    # Whoever looks at the activation expects it to be called; what is clamped stays as it is.
+    return activation(y) if activation is not None and _is_looked_at(activation) else y
 
 
 def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> bool:
@@ -79,13 +81,16 @@ def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tens
         and norm.running_mean is not None
         and norm.weight is not None
         and norm.weight.dtype == norm.running_mean.dtype == x.dtype
-        # Whoever looks at a module expects it to be called.
-        and not any(getattr(m, hooks) for m in (norm, activation) if m for hooks in HOOKS)
+        and not _is_looked_at(norm)
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.is_autocast_enabled("cpu")
         and has_kernels()
     )
+
+
+def _is_looked_at(module: nn.Module) -> bool:
+    return any(getattr(module, hooks) for hooks in HOOKS)
 
 
 def has_kernels() -> bool:
