@@ -42,7 +42,9 @@ def compare(
     folder = Path(out)
     # A script that always resumes must be able to begin, and one killed early to go on.
     resume = resume and (has_plan(folder) or "data" not in given)
-    plan = resumed_plan(given, folder) if resume else new_plan(given, preset=preset)
+    plan = (
+        resumed_plan(given, folder, preset=preset) if resume else new_plan(given, preset=preset)
+    )
     listeners = Listeners(*filter(None, [listener]), *make_loggers(log or (), folder))
     comparison = run_comparison(plan, folder, resume=resume, force=force, listener=listeners)
     write_report(comparison, folder)

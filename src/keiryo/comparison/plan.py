@@ -81,10 +81,12 @@ class Plan(Record):
     """Everything that a comparison's figures depend on, its input data apart.
 
     The budget of each model is `epochs` or `minutes`, one of the two. `pretrained_digests`
-    are those of the files that `pretrained` names, as they were when it began.
+    are those of the files that `pretrained` names, as they were when it began. `preset` is
+    kept for a resume alone: what it stands for is in the other fields.
     """
 
     format_version: int = FORMAT_VERSION
+    preset: str | None = None
     data: str
     models: list[str] = Field(min_length=1)
     size: int = Field(ge=8, le=4096)
@@ -168,7 +170,11 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)
     models = _models_from_anywhere(plan.models)
-    update: dict[str, Any] = {"data": _from_anywhere(plan.data), "models": models}
+    update: dict[str, Any] = {
+        "data": _from_anywhere(plan.data),
+        "models": models,
+        "preset": preset,
+    }
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
         update["pretrained"] = from_anywhere(plan.pretrained, renamed)
@@ -178,18 +184,20 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     return plan.model_copy(update=update)
 
 
-def resumed_plan(given: Mapping[str, Any], out: Path) -> Plan:
+def resumed_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = None) -> Plan:
     """Return the plan of the comparison in `out`; options given again must be the same as then."""
     plan = read_plan(out)
     # Those are read together with the models.
     pretrained = {} if plan.pretrained is None else {"pretrained": plan.pretrained}
-    again = new_plan({"data": plan.data, "models": plan.models, **pretrained, **given})
-    for key in given:
+    options = {"data": plan.data, "models": plan.models, **pretrained, **given}
+    again = new_plan(options, preset=preset)
+    for key in (*given, *(["preset"] if preset is not None else [])):
         then, now = getattr(plan, key), getattr(again, key)
         if then != now and not (key == "device" and now == "auto"):
+            begun = "without it" if then is None else f"with {_shown(then)}"
             raise InputError(
-                f"--{key.replace('_', '-')} {_shown(now)}: the comparison in {out} was begun with "
-                f"{_shown(then)}; leave the option out, or use another --out"
+                f"--{key.replace('_', '-')} {_shown(now)}: the comparison in {out} was begun "
+                f"{begun}; leave the option out, or use another --out"
             )
     return plan
 
