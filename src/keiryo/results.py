@@ -220,6 +220,13 @@ class Epoch(Record):
     seconds: float
 
 
+class Pause(Record):
+    """Where a training paused, and what of the held-out pictures it told right by then."""
+
+    share: float = Field(description="of its budget, from 0 to 1, at which it was to pause")
+    val_accuracy: float
+
+
 class LayerSnapshot(Record):
     """How one layer fared in one training step.
 
