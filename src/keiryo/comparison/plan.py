@@ -26,6 +26,7 @@ from keiryo.train.recipe import RECIPES
 
 FORMAT_VERSION = 1
 PLAN_FILE = "plan.json"
+HALVING_FILE = "halving.json"
 TRIALS_FOLDER = "trials"
 PACK_FOLDER = "pack"
 LARGEST_SLUG = 80
@@ -101,6 +102,7 @@ class Plan(Record):
     fit: Fit = "crop"
     augment: str | None = None
     robust: bool = False
+    stop_early: bool = False
     pretrained: str | None = None
     pretrained_digests: dict[str, str] = {}
     fine_tune: FineTune | None = None
@@ -117,6 +119,11 @@ class Plan(Record):
             max_size_mb=self.max_size_mb,
             max_params=self.max_params,
         )
+
+    @property
+    def candidates(self) -> int:
+        """How many compete: models, by each recipe."""
+        return len(self.models) * len(self.recipe.split(","))
 
     def trials(self) -> list[TrialPlan]:
         """Return the trials in the order they run: every model once, then the next fold or seed."""
@@ -167,6 +174,11 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
         raise InputError(f"--{name}: {first['msg']}") from None
     _check_recipes(plan.recipe)
+    if plan.stop_early and plan.candidates < 2:
+        raise InputError(
+            "--stop-early: drops the worse half of the candidates, so name two at least by "
+            "--models or --recipe, or leave it out"
+        )
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)
     models = _models_from_anywhere(plan.models)
@@ -188,16 +200,19 @@ def resumed_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = No
     """Return the plan of the comparison in `out`; options given again must be the same as then."""
     plan = read_plan(out)
     # Those are read together with the models.
-    pretrained = {} if plan.pretrained is None else {"pretrained": plan.pretrained}
-    options = {"data": plan.data, "models": plan.models, **pretrained, **given}
+    together = {"recipe": plan.recipe}
+    if plan.pretrained is not None:
+        together["pretrained"] = plan.pretrained
+    options = {"data": plan.data, "models": plan.models, **together, **given}
     again = new_plan(options, preset=preset)
     for key in (*given, *(["preset"] if preset is not None else [])):
         then, now = getattr(plan, key), getattr(again, key)
         if then != now and not (key == "device" and now == "auto"):
-            begun = "without it" if then is None else f"with {_shown(then)}"
+            option = f"--{key.replace('_', '-')}" + ("" if now is True else f" {_shown(now)}")
+            begun = "without it" if then is None or then is False else f"with {_shown(then)}"
             raise InputError(
-                f"--{key.replace('_', '-')} {_shown(now)}: the comparison in {out} was begun "
-                f"{begun}; leave the option out, or use another --out"
+                f"{option}: the comparison in {out} was begun {begun}; leave the option out, or "
+                "use another --out"
             )
     return plan
 
