@@ -25,6 +25,7 @@ class PlainListener(Listener):
         self._console = console
         self._tenths_told = 0
         self._epochs_told: dict[str, int] = {}
+        self._reasons_told: set[str] = set()
 
     def downloading(self, done: int, total: int | None) -> None:
         tenths = 10 * done // total if total else 0
@@ -61,7 +62,15 @@ class PlainListener(Listener):
         )
 
     def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
-        self._say(f"{_name(planned)}: {trial.dropped_because or trial.error or trial.status}")
+        because = f"{trial.candidate} {trial.dropped_because}"
+        if trial.dropped_because is None:
+            self._say(
+                f"{_name(planned)}: {trial.status}{f': {trial.error}' if trial.error else ''}"
+            )
+        elif because not in self._reasons_told:
+            # Once for all its seeds and folds.
+            self._reasons_told.add(because)
+            self._say(because)
         for finding in trial.diagnosis:
             self._say_finding(finding)
 

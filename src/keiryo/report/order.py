@@ -5,11 +5,13 @@ from keiryo.results import Comparison, Trial
 
 def best_first(comparison: Comparison) -> list[Trial]:
     """Return the trials as their candidates are ranked, then those that came far, then the rest."""
-    places = {candidate: place for place, candidate in enumerate(comparison.ranking)}
+    ranked = {candidate: place for place, candidate in enumerate(comparison.ranking)}
+    planned = list(dict.fromkeys(trial.candidate for trial in comparison.trials))
 
-    def key(trial: Trial) -> tuple[int, float, int, int]:
-        place = places.get(trial.candidate, len(places))
-        return place, -(trial.dropped_at or 0.0), trial.seed, trial.fold or 0
+    def key(trial: Trial) -> tuple[int, float, int, int, int]:
+        place = ranked.get(trial.candidate, len(ranked))
+        came_to = trial.dropped_at or 0.0
+        return place, -came_to, planned.index(trial.candidate), trial.seed, trial.fold or 0
 
     return sorted(comparison.trials, key=key)
 
