@@ -28,7 +28,7 @@ def compare(
 
     `options` are those of `keiryo compare` by their long names: `epochs` or `minutes`,
     `size`, `fit`, `batch`, `seeds`, `folds`, `seed`, `recipe`, `augment`, `robust`,
-    `learning_rate`, `pretrained`, `fine_tune`, `max_latency_ms`, `max_size_mb`,
+    `stop_early`, `learning_rate`, `pretrained`, `fine_tune`, `max_latency_ms`, `max_size_mb`,
     `max_params`, `device`, `threads`; `preset` gives some of them other defaults. Results
     go into the folder `out`; with `resume`, the comparison there goes on, or begins if
     there is none. `log` names loggers, `tensorboard` and `mlflow`, that are told of each
@@ -42,7 +42,7 @@ def compare(
     folder = Path(out)
     # A script that always resumes must be able to begin, and one killed early to go on.
     resume = resume and (has_plan(folder) or "data" not in given)
-    plan = resumed_plan(given, folder) if resume else new_plan(given, preset=preset)
+    plan = resumed_plan(given, folder, preset=preset) if resume else new_plan(given, preset=preset)
     listeners = Listeners(*filter(None, [listener]), *make_loggers(log or (), folder))
     comparison = run_comparison(plan, folder, resume=resume, force=force, listener=listeners)
     write_report(comparison, folder)

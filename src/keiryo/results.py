@@ -220,6 +220,13 @@ class Epoch(Record):
     seconds: float
 
 
+class Pause(Record):
+    """Where a training paused, and what of the held-out pictures it told right by then."""
+
+    share: float = Field(description="of its budget, from 0 to 1, at which it was to pause")
+    val_accuracy: float
+
+
 class LayerSnapshot(Record):
     """How one layer fared in one training step.
 
@@ -333,11 +340,23 @@ class Trial(Record):
     history: list[Epoch] = []
     diagnosis: list[Finding] = []
     error: str | None = Field(default=None, description="the last words of one that failed")
+    pauses: list[Pause] = Field(
+        default=[], description="with --stop-early, where its candidate was compared with others"
+    )
+    dropped_at: float | None = Field(
+        default=None,
+        description="the share of its budget, from 0 to 1, after which --stop-early ended it",
+    )
+    dropped_because: str | None = Field(default=None, description="why it did, in a sentence")
 
     @property
     def candidate(self) -> str:
         """What competes with others: the model, with its recipe where there are several."""
         return self.model if self.recipe is None else f"{self.model} by {self.recipe}"
+
+    def has_paused_at(self, share: float) -> bool:
+        """Whether it has come to `share` of its budget, or further, and waits to go on."""
+        return self.status == "stopped" and any(pause.share >= share for pause in self.pauses)
 
 
 class Machine(Record):
@@ -403,6 +422,9 @@ class Comparison(Record):
     batch: int
     epochs: int | None
     minutes: float | None
+    stop_early: bool = Field(
+        default=False, description="whether the worse half was dropped, once and again, on the way"
+    )
     limits: Limits
     trials: list[Trial]
     ranking: list[str] = Field(
@@ -410,7 +432,7 @@ class Comparison(Record):
     )
     pareto: list[str] = Field(description="models that no other beats in accuracy and latency")
     recommended: str | None
-    complete: bool = Field(description="whether every planned trial was run")
+    complete: bool = Field(description="whether every planned trial was run, or dropped early")
     recommended_trial: str | None = Field(description="the folder of the trial to use")
     suspect_labels: list[SuspectLabel] = Field(
         default=[], description="most suspect first, by the best model's held-out predictions"

@@ -1,5 +1,6 @@
 """The main job, end to end, on small real pictures."""
 
+import csv
 import json
 import shutil
 import signal
@@ -13,8 +14,11 @@ import pytest
 from PIL import Image
 
 from conftest import Finished, write_pictures
+from keiryo import api
+from keiryo.comparison.listener import Listener
+from keiryo.comparison.plan import TrialPlan
 from keiryo.models.tensor_file import write_tensors
-from keiryo.results import Epoch
+from keiryo.results import Epoch, Trial
 from keiryo.train.checkpoint import Position
 
 SMALL = ["--size", 32, "--batch", 8, "--threads", 2]
@@ -206,6 +210,120 @@ def test_after_kill_9_resume_goes_on_and_no_trial_is_left_running(
     (trial,) = json.loads((out / "results.json").read_text())["trials"]
     assert trial["status"] == "done"
     assert len(trial["history"]) == 12
+
+
+class Killed(Listener):
+    """Stands for a kill between two rungs."""
+
+    def trial_dropped(self, planned: TrialPlan, trial: Trial) -> None:
+        raise KeyboardInterrupt
+
+
+def test_the_worse_half_is_stopped_early_and_the_others_come_to_the_same_bits(
+    compared: tuple[Path, dict[str, object]],
+    flower_folder: Path,
+    tmp_path: Path,
+    keiryo: Callable[..., Finished],
+) -> None:
+    whole, _ = compared
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        api.compare(
+            flower_folder, TWO_MODELS.split(","), epochs=2, size=32, batch=8, threads=2,
+            stop_early=True, out=out, listener=Killed(),
+        )  # fmt: skip
+    finished = keiryo("compare", "--resume", "--stop-early", "--out", out)
+    assert finished.status == 0
+
+    results = json.loads((out / "results.json").read_text())
+    assert results["complete"] is True
+    dropped, done = sorted(results["trials"], key=lambda trial: trial["dropped_at"] is None)
+    assert (dropped["status"], done["status"]) == ("stopped", "done")
+    assert results["ranking"] == results["pareto"] == [done["model"]]
+    assert results["recommended"] == done["model"]
+    assert (dropped["dropped_at"], done["dropped_at"]) == (0.5, None)
+    # What one epoch of two has come to, neither trained again nor further, is judged as that.
+    assert [epoch["epoch"] for epoch in dropped["history"]] == [1]
+    assert not {"too_short", "stuck_at_chance"} & {f["code"] for f in dropped["diagnosis"]}
+    assert dropped["pauses"] == [
+        {"share": 0.5, "val_accuracy": dropped["history"][0]["val_accuracy"]}
+    ]
+    left = {path.name for path in (out / dropped["folder"]).iterdir()}
+    assert left == {"trial.json", "snapshots.json", "log.txt"}
+    weights = [folder / done["folder"] / "model.safetensors" for folder in (out, whole)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+    because = dropped["dropped_because"]
+    assert because.startswith("stopped early at 50 % of its training: ")
+    with (out / "results.csv").open(newline="") as table:
+        rows = {row["model"]: row for row in csv.DictReader(table)}
+    assert rows[dropped["model"]]["dropped_because"] == because
+    assert (rows[done["model"]]["dropped_at"], rows[done["model"]]["dropped_because"]) == ("", "")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert f"<b>{dropped['model']}</b> {because}." in page
+    assert "a little too good" in page
+    assert f"{dropped['model']} {because}" in finished.out
+    assert f"{dropped['model']}: stopped at 50 %" in finished.out
+    assert because in keiryo("diagnose", out / dropped["folder"]).out
+
+
+FALLING = """
+import torch
+from torch import nn
+
+class Network(nn.Module):
+    def __init__(self, classes, factor):
+        super().__init__()
+        self.layer = nn.Linear(3 * 32 * 32, classes)
+        self.factor = factor
+
+    def forward(self, x):
+        return self.layer(x.flatten(1)) * self.factor
+
+def steady(classes):
+    return Network(classes, 1.0)
+
+def wide(classes):
+    return Network(classes, 2.0)
+
+def broken(classes):
+    return Network(classes, float("nan"))
+"""
+
+
+@pytest.mark.slow  # a dozen processes
+def test_a_candidate_that_fails_is_dropped_first_and_no_rung_is_decided_twice(
+    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(FALLING)
+    out = tmp_path / "out"
+    models = ",".join(f"{mine}:{name}" for name in ("broken", "steady", "wide"))
+    process = run_for_real(
+        "compare", flower_folder, "--models", models, "--minutes", 0.05, "--seeds", 2, *SMALL,
+        "--stop-early", "--out", out,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "2 candidates to 50 %" in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    decided = json.loads((out / "halving.json").read_text())["decisions"]
+    assert [list(decision["dropped"]) for decision in decided] == [[f"{mine}:broken"]]
+
+    finished = keiryo("compare", "--resume", "--out", out, "--json")
+    assert finished.status == 0
+    results = json.loads(finished.out)
+    assert results["complete"] is True
+    status = {
+        name: {t["status"] for t in results["trials"] if t["model"].endswith(name)}
+        for name in ("broken", "steady", "wide")
+    }
+    assert status.pop("broken") == {"failed"}
+    assert sorted(status.values(), key=str) == [{"done"}, {"stopped"}]
+    assert len(results["ranking"]) == 1
+    assert json.loads((out / "halving.json").read_text())["decisions"][:1] == decided
 
 
 CRASHERS = """

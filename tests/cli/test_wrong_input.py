@@ -54,6 +54,8 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
             "vgg16 at --size 16: cannot be run on 3x16x16; it takes 3x224x224",
         ),
         (["compare", "{flowers}", "--recipe", "best"], "--recipe"),
+        (["compare", "{flowers}", "--models", "resnet18", "--stop-early"], "--stop-early: drops"),
+        (["train", "resnet18", "{flowers}", "--stop-early"], "--stop-early"),
         (["compare", "{flowers}", "--device", "abacus"], "--device"),
         (["compare", "{flowers}", "--device", "cuda"], "--device cuda"),
         (["compare", "{flowers}", "--no-such-option"], "--no-such-option"),

@@ -88,6 +88,31 @@ def test_a_plan_reads_back_and_is_gone_on_with_only_as_it_was(tmp_path: Path) ->
         resumed_plan({}, tmp_path / "absent")
 
 
+def test_a_preset_given_again_is_the_same_as_then(tmp_path: Path) -> None:
+    begun = new_plan({"data": "digits", "epochs": 3}, preset="course")
+    write_plan(tmp_path / "course", begun)
+    assert resumed_plan({}, tmp_path / "course") == begun
+    assert resumed_plan({"epochs": 3}, tmp_path / "course", preset="course") == begun
+    write_plan(tmp_path / "plain", new_plan({"data": "digits", "models": ["vgg16"]}))
+    with pytest.raises(InputError, match=r"--preset course: .* was begun without it"):
+        resumed_plan({}, tmp_path / "plain", preset="course")
+    with pytest.raises(InputError, match="--preset sourdough: give course"):
+        resumed_plan({}, tmp_path / "course", preset="sourdough")
+
+
+def test_stopping_early_is_for_two_candidates_at_least(tmp_path: Path) -> None:
+    one = {"data": "digits", "models": ["vgg16"], "stop_early": True}
+    with pytest.raises(InputError, match="--stop-early"):
+        new_plan(one)
+    plan = new_plan({**one, "recipe": "keiryo,plain"})
+    assert plan.candidates == 2
+    write_plan(tmp_path / "early", plan)
+    assert resumed_plan({"stop_early": True}, tmp_path / "early") == plan
+    write_plan(tmp_path / "late", new_plan({"data": "digits"}))
+    with pytest.raises(InputError, match=r"^--stop-early: .* was begun without it"):
+        resumed_plan({"stop_early": True}, tmp_path / "late")
+
+
 def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
     plan = new_plan({"data": "digits"})
     out = tmp_path / "out"

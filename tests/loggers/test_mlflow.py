@@ -122,6 +122,29 @@ def test_a_resumed_trial_goes_on_with_its_run(out: Path) -> None:
     assert history(out, "trial/val_accuracy") == [(4, 0.5)]
 
 
+def test_a_trial_that_pauses_goes_on_in_its_run_and_one_that_is_dropped_ends(out: Path) -> None:
+    _, trial = begin(out)
+    logger = MLflowLogger(out)
+    logger.trial_started(trial, 0, 1)
+    tell_epochs(logger, trial, 1, 2)
+    logger.trial_paused(record(trial, 2, "stopped"))
+    assert only_run(out).info.status == "RUNNING"
+    logger.trial_started(trial, 0, 1)
+    tell_again(logger, trial, 2)
+    tell_epochs(logger, trial, 3, 4)
+    logger.trial_paused(record(trial, 4, "stopped"))
+    dropped = record(trial, 4, "stopped").model_copy(
+        update={"dropped_at": 0.5, "dropped_because": "stopped early at 50 %"}
+    )
+    for _ in range(2):  # and when the comparison is resumed
+        logger.trial_dropped(trial, dropped)
+        run = only_run(out)
+        assert run.info.status == "KILLED"
+        assert run.data.tags["dropped_because"] == "stopped early at 50 %"
+        assert history(out, "trial/dropped_at") == [(4, 0.5)]
+    assert [step for step, _ in history(out, "epoch/val_loss")] == [1, 2, 3, 4]
+
+
 def test_a_trial_done_before_it_was_asked_for_is_logged_whole(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import api_pb2, metadata
-from trials import DATA, MODEL, begin, record, tell_again, tell_epochs
+from trials import DATA, MODEL, begin, epoch, record, tell_again, tell_epochs
 
 from conftest import Finished, write_pictures
 from keiryo.comparison.listener import Listener, Listeners
+from keiryo.comparison.trial_process import TrialReport
 from keiryo.loggers import make_loggers
 from keiryo.loggers.tensorboard import TensorBoardLogger
 
@@ -103,6 +104,35 @@ def test_epochs_told_again_after_a_stop_are_there_once(tmp_path: Path) -> None:
         assert points(events, "trial/images_per_second") == [(4, 99.5)]
     ended = [event.wall_time for event in read(tmp_path).Scalars("epoch/val_loss")]
     assert ended[1] - ended[0] == pytest.approx(10, abs=0.1)  # as long as the epoch took
+
+
+def test_a_trial_that_pauses_goes_on_in_its_run_and_one_that_is_dropped_ends(
+    tmp_path: Path,
+) -> None:
+    _, trial = begin(tmp_path)
+    logger = TensorBoardLogger(tmp_path)
+    logger.trial_started(trial, 0, 1)
+    tell_epochs(logger, trial, 1, 1)
+    logger.trial_reported(trial, TrialReport(epoch=epoch(2)))
+    logger.trial_paused(record(trial, 2, "stopped"))
+    assert [step for step, _ in points(read(tmp_path), "epoch/val_loss")] == [1, 2]
+    logger.trial_started(trial, 0, 1)
+    tell_again(logger, trial, 2)
+    tell_epochs(logger, trial, 3, 4)
+    logger.trial_paused(record(trial, 4, "stopped"))
+    events = read(tmp_path)
+    assert [step for step, _ in points(events, "epoch/val_loss")] == [1, 2, 3, 4]
+    assert not [tag for tag in events.Tags()["scalars"] if tag.startswith("trial/")]
+    dropped = record(trial, 4, "stopped").model_copy(
+        update={"dropped_at": 0.5, "dropped_because": "stopped early at 50 %"}
+    )
+    logger.trial_dropped(trial, dropped)
+    events = read(tmp_path)
+    assert [step for step, _ in points(events, "epoch/val_loss")] == [1, 2, 3, 4]
+    assert points(events, "trial/dropped_at") == [(4, 0.5)]
+    assert text(events, "status") == "stopped: stopped early at 50 %"
+    end = hparams(events, metadata.SESSION_END_INFO_TAG)
+    assert end.status == api_pb2.STATUS_SUCCESS
 
 
 def test_a_trial_done_before_it_was_asked_for_is_logged_whole(tmp_path: Path) -> None:

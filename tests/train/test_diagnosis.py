@@ -251,3 +251,22 @@ def test_a_training_that_had_no_time_is_not_called_a_failure() -> None:
     assert judged(
         history=[at_chance], val_accuracy=0.2, train_accuracy=0.2, held_out=of_one_class
     ) == {"too_short": "warning"}
+
+
+def test_a_training_that_paused_is_not_called_too_short_nor_at_its_end() -> None:
+    standing_still = [
+        Epoch(
+            epoch=number + 1,
+            train_loss=1.2,
+            train_accuracy=0.5,
+            val_loss=1.2,
+            val_accuracy=0.5 if number == 7 else 0.3,
+            learning_rate=1e-3,
+            seconds=1.0,
+        )
+        for number in range(8)
+    ]
+    assert judged(history=standing_still) == {"plateau": "warning", "too_short": "info"}
+    assert judged(history=standing_still, has_paused=True) == {}
+    # What is wrong on the way is wrong.
+    assert judged(has_paused=True, waiting_share=0.3) == {"input_bound": "warning"}

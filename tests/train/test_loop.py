@@ -121,6 +121,88 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
     assert without_seconds(second.position.history) == without_seconds(whole.position.history)
 
 
+@pytest.mark.parametrize("recipe", ["plain", "keiryo"])
+@pytest.mark.parametrize(
+    ("shares", "epochs_by_then"),
+    [
+        ([0.1], [0]),  # step 1.5 of 15: the second
+        ([1 / 3], [1]),  # the end of an epoch, whose evaluation serves
+        ([0.125, 0.25, 0.5], [0, 0, 1]),
+    ],
+)
+def test_a_training_that_pauses_goes_on_to_the_same_bits(
+    recipe: str, shares: list[float], epochs_by_then: list[int], pictures: Pictures, tmp_path: Path
+) -> None:
+    whole = make_training(pictures, recipe=recipe)
+    whole.run(Watcher())
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    for number, (share, epochs) in enumerate(zip(shares, epochs_by_then, strict=True), start=1):
+        training = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+        assert training.run(Watcher(), until=share)
+        position = training.position
+        assert position.epoch == len(position.history) == epochs
+        assert position.epoch * 5 + position.step == math.ceil(share * 15)
+        assert [pause.share for pause in position.pauses] == shares[:number]
+        # Again, as after a kill that came before anyone had heard of the pause.
+        again = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+        assert again.run(Watcher(), until=share)
+        assert again.position.pauses == position.pauses
+        assert again.position.pictures_seen == position.pictures_seen
+        if position.step == 0:
+            assert position.pauses[-1].val_accuracy == position.history[-1].val_accuracy
+        torch.rand(3)
+    last = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+    assert last.run(Watcher())
+    expected, state = whole.network.state_dict(), last.network.state_dict()
+    assert all(torch.equal(expected[name], state[name]) for name in expected)
+    assert without_seconds(last.position.history) == without_seconds(whole.position.history)
+    assert last.position.snapshots == whole.position.snapshots
+
+
+def test_a_pause_at_the_last_step_of_an_epoch_comes_after_its_evaluation(
+    pictures: Pictures, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    stopped = make_training(pictures, checkpoint=checkpoint)
+    assert not stopped.run(Watcher(wants_stop=stop_after(5)), until=1 / 3)
+    assert (stopped.position.step, stopped.position.history) == (5, [])
+    paused = make_training(pictures, checkpoint=checkpoint)
+    assert paused.run(Watcher(), until=1 / 3)
+    whole = make_training(pictures)
+    whole.run(Watcher())
+    assert without_seconds(paused.position.history) == without_seconds(whole.position.history[:1])
+
+
+def test_a_budget_of_time_pauses_by_the_clock(pictures: Pictures, tmp_path: Path) -> None:
+    shares = []
+    for until in (0.25, 1.0):
+        torch.manual_seed(0)
+        training = Training(
+            Small(),
+            pictures,
+            recipe=RECIPES["keiryo"],
+            budget=Budget(seconds=1.0),
+            batch=8,
+            seed=0,
+            device=torch.device("cpu"),
+            checkpoint=tmp_path / "checkpoint.safetensors",
+        )
+        assert training.run(Watcher(lambda progress: shares.append(progress.share)), until=until)
+        if until < 1.0:
+            # Not on the dot: an epoch's evaluation counts too, and so do other processes.
+            assert 0.1 < shares[-1] < 0.8
+    assert [pause.share for pause in training.position.pauses] == [0.25]
+
+
+def test_a_loss_that_is_no_number_is_no_pause(pictures: Pictures, tmp_path: Path) -> None:
+    network = Small()
+    training = make_training(pictures, network=network, checkpoint=tmp_path / "checkpoint")
+    with torch.no_grad():
+        network[-1].weight.fill_(float("nan"))  # pyright: ignore
+    with pytest.raises(FloatingPointError, match="epoch 1"):
+        training.run(Watcher(), until=0.1)
+
+
 class KilledError(Exception):
     """Stands for a kill, which leaves no time to save anything."""
 

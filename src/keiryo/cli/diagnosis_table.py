@@ -28,6 +28,8 @@ def print_diagnosis(trial: Trial) -> None:
         said.append(f"loss {last.train_loss:.3f}")
         said.append(f"{words.percent(last.val_accuracy)} on held-out pictures")
     console.print(Text(", ".join(said)), soft_wrap=True)
+    if trial.dropped_because is not None:
+        console.print(Text(f"It was {trial.dropped_because}."), soft_wrap=True)
     if not trial.diagnosis:
         console.print(Text("Nothing amiss." if trial.history else "It did not come to train."))
     for finding in trial.diagnosis:

@@ -43,6 +43,14 @@ Robust = Annotated[
         "--robust", help="Also measure accuracy under noise, blur, JPEG, brightness and shifts."
     ),
 ]
+StopEarly = Annotated[
+    bool,
+    typer.Option(
+        "--stop-early",
+        help="Drop the worse half of the candidates, on held-out pictures, after an eighth, a "
+        "quarter and a half of their training (with four, a quarter and a half; with two, a half).",
+    ),
+]
 Seed = Annotated[
     int | None, typer.Option(min=0, help="What every random choice hangs on.", show_default="0")
 ]

@@ -24,6 +24,8 @@ class PlainListener(Listener):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._tenths_told = 0
+        self._epochs_told: dict[str, int] = {}
+        self._reasons_told: set[str] = set()
 
     def downloading(self, done: int, total: int | None) -> None:
         tenths = 10 * done // total if total else 0
@@ -39,13 +41,38 @@ class PlainListener(Listener):
         for finding in data.findings:
             self._say_finding(finding)
 
+    def rung_started(self, share: float, candidates: int) -> None:
+        goal = "to the end" if share == 1.0 else f"to {words.share(share)} of the training"
+        self._say(f"{candidates} candidate{'' if candidates == 1 else 's'} {goal}")
+
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
-        run = words.run(trial.seed, trial.fold)
-        self._say(f"[{number + 1}/{total}] {trial.record.candidate}, {run}")
+        self._say(f"[{number + 1}/{total}] {_name(trial)}")
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
-        if report.epoch is not None:
+        # One that goes on after a pause tells of all its epochs again.
+        if report.epoch is not None and report.epoch.epoch > self._epochs_told.get(trial.folder, 0):
+            self._epochs_told[trial.folder] = report.epoch.epoch
             self._say(_epoch_line(report.epoch))
+
+    def trial_paused(self, trial: Trial) -> None:
+        last = trial.pauses[-1]
+        self._say(
+            f"  {words.percent(last.val_accuracy)} on held-out pictures at "
+            f"{words.share(last.share)} of the training"
+        )
+
+    def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
+        because = f"{trial.candidate} {trial.dropped_because}"
+        if trial.dropped_because is None:
+            self._say(
+                f"{_name(planned)}: {trial.status}{f': {trial.error}' if trial.error else ''}"
+            )
+        elif because not in self._reasons_told:
+            # Once for all its seeds and folds.
+            self._reasons_told.add(because)
+            self._say(because)
+        for finding in trial.diagnosis:
+            self._say_finding(finding)
 
     def trial_finished(self, trial: Trial) -> None:
         if trial.status == "done":
@@ -107,6 +134,10 @@ class LiveListener(PlainListener):
                 f"{words.rate(report.images_per_second)}{self._epoch}",
             )
 
+    def trial_paused(self, trial: Trial) -> None:
+        self._clear()
+        super().trial_paused(trial)
+
     def trial_finished(self, trial: Trial) -> None:
         self._clear()
         super().trial_finished(trial)
@@ -136,6 +167,10 @@ def shown_progress() -> Iterator[Listener]:
     )
     with Progress(*columns, console=console, transient=True) as bar:
         yield LiveListener(console, bar)
+
+
+def _name(trial: "TrialPlan") -> str:
+    return f"{trial.record.candidate}, {words.run(trial.seed, trial.fold)}"
 
 
 def _epoch_line(epoch: Epoch) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keiryo.report import words
+from keiryo.report.order import best_first, dropped_early
 from keiryo.results import REPORT_FILE, Comparison, Trial
 
 WIDTH_WITHOUT_TERMINAL = 140
@@ -22,13 +23,12 @@ def print_table(comparison: Comparison, out: Path) -> None:
     table.add_column("model", overflow="fold")
     for heading in ("held out", "training", "latency", "size", "params", "MACs", "trained in"):
         table.add_column(heading, justify="right", no_wrap=True)
-    order = {candidate: place for place, candidate in enumerate(comparison.ranking)}
-    for trial in sorted(
-        comparison.trials, key=lambda t: (order.get(t.candidate, len(order)), t.seed, t.fold or 0)
-    ):
+    for trial in best_first(comparison):
         recommended = trial.folder == comparison.recommended_trial
         table.add_row(*_row(trial), style="bold" if recommended else None)
     console.print(table)
+    for candidate, because in dropped_early(comparison).items():
+        _say(console, f"{candidate} {because}")
     if comparison.recommended_trial:
         trial = out / comparison.recommended_trial
         _say(console, f"Recommended: {comparison.recommended}")
@@ -45,8 +45,12 @@ def _row(trial: Trial) -> list[str]:
     name = (
         trial.candidate if is_first else f"{trial.candidate} ({words.run(trial.seed, trial.fold)})"
     )
+    if trial.status != "done":
+        name += f": {trial.status}"
+    if trial.dropped_at is not None:
+        name += f" at {words.share(trial.dropped_at)}"
     return [
-        name if trial.status == "done" else f"{name}: {trial.status}",
+        name,
         words.percent(trial.val_accuracy),
         words.percent(trial.train_accuracy),
         words.milliseconds(trial.latency_ms.p50 if trial.latency_ms else None),

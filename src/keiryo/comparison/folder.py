@@ -3,7 +3,14 @@
 import shutil
 from pathlib import Path
 
-from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, has_plan, write_plan
+from keiryo.comparison.plan import (
+    HALVING_FILE,
+    PLAN_FILE,
+    TRIALS_FOLDER,
+    Plan,
+    has_plan,
+    write_plan,
+)
 from keiryo.data.storage import was_url
 from keiryo.errors import InputError
 from keiryo.results import (
@@ -76,7 +83,7 @@ def _holds_others_files(out: Path) -> bool:
 
 
 def _remove_results(out: Path) -> None:
-    for file in (RESULTS_FILE, TABLE_FILE, REPORT_FILE, THUMBNAILS_FILE):
+    for file in (RESULTS_FILE, TABLE_FILE, REPORT_FILE, THUMBNAILS_FILE, HALVING_FILE):
         (out / file).unlink(missing_ok=True)
     for folder in (TRIALS_FOLDER, CURVES_FOLDER, TENSORBOARD_FOLDER, MLFLOW_FOLDER):
         shutil.rmtree(out / folder, ignore_errors=True)

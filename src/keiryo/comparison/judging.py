@@ -63,6 +63,7 @@ def _judge_checkpoint(
         ) from None
     trial = trial_plan.record
     trial.history = position.history
+    trial.pauses = position.pauses
     trial.epochs = len(position.history)
     trial.train_seconds = position.seconds
     classes = open_pack(pack_place(out, plan), verify=False).survey.classes

@@ -21,11 +21,23 @@ class Listener:
     def data_ready(self, data: DataSummary) -> None:
         """The pictures are packed, split and audited."""
 
+    def rung_started(self, share: float, candidates: int) -> None:
+        """With --stop-early: so many candidates are trained to `share`, from 0 to 1, and compared.
+
+        Those that go on are told of again at the next rung.
+        """
+
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         """Trial `number`, from 0, of `total` begins."""
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
         """The running trial says how far it is."""
+
+    def trial_paused(self, trial: Trial) -> None:
+        """The trial that was started came to its rung, and may go on later."""
+
+    def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
+        """The trial `planned`, which was paused, will not go on."""
 
     def trial_finished(self, trial: Trial) -> None:
         """A trial ended, one way or another."""
@@ -49,6 +61,10 @@ class Listeners(Listener):
         for listener in self._listeners:
             listener.data_ready(data)
 
+    def rung_started(self, share: float, candidates: int) -> None:
+        for listener in self._listeners:
+            listener.rung_started(share, candidates)
+
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         for listener in self._listeners:
             listener.trial_started(trial, number, total)
@@ -56,6 +72,14 @@ class Listeners(Listener):
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
         for listener in self._listeners:
             listener.trial_reported(trial, report)
+
+    def trial_paused(self, trial: Trial) -> None:
+        for listener in self._listeners:
+            listener.trial_paused(trial)
+
+    def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
+        for listener in self._listeners:
+            listener.trial_dropped(planned, trial)
 
     def trial_finished(self, trial: Trial) -> None:
         for listener in self._listeners:

@@ -26,6 +26,7 @@ from keiryo.train.recipe import RECIPES
 
 FORMAT_VERSION = 1
 PLAN_FILE = "plan.json"
+HALVING_FILE = "halving.json"
 TRIALS_FOLDER = "trials"
 PACK_FOLDER = "pack"
 LARGEST_SLUG = 80
@@ -81,10 +82,12 @@ class Plan(Record):
     """Everything that a comparison's figures depend on, its input data apart.
 
     The budget of each model is `epochs` or `minutes`, one of the two. `pretrained_digests`
-    are those of the files that `pretrained` names, as they were when it began.
+    are those of the files that `pretrained` names, as they were when it began. `preset` is
+    kept for a resume alone: what it stands for is in the other fields.
     """
 
     format_version: int = FORMAT_VERSION
+    preset: str | None = None
     data: str
     models: list[str] = Field(min_length=1)
     size: int = Field(ge=8, le=4096)
@@ -99,6 +102,7 @@ class Plan(Record):
     fit: Fit = "crop"
     augment: str | None = None
     robust: bool = False
+    stop_early: bool = False
     pretrained: str | None = None
     pretrained_digests: dict[str, str] = {}
     fine_tune: FineTune | None = None
@@ -115,6 +119,11 @@ class Plan(Record):
             max_size_mb=self.max_size_mb,
             max_params=self.max_params,
         )
+
+    @property
+    def candidates(self) -> int:
+        """How many compete: models, by each recipe."""
+        return len(self.models) * len(self.recipe.split(","))
 
     def trials(self) -> list[TrialPlan]:
         """Return the trials in the order they run: every model once, then the next fold or seed."""
@@ -165,10 +174,19 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
         raise InputError(f"--{name}: {first['msg']}") from None
     _check_recipes(plan.recipe)
+    if plan.stop_early and plan.candidates < 2:
+        raise InputError(
+            "--stop-early: drops the worse half of the candidates, so name two at least by "
+            "--models or --recipe, or leave it out"
+        )
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)
     models = _models_from_anywhere(plan.models)
-    update: dict[str, Any] = {"data": _from_anywhere(plan.data), "models": models}
+    update: dict[str, Any] = {
+        "data": _from_anywhere(plan.data),
+        "models": models,
+        "preset": preset,
+    }
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
         update["pretrained"] = from_anywhere(plan.pretrained, renamed)
@@ -178,18 +196,23 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     return plan.model_copy(update=update)
 
 
-def resumed_plan(given: Mapping[str, Any], out: Path) -> Plan:
+def resumed_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = None) -> Plan:
     """Return the plan of the comparison in `out`; options given again must be the same as then."""
     plan = read_plan(out)
     # Those are read together with the models.
-    pretrained = {} if plan.pretrained is None else {"pretrained": plan.pretrained}
-    again = new_plan({"data": plan.data, "models": plan.models, **pretrained, **given})
-    for key in given:
+    together = {"recipe": plan.recipe}
+    if plan.pretrained is not None:
+        together["pretrained"] = plan.pretrained
+    options = {"data": plan.data, "models": plan.models, **together, **given}
+    again = new_plan(options, preset=preset)
+    for key in (*given, *(["preset"] if preset is not None else [])):
         then, now = getattr(plan, key), getattr(again, key)
         if then != now and not (key == "device" and now == "auto"):
+            option = f"--{key.replace('_', '-')}" + ("" if now is True else f" {_shown(now)}")
+            begun = "without it" if then is None or then is False else f"with {_shown(then)}"
             raise InputError(
-                f"--{key.replace('_', '-')} {_shown(now)}: the comparison in {out} was begun with "
-                f"{_shown(then)}; leave the option out, or use another --out"
+                f"{option}: the comparison in {out} was begun {begun}; leave the option out, or "
+                "use another --out"
             )
     return plan
 

@@ -20,7 +20,7 @@ from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, pack_place
 from keiryo.comparison.pretrained import checked_pretrained
 from keiryo.comparison.rank import rank
-from keiryo.comparison.trial_runner import complete_trial
+from keiryo.comparison.rungs import Rungs
 from keiryo.data.audit import audit
 from keiryo.data.locate import locate
 from keiryo.data.oddities import effects_of_fitting
@@ -45,8 +45,7 @@ from keiryo.results import (
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
 
-# The weights and the two moments of Adam, in the last checkpoint and in the one being written.
-CHECKPOINT_COPIES = 2 * 3
+TENSORS_OF_CHECKPOINT = 3  # times those of the weights: with the two moments of Adam
 TABLE_COLUMNS = (
     "model",
     "seed",
@@ -66,6 +65,7 @@ TABLE_COLUMNS = (
     "images_per_second",
     "peak_memory_bytes",
 )
+COLUMNS_OF_HALVING = ("dropped_at", "dropped_because")
 
 
 def run_comparison(
@@ -73,7 +73,7 @@ def run_comparison(
 ) -> Comparison:
     """Carry out `plan` in the folder `out` and return what came of it, also written there.
 
-    With `resume`, trials that are done are kept and those that were begun go on. On an
+    With `resume`, trials that are done or dropped are kept and those that were begun go on. On an
     interrupt (KeyboardInterrupt) the running trial is stopped cleanly, and the record of
     what is done is returned with `complete` false. Raises InputError for what cannot be
     carried out, before anything is written wherever that can be known.
@@ -109,7 +109,7 @@ def run_comparison(
         raise
     data = _summarize(pack, plan)
     listener.data_ready(data)
-    trials, complete = _run_trials(plan, out, costs, listener)
+    trials, complete = Rungs(plan, out, costs, listener).run()
     comparison = _conclude(plan, data, trials, complete=complete)
     find_suspects(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)
@@ -125,27 +125,6 @@ def _check_unchanged(plan: Plan, out: Path, source: Source) -> None:
             f"{plan.data}: has changed since the comparison in {out} was begun, so its trials "
             "could not be compared; begin again with --force, or with another --out"
         )
-
-
-def _run_trials(
-    plan: Plan, out: Path, costs: dict[str, Cost | None], listener: Listener
-) -> tuple[list[Trial], bool]:
-    trials: list[Trial] = []
-    planned = plan.trials()
-    for number, trial_plan in enumerate(planned):
-        listener.trial_started(trial_plan, number, len(planned))
-        ended = complete_trial(
-            out,
-            plan,
-            number,
-            costs[trial_plan.model],
-            lambda report, trial_plan=trial_plan: listener.trial_reported(trial_plan, report),
-        )
-        trials.append(ended.trial)
-        listener.trial_finished(ended.trial)
-        if ended.interrupted:
-            return trials, False
-    return trials, True
 
 
 def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
@@ -170,8 +149,11 @@ def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
 def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size: int) -> None:
     sizes = [cost.size_bytes for cost in costs.values() if cost is not None]
     trained = len(plan.trials()) // len(plan.models)
-    models = trained * sum(sizes) + CHECKPOINT_COPIES * max(sizes, default=0)
-    check_space(out, models + pack_size)
+    models = trained * sum(sizes)
+    checkpoints = 2 * max(sizes, default=0)  # the last one, and the one being written
+    if plan.stop_early:  # all wait for each other at a rung
+        checkpoints = models + max(sizes, default=0)
+    check_space(out, models + TENSORS_OF_CHECKPOINT * checkpoints + pack_size)
 
 
 def _summarize(pack: Pack, plan: Plan) -> DataSummary:
@@ -209,6 +191,7 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
         batch=plan.batch,
         epochs=plan.epochs,
         minutes=plan.minutes,
+        stop_early=plan.stop_early,
         limits=plan.limits,
         trials=trials,
         ranking=ranking.models,
@@ -230,7 +213,8 @@ def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
 def _as_csv(trials: list[Trial]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*TABLE_COLUMNS, "latency_ms_p50", "latency_ms_p95"))
+    further = ("latency_ms_p50", "latency_ms_p95", *COLUMNS_OF_HALVING)
+    writer.writerow((*TABLE_COLUMNS, *further))
     for trial in trials:
         latency = trial.latency_ms
         writer.writerow(
@@ -238,6 +222,7 @@ def _as_csv(trials: list[Trial]) -> str:
                 *(getattr(trial, column) for column in TABLE_COLUMNS),
                 latency and latency.p50,
                 latency and latency.p95,
+                *(getattr(trial, column) for column in COLUMNS_OF_HALVING),
             )
         )
     return text.getvalue()

@@ -43,11 +43,14 @@ def run_trial(
     plan: Plan,
     trial_plan: TrialPlan,
     make_watcher: Callable[[Training], Watcher],
+    *,
+    until: float = 1.0,
 ) -> Trial:
     """Train what `trial_plan` says, from its checkpoint where there is one.
 
     Leaves the trial's record in its folder, and the trained model or, where the
-    watcher wanted to stop, a checkpoint.
+    watcher wanted to stop, or only a share of the budget, `until`, was to be used, a
+    checkpoint.
     """
     folder = out / trial_plan.folder
     device = choose_device(plan.device)
@@ -80,16 +83,19 @@ def run_trial(
     trial.status = "done"
     trial.pretrained = start.pretrained
     try:
-        if not training.run(make_watcher(training)):
+        if not training.run(make_watcher(training), until=until) or until < 1.0:
             trial.status = "stopped"
     except FloatingPointError as error:
         trial.status = "failed"
         trial.error = str(error)
     trial.history = training.position.history
+    trial.pauses = training.position.pauses
     snapshots = SnapshotFile(snapshots=training.position.snapshots)
     write_text(folder / SNAPSHOTS_FILE, snapshots.model_dump_json())
     evidence = evidence_of(plan, trial_plan, training.position, classes=pack.survey.classes)
-    evidence = replace(evidence, failure=trial.error)
+    evidence = replace(
+        evidence, failure=trial.error, has_paused=until < 1.0 and trial.has_paused_at(until)
+    )
     trial.epochs = len(trial.history)
     trial.train_seconds = training.position.seconds
     trial.images_per_second = training.images_per_second()

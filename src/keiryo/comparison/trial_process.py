@@ -1,4 +1,4 @@
-"""A trial in a process of its own: `python -m keiryo.comparison.trial_process OUT NUMBER`.
+"""A trial in a process of its own: `python -m keiryo.comparison.trial_process OUT NUMBER SHARE`.
 
 It reports to its parent in lines of JSON on standard output; what it says in words
 goes to standard error, which the parent keeps in the trial's log. On an interrupt
@@ -36,8 +36,8 @@ class TrialReport(Record):
     epoch: Epoch | None = None
 
 
-def main(out: Path, number: int) -> int:
-    """Run trial `number` of the plan in `out`; return the exit status."""
+def main(out: Path, number: int, until: float) -> int:
+    """Run trial `number` of the plan in `out` to the share `until`; return the exit status."""
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
@@ -48,7 +48,11 @@ def main(out: Path, number: int) -> int:
     try:
         plan = read_plan(out)
         trial = run_trial(
-            out, plan, plan.trials()[number], lambda training: _watcher(training, reports, stop)
+            out,
+            plan,
+            plan.trials()[number],
+            lambda training: _watcher(training, reports, stop),
+            until=until,
         )
     except InputError as error:
         print(error, file=sys.stderr)
@@ -58,7 +62,8 @@ def main(out: Path, number: int) -> int:
             raise
         print(f"--out {out}: no space left on its disk", file=sys.stderr)
         return EXIT_INPUT
-    return EXIT_STOPPED if trial.status == "stopped" else 0
+    has_stopped = trial.status == "stopped" and not trial.has_paused_at(until)
+    return EXIT_STOPPED if has_stopped else 0
 
 
 def _watcher(training: Training, reports: IO[str], stop: threading.Event) -> Watcher:
@@ -93,4 +98,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))

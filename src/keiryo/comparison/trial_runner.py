@@ -44,18 +44,21 @@ def complete_trial(
     number: int,
     cost: Cost | None,
     on_report: Callable[[TrialReport], None],
+    *,
+    until: float,
 ) -> Ended:
     """Do what is still to be done of trial `number`: train it, measure it, record it.
 
+    It is trained until the share `until`, from 0 to 1, of its budget is used up.
     It is trained in a process of its own. One that crashes is a failed one, with its
     last words. An interrupt is handed on to the process, which saves a checkpoint; the
     record then says `stopped`. Raises InputError where it ended by the user's own fault.
     """
     folder = out / plan.trials()[number].folder
-    trial = _read_trial(folder)
+    trial = read_trial(folder)
     interrupted = False
-    if trial is None or trial.status != "done":
-        trial, interrupted = _train(out, plan.trials()[number], number, on_report)
+    if trial is None or not (trial.status == "done" or trial.has_paused_at(until)):
+        trial, interrupted = _train(out, plan.trials()[number], number, on_report, until=until)
     if cost is not None:
         trial.parameters = cost.parameters
         trial.state_elements = cost.state_elements
@@ -74,7 +77,12 @@ def complete_trial(
 
 
 def _train(
-    out: Path, trial_plan: TrialPlan, number: int, on_report: Callable[[TrialReport], None]
+    out: Path,
+    trial_plan: TrialPlan,
+    number: int,
+    on_report: Callable[[TrialReport], None],
+    *,
+    until: float,
 ) -> tuple[Trial, bool]:
     folder = out / trial_plan.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,11 +94,11 @@ def _train(
             history.append(report.epoch)
         on_report(report)
 
-    status, interrupted = _run_process(out, number, folder / LOG_FILE, follow)
+    status, interrupted = _run_process(out, number, folder / LOG_FILE, follow, until=until)
     last_words = _last_words(folder / LOG_FILE)
     if status == EXIT_INPUT:
         raise InputError(last_words)
-    trial = _read_trial(folder)
+    trial = read_trial(folder)
     if trial is None:
         trial = trial_plan.record
         trial.status = "stopped" if interrupted else "failed"
@@ -102,10 +110,16 @@ def _train(
 
 
 def _run_process(
-    out: Path, number: int, log: Path, on_report: Callable[[TrialReport], None]
+    out: Path,
+    number: int,
+    log: Path,
+    on_report: Callable[[TrialReport], None],
+    *,
+    until: float,
 ) -> tuple[int, bool]:
     """Return the exit status of the trial's process and whether it was interrupted."""
-    command = [sys.executable, "-m", "keiryo.comparison.trial_process", str(out), str(number)]
+    module = "keiryo.comparison.trial_process"
+    command = [sys.executable, "-m", module, str(out), str(number), str(until)]
     interrupted = False
     with (
         log.open("w", encoding="utf-8") as log_file,
@@ -142,7 +156,8 @@ def _parse(line: str) -> TrialReport | None:
         return None  # an interrupt may cut a line in two
 
 
-def _read_trial(folder: Path) -> Trial | None:
+def read_trial(folder: Path) -> Trial | None:
+    """Return the record of the trial in `folder`, if it has left one that can be read."""
     try:
         return Trial.model_validate_json((folder / TRIAL_FILE).read_bytes())
     except (OSError, ValidationError):

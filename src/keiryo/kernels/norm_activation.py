@@ -64,47 +64,63 @@ def sums(kind: Any) -> Any:
 
 
 @cache
-def normalize(kind: Any) -> Any:
-    """Normalise by the sums, scale, shift and clamp; bring running statistics up to date.
+def statistics(kind: Any) -> Any:
+    """Work out mean and deviation from the sums; bring running statistics up to date.
 
-    Arguments: threads, rows, columns, channels, x, partial sums, scale, shift, running
-    mean, running variance (channels each), figures (4,) in double precision: momentum,
-    epsilon, least, most; then what it writes: statistics (2, channels), mean and 1 /
-    deviation, and y.
+    For one thread. Arguments: threads that summed, rows, columns, channels, x, partial
+    sums, figures (2,) in double precision: momentum, epsilon; then what it writes: running
+    mean, running variance (channels each) and statistics (2, channels): mean and 1 /
+    deviation.
     """
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
         x = array_at(a[4], (rows, columns), kind)
         partial_sums = array_at(a[5], (threads, 2, columns), np.float64)
-        scale = array_at(a[6], (channels,), kind)
-        shift = array_at(a[7], (channels,), kind)
-        running_mean = array_at(a[8], (channels,), kind)
-        running_variance = array_at(a[9], (channels,), kind)
-        figures = array_at(a[10], (4,), np.float64)
-        statistics = array_at(a[11], (2, channels), kind)
-        y = array_at(a[12], (rows, columns), kind)
+        figures = array_at(a[6], (2,), np.float64)
+        running_mean = array_at(a[7], (channels,), kind)
+        running_variance = array_at(a[8], (channels,), kind)
+        result = array_at(a[9], (2, channels), kind)
         momentum, epsilon = figures[0], figures[1]
-        least, most = kind(figures[2]), kind(figures[3])
-        is_first = thread_number() == 0
         count = rows * (columns // channels)
-        factor = np.empty(columns, kind)
-        offset = np.empty(columns, kind)
         for channel in range(channels):
             from_reference = _total(partial_sums, 0, channel, channels) / count
             square = _total(partial_sums, 1, channel, channels) / count
             variance = max(0.0, square - from_reference * from_reference)
             mean = x[0, channel] + from_reference
-            per_deviation = 1.0 / np.sqrt(variance + epsilon)
-            if is_first:
-                statistics[0, channel] = mean
-                statistics[1, channel] = per_deviation
-                unbiased = variance * count / (count - 1)
-                running_mean[channel] += momentum * (mean - running_mean[channel])
-                running_variance[channel] += momentum * (unbiased - running_variance[channel])
-            for column in range(channel, columns, channels):
-                factor[column] = scale[channel] * per_deviation
-                offset[column] = shift[channel] - mean * scale[channel] * per_deviation
+            result[0, channel] = mean
+            result[1, channel] = 1.0 / np.sqrt(variance + epsilon)
+            unbiased = variance * count / (count - 1)
+            running_mean[channel] += momentum * (mean - running_mean[channel])
+            running_variance[channel] += momentum * (unbiased - running_variance[channel])
+
+    return kernel(body)
+
+
+@cache
+def normalize(kind: Any) -> Any:
+    """Normalise, scale, shift and clamp.
+
+    Arguments: rows, columns, channels, x, scale, shift, statistics (2, channels), limits
+    (2,) in double precision: least, most; then what it writes: y.
+    """
+
+    def body(a: Any) -> None:
+        rows, columns, channels = a[0], a[1], a[2]
+        x = array_at(a[3], (rows, columns), kind)
+        scale = array_at(a[4], (channels,), kind)
+        shift = array_at(a[5], (channels,), kind)
+        given = array_at(a[6], (2, channels), kind)
+        limits = array_at(a[7], (2,), np.float64)
+        y = array_at(a[8], (rows, columns), kind)
+        least, most = kind(limits[0]), kind(limits[1])
+        factor = np.empty(columns, kind)
+        offset = np.empty(columns, kind)
+        for column in range(columns):
+            channel = column % channels
+            per_deviation = float(given[1, channel])
+            factor[column] = scale[channel] * per_deviation
+            offset[column] = shift[channel] - given[0, channel] * (scale[channel] * per_deviation)
         start, end = own_share(rows)
         for row in range(start, end):
             for column in range(columns):

@@ -85,11 +85,19 @@ class Logger(Listener, ABC):
             if time.monotonic() >= self._next_attempt:
                 self.attempt(lambda: self.log_epochs(trial, self._epochs))
 
+    def trial_paused(self, trial: Trial) -> None:
+        self._add_missing(trial)
+        planned = self._trial
+        if planned is not None and self._epochs:
+            self.attempt(lambda: self.log_epochs(planned, self._epochs))
+        self.let_go()
+
+    def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
+        self._trial, self._epochs, self._just_told = planned, [], []
+        self.trial_finished(trial)
+
     def trial_finished(self, trial: Trial) -> None:
-        # One that was done before this comparison was resumed has told nothing.
-        known = {logged.epoch.epoch for logged in self._epochs}
-        missing = [epoch for epoch in trial.history if epoch.epoch not in known]
-        self._epochs += _with_times(missing, self._ended_at(trial))
+        self._add_missing(trial)
         planned = self._trial
         if planned is None or self.attempt(lambda: self.log_end(planned, self._epochs, trial)):
             self.let_go()
@@ -110,6 +118,12 @@ class Logger(Listener, ABC):
                 )
             return False
         return True
+
+    def _add_missing(self, trial: Trial) -> None:
+        # One that was done before this comparison was resumed has told nothing.
+        known = {logged.epoch.epoch for logged in self._epochs}
+        missing = [epoch for epoch in trial.history if epoch.epoch not in known]
+        self._epochs += _with_times(missing, self._ended_at(trial))
 
     def _ended_at(self, trial: Trial) -> float:
         try:

@@ -78,8 +78,10 @@ class MLflowLogger(Logger):
         with _settings(PATIENCE | QUIET):
             run_id = self._open(trial, epochs)
             run = self._client.get_run(run_id)
-            if record.status == "done" and run.info.status == STATUSES["done"]:
-                return  # which is the last thing that is logged
+            # To close it is the last thing that is done; one that was interrupted is closed too.
+            has_ended = record.status == "done" or "trial/dropped_at" in run.data.metrics
+            if has_ended and run.info.status == STATUSES[record.status]:
+                return
             self._log_epochs(run_id, epochs)
             milliseconds = int(epochs[-1].ended_at * 1000) if epochs else None
             self._log_numbers(
@@ -213,6 +215,8 @@ class MLflowLogger(Logger):
         tags = {"keiryo.status": record.status}
         if record.error:
             tags["error"] = record.error
+        if record.dropped_because:
+            tags["dropped_because"] = record.dropped_because
         if record.diagnosis:
             tags["diagnosis"] = ",".join(finding.code for finding in record.diagnosis)
             tags["mlflow.note.content"] = as_text(record.diagnosis)

@@ -39,13 +39,14 @@ class TensorBoardLogger(Logger):
         time = epochs[-1].ended_at if epochs else None
         for name, number in numbers(record).items():
             writer.add_scalar(f"trial/{name}", number, step, time)
-        words = f"{record.status}: {record.error}" if record.error else record.status
+        reason = record.error or record.dropped_because
+        words = f"{record.status}: {reason}" if reason else record.status
         writer.add_text("status", words, step, time)
         if record.diagnosis:
             writer.add_text("diagnosis", as_text(record.diagnosis), step, time)
         # One that was stopped is not at its end; TensorBoard would keep the first it is told.
-        if record.status != "stopped":
-            _add_end(writer, record.status == "done", time)
+        if record.status != "stopped" or record.dropped_at is not None:
+            _add_end(writer, record.status != "failed", time)
         writer.flush()
 
     def let_go(self) -> None:

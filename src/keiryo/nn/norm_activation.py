@@ -4,11 +4,13 @@ The modules stay two, with their own names and state; only how they are run diff
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from keiryo.nn.recomputation import can_be_recomputed
 
 # What lies outside these bounds is clamped.
 BOUNDS: dict[type[nn.Module], tuple[float, float]] = {
@@ -50,8 +52,10 @@ def norm_activation(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tenso
         x = norm(x)
         return x if activation is None else activation(x)
     assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
     norm.num_batches_tracked.add_(1)
-    return _NormActivation.apply(
+    bounds = BOUNDS[nn.Identity if activation is None else type(activation)]
+    y, statistics = _NormActivation.apply(
         x,
         norm.weight,
         norm.bias,
@@ -59,8 +63,17 @@ def norm_activation(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tenso
         norm.running_var,
         norm.momentum,
         norm.eps,
-        BOUNDS[nn.Identity if activation is None else type(activation)],
+        bounds,
     )
+    if activation is not None and _is_looked_at(activation):
+        # Whoever looks expects it to be called; what is clamped stays as it is.
+        with torch.no_grad():
+            activation(y)
+    normalized = Normalized(
+        x.detach(), norm.weight.detach(), norm.bias.detach(), statistics, bounds
+    )
+    can_be_recomputed(y, normalized.compute)
+    return y
 
 
 def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> bool:
@@ -79,8 +92,7 @@ def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tens
         and norm.running_mean is not None
         and norm.weight is not None
         and norm.weight.dtype == norm.running_mean.dtype == x.dtype
-        # Whoever looks at a module expects it to be called.
-        and not any(getattr(m, hooks) for m in (norm, activation) if m for hooks in HOOKS)
+        and not _is_looked_at(norm)
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and not torch.is_autocast_enabled("cpu")
@@ -88,11 +100,37 @@ def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tens
     )
 
 
+def _is_looked_at(module: nn.Module) -> bool:
+    return any(getattr(module, hooks) for hooks in HOOKS)
+
+
 def has_kernels() -> bool:
     """Return whether this machine's PyTorch can run the kernels."""
     from keiryo.kernels.team import has_team
 
     return has_team()
+
+
+class Normalized(NamedTuple):
+    """What a norm and its activation put out, as what it can be worked out from again."""
+
+    x: Tensor
+    scale: Tensor
+    shift: Tensor
+    statistics: Tensor
+    bounds: tuple[float, float]
+
+    def compute(self) -> Tensor:
+        """Return the output, the same bits each time."""
+        from keiryo.kernels import norm_activation as kernels
+        from keiryo.kernels.team import run
+
+        x = self.x
+        y = torch.empty_like(x)
+        limits = torch.tensor(self.bounds, dtype=torch.float64)
+        given = (x, self.scale, self.shift, self.statistics, limits)
+        run(kernels.normalize(_kind(x)), torch.get_num_threads(), *_as_rows(x), *given, y)
+        return y
 
 
 class _NormActivation(torch.autograd.Function):
@@ -107,33 +145,29 @@ class _NormActivation(torch.autograd.Function):
         momentum: float,
         epsilon: float,
         bounds: tuple[float, float],
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         from keiryo.kernels import norm_activation as kernels
         from keiryo.kernels.team import run
 
         threads = torch.get_num_threads()
         rows, columns, channels = _as_rows(x)
         partial_sums = torch.zeros(threads, 2, columns, dtype=torch.float64)
-        figures = torch.tensor((momentum, epsilon, *bounds), dtype=torch.float64)
+        figures = torch.tensor((momentum, epsilon), dtype=torch.float64)
         statistics = x.new_empty(2, channels)
-        y = torch.empty_like(x)
         kind = _kind(x)
-        shape = (threads, rows, columns, channels)
-        run(kernels.sums(kind), threads, *shape, x, partial_sums)
-        run(
-            kernels.normalize(kind),
-            threads,
-            *(*shape, x, partial_sums, scale, shift),
-            *(running_mean, running_variance, figures, statistics, y),
-        )
+        summed = (threads, rows, columns, channels, x, partial_sums)
+        run(kernels.sums(kind), threads, *summed)
+        written = (running_mean, running_variance, statistics)
+        run(kernels.statistics(kind), 1, *summed, figures, *written)
         ctx.save_for_backward(x, scale, shift, statistics)
         ctx.bounds = bounds
-        return y
+        ctx.mark_non_differentiable(statistics)
+        return Normalized(x, scale, shift, statistics, bounds).compute(), statistics
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, y_gradient: Tensor
+        ctx: Any, y_gradient: Tensor, _: None
     ) -> tuple[Tensor | None, ...]:
         from keiryo.kernels import norm_activation as kernels
         from keiryo.kernels.team import run

@@ -8,6 +8,7 @@ from keiryo.files import write_text
 from keiryo.report import charts, words
 from keiryo.report.curves import write_curves
 from keiryo.report.gradients import gradient_heat_maps, read_snapshots
+from keiryo.report.order import best_first, dropped_early
 from keiryo.report.page_parts import page_parts, page_template
 from keiryo.results import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE, Comparison, Limits
 
@@ -22,15 +23,12 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
 
 def render_page(comparison: Comparison, folder: Path) -> str:
     """Return the page of `comparison`, whose trials are in `folder`."""
-    order = {candidate: place for place, candidate in enumerate(comparison.ranking)}
-    trials = sorted(
-        comparison.trials,
-        key=lambda trial: (order.get(trial.candidate, len(order)), trial.seed, trial.fold or 0),
-    )
+    trials = best_first(comparison)
     winner = next((t for t in comparison.trials if t.folder == comparison.recommended_trial), None)
     return page_template("report.html.j2").render(
         comparison=comparison,
         trials=trials,
+        dropped=dropped_early(comparison),
         winner=winner,
         winner_path=None if winner is None else folder / winner.folder,
         folder=folder,

@@ -21,6 +21,7 @@ def page_template(name: str) -> Template:
         "number": words.number,
         "size": words.size,
         "percent": words.percent,
+        "share": words.share,
         "milliseconds": words.milliseconds,
         "duration": words.duration,
         "rate": words.rate,

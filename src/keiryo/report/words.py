@@ -24,6 +24,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
+def share(value: float) -> str:
+    """Return a share that is a round one: 0.125 as 12.5 %, 0.25 as 25 %."""
+    return f"{100 * value:g} %"
+
+
 def milliseconds(value: float | None) -> str:
     """Return milliseconds with three digits, or microseconds where they are too few."""
     if value is None:

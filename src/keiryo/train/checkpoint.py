@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from keiryo.errors import InputError
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
-from keiryo.results import Epoch, Record, Snapshot
+from keiryo.results import Epoch, Pause, Record, Snapshot
 from keiryo.train.averaging import WeightAverage
 
 LONGEST_REASON = 160
@@ -37,6 +37,7 @@ class Position(Record):
     epoch_started_at_seconds: float = 0.0
     history: list[Epoch] = []
     snapshots: list[Snapshot] = []
+    pauses: list[Pause] = []
 
     @property
     def seconds(self) -> float:

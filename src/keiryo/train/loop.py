@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from keiryo.data.batches import Batch, Change, plain_batches
 from keiryo.data.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import channels_last, normalize
-from keiryo.results import Epoch
+from keiryo.results import Epoch, Pause
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
@@ -92,6 +92,7 @@ class Training:
         )
         self._trainee = Trainee(self.network, make_optimizer(self.network, recipe), device, average)
         self._checkpoint = checkpoint
+        self._until = 1.0
         smallest = training_size(recipe, pictures.images.shape[1], 0.0)
         self._takes_any_size = _takes(self.network, smallest, device)
         self._stopwatch = Stopwatch()
@@ -107,14 +108,20 @@ class Training:
         average = self._trainee.average
         return self.network if average is None else average.network
 
-    def run(self, watcher: Watcher) -> bool:
-        """Train until the budget is used up; return whether it was, or False if stopped.
+    def run(self, watcher: Watcher, *, until: float = 1.0) -> bool:
+        """Train until the share `until` of the budget is used up; return False if stopped.
 
-        Raises FloatingPointError when the loss is no longer a number.
+        Of a smaller share than 1, at the first step that reaches it, it leaves a checkpoint
+        and a Pause in the position. The schedule is that of the whole budget, so a training
+        that goes on after a pause comes to the same bits as one without. Raises
+        FloatingPointError when the loss is no longer a number.
         """
-        while self._share() < 1.0:
+        self._until = until
+        while not self._has_paused() and (self._share() < until or self._ends_epoch()):
             if not self._run_epoch(watcher):
                 return False
+        if until < 1.0 and not self._has_paused():
+            self._pause(Sums(self._device, self.position.loss_sum, self.position.correct))
         return True
 
     def evaluate(self, rows: np.ndarray, *, change: Change | None = None) -> Score:
@@ -204,6 +211,9 @@ class Training:
             watcher.on_progress(self._progress())
             if self._share() >= 1.0:
                 break
+            if self._share() >= self._until and not self._ends_epoch():
+                self._pause(sums)
+                return True
             stops = watcher.wants_stop()
             if stops or position.seconds > self._next_checkpoint:
                 self._save(sums)
@@ -300,17 +310,12 @@ class Training:
 
     def _finish_epoch(self, sums: Sums, watcher: Watcher) -> None:
         position = self.position
-        seen = position.step * self._batches.batch
-        if not math.isfinite(sums.score(seen).loss):
-            raise FloatingPointError(
-                f"the loss was no longer a number in epoch {position.epoch + 1}"
-            )
+        trained = self._score_of_epoch(sums)
         # Pictures larger than it has been trained at would make a network seem worse than it is.
         held_out = self._evaluate(self._pictures.val, None, share=self._share())
         took = self._stopwatch.lap()
         position.evaluation_seconds += took
         position.last_evaluation_seconds = took * self._growth()
-        trained = sums.score(seen)
         epoch = Epoch(
             epoch=position.epoch + 1,
             train_loss=trained.loss,
@@ -326,6 +331,38 @@ class Training:
         position.epoch_started_at_seconds = position.seconds
         watcher.on_epoch(epoch)
 
+    def _score_of_epoch(self, sums: Sums) -> Score:
+        score = sums.score(self.position.step * self._batches.batch)
+        if not math.isfinite(score.loss):
+            raise FloatingPointError(
+                f"the loss was no longer a number in epoch {self.position.epoch + 1}"
+            )
+        return score
+
+    def _ends_epoch(self) -> bool:
+        # A checkpoint may have been written between the last step and the evaluation.
+        return self.position.step == self._batches.steps
+
+    def _has_paused(self) -> bool:
+        # Of seconds, the share may fall again when an evaluation takes less than was expected.
+        return any(pause.share >= self._until for pause in self.position.pauses)
+
+    def _pause(self, sums: Sums) -> None:
+        """Note what the network can do by now, in the midst of an epoch or at its end."""
+        position = self.position
+        if position.step == 0:
+            accuracy = position.history[-1].val_accuracy
+        else:
+            self._score_of_epoch(sums)
+            # What a network of the user's own may draw then must not move what is drawn later.
+            devices = [self._device] if self._device.type == "cuda" else []
+            with torch.random.fork_rng(devices):
+                held_out = self._evaluate(self._pictures.val, None, share=self._share())
+            accuracy = held_out.accuracy
+            position.evaluation_seconds += self._stopwatch.lap()
+        position.pauses.append(Pause(share=self._until, val_accuracy=accuracy))
+        self._save(sums)
+
     def _share(self) -> float:
         return self._budget.share(self.position, self._batches.steps)
 
@@ -335,7 +372,7 @@ class Training:
             share=share,
             epoch=self.position.epoch + 1,
             images_per_second=self.images_per_second(),
-            seconds_left=self.position.seconds * (1.0 - share) / share,
+            seconds_left=self.position.seconds * max(0.0, self._until - share) / share,
         )
 
     def _save(self, sums: Sums) -> None:

@@ -73,13 +73,25 @@ class StepWatch:
 
     @contextmanager
     def watched_forward(self) -> Iterator[None]:
-        """Take down what each layer that runs in this block puts out."""
+        """Take down what each layer that runs in this block puts out.
+
+        Batch norms are looked at before and after, not by hooks, with which they and their
+        activations could not run as one step.
+        """
         hooks = list(self._add_hooks())
+        norms = {
+            name: module
+            for name, module in self._network.named_modules()
+            if isinstance(module, BATCH_NORMS) and module.training and module.track_running_stats
+        }
+        before = {name: _running_statistics(norm) for name, norm in norms.items()}
         try:
             yield
         finally:
             for hook in hooks:
                 hook.remove()
+        for name, norm in norms.items():
+            self._compare_statistics(name, norm, *before[name])
 
     def after_backward(self) -> None:
         """Take down the gradients, before they are clipped, and the weights before the step."""
@@ -106,19 +118,17 @@ class StepWatch:
             gradient_norm=_rounded(float(self._gradient_norm)),
             noise_scale=gradient_noise_scale(self._optimizer, batch),
             layers=[
-                layer.model_copy(
+                self._layers[name].model_copy(
                     update={key: _rounded(float(v)) for key, v in self._figures[name].items()}
                 )
-                for name, layer in self._layers.items()
+                for name, _ in self._network.named_modules()
+                if name in self._layers
             ],
         )
 
     def _add_hooks(self) -> Iterator[RemovableHandle]:
         for name, module in self._network.named_modules():
-            if isinstance(module, BATCH_NORMS) and module.track_running_stats:
-                yield module.register_forward_pre_hook(partial(self._before_norm, name))
-                yield module.register_forward_hook(partial(self._after_norm, name))
-            elif isinstance(module, RECTIFIERS) or type(module) in FLAT_ENDS:
+            if isinstance(module, RECTIFIERS) or type(module) in FLAT_ENDS:
                 yield module.register_forward_hook(partial(self._after_activation, name))
             elif isinstance(weight := getattr(module, "weight", None), nn.Parameter) and (
                 weight.ndim > 1 and not any(module.children())
@@ -153,27 +163,25 @@ class StepWatch:
             figures["saturated_share"] = flat / some.numel()
 
     @torch.no_grad()
-    def _before_norm(self, name: str, module: nn.Module, _: object) -> None:
-        figures = self._figures_of(name, "batch norm")
-        figures["mean_gap"] = module.get_buffer("running_mean").clone()
-        figures["variance_ratio"] = module.get_buffer("running_var").clone()
-
-    @torch.no_grad()
-    def _after_norm(self, name: str, module: nn.Module, *_: object) -> None:
+    def _compare_statistics(
+        self, name: str, norm: nn.Module, mean: Tensor, variance: Tensor
+    ) -> None:
         # The batch's own statistics, from how far the running ones moved towards them.
-        figures = self._figures[name]
-        momentum = getattr(module, "momentum", None)
-        if not momentum or not module.training:
-            figures.clear()
-            return
-        mean, variance = figures["mean_gap"], figures["variance_ratio"]
-        batch_mean = mean + (module.get_buffer("running_mean") - mean) / momentum
-        moved = (module.get_buffer("running_var") - variance) / momentum
-        batch_variance = (variance + moved).clamp(min=1e-12)
+        momentum = getattr(norm, "momentum", None)
+        new_mean, new_variance = _running_statistics(norm)
+        if not momentum or torch.equal(mean, new_mean):
+            return  # it cannot be told, or the norm was not run
+        figures = self._figures_of(name, "batch norm")
+        batch_mean = mean + (new_mean - mean) / momentum
+        batch_variance = (variance + (new_variance - variance) / momentum).clamp(min=1e-12)
         gap = (batch_mean - mean).square() / batch_variance
         # A channel that hardly varies would count for more than all others.
         figures["mean_gap"] = gap.clamp(max=1e6).mean().sqrt()
         figures["variance_ratio"] = (variance / batch_variance).median()
+
+
+def _running_statistics(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    return norm.get_buffer("running_mean").clone(), norm.get_buffer("running_var").clone()
 
 
 def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float | None:

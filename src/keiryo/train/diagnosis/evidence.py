@@ -33,6 +33,7 @@ class Evidence:
     `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference
     mode; `accuracy_by_batch_statistics` is that on training pictures too, when batch norm
     takes each batch's own statistics. None: not measured, as of a training that failed.
+    `has_paused`: it is judged on its way, with a part of its budget still to come.
     """
 
     classes: int
@@ -45,6 +46,7 @@ class Evidence:
     held_out: HeldOut | None = None
     waiting_share: float = 0.0
     failure: str | None = None
+    has_paused: bool = False
     recipe: str = "keiryo"
     class_names: Sequence[str] = ()
 

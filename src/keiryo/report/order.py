@@ -1,0 +1,25 @@
+"""In which order trials are shown."""
+
+from keiryo.results import Comparison, Trial
+
+
+def best_first(comparison: Comparison) -> list[Trial]:
+    """Return the trials as their candidates are ranked, then those that came far, then the rest."""
+    ranked = {candidate: place for place, candidate in enumerate(comparison.ranking)}
+    planned = list(dict.fromkeys(trial.candidate for trial in comparison.trials))
+
+    def key(trial: Trial) -> tuple[int, float, int, int, int]:
+        place = ranked.get(trial.candidate, len(ranked))
+        came_to = trial.dropped_at or 0.0
+        return place, -came_to, planned.index(trial.candidate), trial.seed, trial.fold or 0
+
+    return sorted(comparison.trials, key=key)
+
+
+def dropped_early(comparison: Comparison) -> dict[str, str]:
+    """Return why each candidate that was dropped early was, the one that came farthest first."""
+    return {
+        trial.candidate: trial.dropped_because
+        for trial in best_first(comparison)
+        if trial.dropped_because is not None
+    }
