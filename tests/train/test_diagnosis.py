@@ -48,10 +48,12 @@ def examine(
     else:
         evidence = replace(
             evidence,
-            train_accuracy=training.evaluate(data.train).accuracy,
-            val_accuracy=training.evaluate(data.val).accuracy,
-            accuracy_by_batch_statistics=training.accuracy_by_batch_statistics(data.train),
-            held_out=HeldOut(training.predict(data.val), data.labels[data.val]),
+            train_accuracy=training.evaluation.score(data.train).accuracy,
+            val_accuracy=training.evaluation.score(data.val).accuracy,
+            accuracy_by_batch_statistics=training.evaluation.accuracy_by_batch_statistics(
+                data.train
+            ),
+            held_out=HeldOut(training.evaluation.probabilities(data.val), data.labels[data.val]),
         )
     position = training.position
     return diagnose(replace(evidence, history=position.history, snapshots=position.snapshots))

@@ -14,6 +14,7 @@ from keiryo.data.builtin.petals import CLASSES, draw_picture
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
+from keiryo.nn.norm_activation import FusedSequential
 from keiryo.results import Epoch
 from keiryo.train import loop
 from keiryo.train.budget import Budget
@@ -49,7 +50,7 @@ def pictures() -> Pictures:
     )
 
 
-class Small(nn.Sequential):
+class Small(FusedSequential):
     """Batch norm's statistics and dropout's random numbers must come back as well."""
 
     def __init__(self) -> None:
@@ -74,6 +75,8 @@ def make_training(
     checkpoint: Path | None = None,
     network: nn.Module | None = None,
     seed: int = 1,
+    save_memory: bool = False,
+    parts: int = 1,
 ) -> Training:
     torch.manual_seed(seed)
     return Training(
@@ -85,6 +88,8 @@ def make_training(
         seed=seed,
         device=torch.device("cpu"),
         checkpoint=checkpoint,
+        save_memory=save_memory,
+        parts=parts,
     )
 
 
@@ -272,7 +277,7 @@ def test_a_network_learns_what_can_be_learnt(pictures: Pictures) -> None:
 
 def test_evaluation_is_what_a_plain_loop_says(pictures: Pictures) -> None:
     training = make_training(pictures)
-    score = training.evaluate(pictures.val)
+    score = training.evaluation.score(pictures.val)
     network = training.network.eval()
     images = torch.from_numpy(pictures.images[pictures.val]).permute(0, 3, 1, 2)
     labels = torch.from_numpy(pictures.labels[pictures.val])
@@ -420,3 +425,31 @@ def test_fifty_kills_at_random_moments_change_no_bit(
 def test_a_network_of_one_size_alone_is_trained_at_that_size(pictures: Pictures) -> None:
     own = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 5))
     assert make_training(pictures, recipe="keiryo", network=own, epochs=1).run(Watcher())
+
+
+def test_saving_memory_changes_no_bit(pictures: Pictures) -> None:
+    states, snapshots = [], []
+    for saves in (False, True):
+        training = make_training(pictures, save_memory=saves)
+        training.run(Watcher())
+        states.append(training.network.state_dict())
+        snapshots.append(training.position.snapshots)
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert snapshots[0] == snapshots[1]
+
+
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_without_batch_norm_a_batch_in_parts_teaches_what_a_whole_one_does(
+    parts: int, pictures: Pictures
+) -> None:
+    states = []
+    for count in (1, parts):
+        torch.manual_seed(2)
+        network = nn.Sequential(
+            nn.Conv2d(3, 8, 3, stride=4), nn.GroupNorm(2, 8), nn.Flatten(), nn.LazyLinear(5)
+        )
+        network(torch.zeros(1, 3, SIZE, SIZE))
+        training = make_training(pictures, recipe="plain", network=network, epochs=1, parts=count)
+        training.run(Watcher())
+        states.append(training.network.state_dict())
+    torch.testing.assert_close(states[1], states[0], rtol=1e-3, atol=1e-5)

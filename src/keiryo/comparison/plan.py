@@ -92,6 +92,8 @@ class Plan(Record):
     models: list[str] = Field(min_length=1)
     size: int = Field(ge=8, le=4096)
     batch: int = Field(ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    save_memory: bool = False
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     seeds: int = Field(default=1, ge=1)
@@ -178,6 +180,11 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         raise InputError(
             "--stop-early: drops the worse half of the candidates, so name two at least by "
             "--models or --recipe, or leave it out"
+        )
+    if plan.accumulate > plan.batch:
+        raise InputError(
+            f"--accumulate {plan.accumulate}: a batch of {plan.batch} has not so many parts; "
+            "give fewer, or a larger --batch"
         )
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)

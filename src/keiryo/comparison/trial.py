@@ -78,6 +78,8 @@ def run_trial(
         device=device,
         checkpoint=folder / CHECKPOINT_FILE,
         fine_tuning=start.fine_tuning,
+        save_memory=plan.save_memory,
+        parts=plan.accumulate,
     )
     trial = trial_plan.record
     trial.status = "done"
@@ -102,14 +104,14 @@ def run_trial(
     trial.waiting_share = round(training.waiting_share(), 4)
     trial.peak_memory_bytes = peak_memory_bytes(device.type)
     if trial.status == "done":
-        probabilities = training.predict(splits.val)
+        probabilities = training.evaluation.probabilities(splits.val)
         write_held_out(folder, splits.val, probabilities)
         _score(trial, training, splits)
         evidence = replace(
             evidence,
             train_accuracy=trial.train_accuracy,
             val_accuracy=trial.val_accuracy,
-            accuracy_by_batch_statistics=training.accuracy_by_batch_statistics(
+            accuracy_by_batch_statistics=training.evaluation.accuracy_by_batch_statistics(
                 _sample(splits.train, len(splits.val))
             ),
             held_out=HeldOut(probabilities, pack.labels[splits.val]),
@@ -151,6 +153,7 @@ def evidence_of(
         classes=len(classes),
         class_names=classes,
         batch=plan.batch,
+        accumulate=plan.accumulate,
         recipe=trial_plan.recipe,
         history=position.history,
         snapshots=position.snapshots,
@@ -165,12 +168,14 @@ def _score(trial: Trial, training: Training, splits: Splits) -> None:
     right = round(trial.val_accuracy * len(splits.val))
     interval = binomtest(right, len(splits.val)).proportion_ci(method="wilson")
     trial.val_accuracy_interval = (float(interval.low), float(interval.high))
-    trial.train_accuracy = training.evaluate(_sample(splits.train, len(splits.val))).accuracy
+    trial.train_accuracy = training.evaluation.score(
+        _sample(splits.train, len(splits.val))
+    ).accuracy
     if splits.test.size:
-        trial.test_accuracy = training.evaluate(splits.test).accuracy
+        trial.test_accuracy = training.evaluation.score(splits.test).accuracy
     if leaked := len(splits.leaked_val):
         hits = trial.val_accuracy * len(splits.val)
-        hits += training.evaluate(splits.leaked_val).accuracy * leaked
+        hits += training.evaluation.score(splits.leaked_val).accuracy * leaked
         trial.val_accuracy_with_leaks = hits / (len(splits.val) + leaked)
 
 
@@ -178,7 +183,7 @@ def _measure_robustness(trial: Trial, training: Training, splits: Splits, *, see
     rows = _sample(splits.val, ROBUSTNESS_PICTURES)
     for kind in CORRUPTIONS:
         trial.robustness[kind] = [
-            training.evaluate(
+            training.evaluation.score(
                 rows,
                 change=lambda images, step, kind=kind, strength=strength: corrupted(
                     images, kind, strength, seed=(seed, step)

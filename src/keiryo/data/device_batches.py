@@ -28,6 +28,18 @@ class DeviceBatch:
     partner_labels: Tensor | None = None
     weights: Tensor | None = None
 
+    def parts(self, count: int) -> Iterator["DeviceBatch"]:
+        """Yield the batch in `count` parts of about the same size, none of them empty."""
+        size = math.ceil(len(self.labels) / count)
+        for start in range(0, len(self.labels), size):
+            rows = slice(start, start + size)
+            yield DeviceBatch(
+                self.images[rows],
+                self.labels[rows],
+                None if self.partner_labels is None else self.partner_labels[rows],
+                None if self.weights is None else self.weights[rows],
+            )
+
 
 def to_device(batch: Batch, device: torch.device) -> DeviceBatch:
     """Return `batch` on `device`."""

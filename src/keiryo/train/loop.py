@@ -7,20 +7,19 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from keiryo.data.batches import Batch, Change, plain_batches
+from keiryo.data.batches import Batch
 from keiryo.data.device_batches import DeviceBatch, to_device
-from keiryo.models.saved import channels_last, normalize
+from keiryo.models.saved import channels_last
+from keiryo.nn.recomputation import recomputed_activations
 from keiryo.results import Epoch, Pause
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
+from keiryo.train.evaluation import Evaluation, inputs_of, scaled, takes_size
 from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.pictures import Pictures, training_batches
 from keiryo.train.recipe import (
@@ -59,6 +58,11 @@ class Training:
     The network is changed in place. With `checkpoint`, the training goes on from
     the one at that path, if there is one, and leaves one there when it is stopped.
     With `fine_tuning`, made of the same network, a part of it is frozen for a while.
+
+    Two ways to take less memory: `save_memory` works activations out again instead of
+    keeping them, which changes no bit; `parts` cuts each batch into so many that go
+    through the network one after the other before the step is made, and batch norm's
+    statistics are then those of a part.
     """
 
     def __init__(
@@ -73,7 +77,11 @@ class Training:
         device: torch.device,
         checkpoint: Path | None = None,
         fine_tuning: FineTuning | None = None,
+        save_memory: bool = False,
+        parts: int = 1,
     ) -> None:
+        self._saves_memory = save_memory
+        self._parts = parts
         self._fine_tuning = fine_tuning
         self.network = channels_last(network.to(device))
         self._pictures = pictures
@@ -94,7 +102,7 @@ class Training:
         self._checkpoint = checkpoint
         self._until = 1.0
         smallest = training_size(recipe, pictures.images.shape[1], 0.0)
-        self._takes_any_size = _takes(self.network, smallest, device)
+        self._takes_any_size = takes_size(self.network, smallest, device)
         self._stopwatch = Stopwatch()
         self._next_checkpoint = SHORTEST_CHECKPOINT_INTERVAL_SECONDS
         self.position = Position()
@@ -124,64 +132,15 @@ class Training:
             self._pause(Sums(self._device, self.position.loss_sum, self.position.correct))
         return True
 
-    def evaluate(self, rows: np.ndarray, *, change: Change | None = None) -> Score:
-        """Return how well the pictures `rows` are told apart in inference mode.
-
-        They are as they are, or as `change` makes them of each batch.
-        """
-        return self._evaluate(rows, change, share=1.0)
-
-    def _evaluate(self, rows: np.ndarray, change: Change | None, *, share: float) -> Score:
-        sums = Sums(self._device)
-        for logits, labels in self._inferred(rows, change, share=share):
-            sums.add(functional.cross_entropy(logits, labels), logits, labels)
-        return sums.score(len(rows))
-
-    def accuracy_by_batch_statistics(self, rows: np.ndarray) -> float | None:
-        """Return the accuracy on `rows` when batch norm takes each batch's own statistics.
-
-        All else is in inference mode. None: the network has no batch norm, or there are
-        too few pictures for a batch of several.
-        """
-        norms = [m for m in self.trained_network.modules() if isinstance(m, _BatchNorm)]
-        # In random order: as they lie they are sorted by class, and so would be their batches.
-        rows = np.random.default_rng(0).permutation(rows)
-        rows = rows[: max(1, len(rows) // self._batch) * self._batch]
-        if not norms or min(len(rows), self._batch) < FEWEST_FOR_STATISTICS:
-            return None
-        kept = [(norm.running_mean, norm.running_var) for norm in norms]
-        for norm in norms:
-            # Without any of its own, batch norm takes the batch's in inference mode too.
-            norm.running_mean = norm.running_var = None
-        try:
-            return self.evaluate(rows).accuracy
-        finally:
-            for norm, (mean, variance) in zip(norms, kept, strict=True):
-                norm.running_mean, norm.running_var = mean, variance
-
-    def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Return the probabilities (N, classes) of the pictures `rows`, in inference mode."""
-        return np.concatenate(
-            [logits.softmax(1).cpu().numpy() for logits, _ in self._inferred(rows, None, share=1.0)]
+    @property
+    def evaluation(self) -> Evaluation:
+        """The trained network looking at the pictures of this training."""
+        return Evaluation(
+            self.trained_network,
+            self._pictures,
+            batch=max(1, self._batch // self._parts),
+            device=self._device,
         )
-
-    def _inferred(
-        self, rows: np.ndarray, change: Change | None, *, share: float
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield logits (N, classes), float32, and labels (N,) of the pictures, by batches.
-
-        They have the size that is trained at when `share` of the budget is used up.
-        """
-        network = self.trained_network.eval()
-        batches = plain_batches(
-            self._pictures.images, self._pictures.labels, rows, batch=self._batch, change=change
-        )
-        with torch.inference_mode():
-            for batch in batches:
-                on_device = to_device(batch, self._device)
-                with mixed_precision(self._device):
-                    logits = network(self._resized(self._inputs(on_device), share))
-                yield logits.float(), on_device.labels
 
     def images_per_second(self) -> float:
         """Return the pictures trained on per second of training, evaluation apart."""
@@ -247,15 +206,12 @@ class Training:
         snapshots = self.position.snapshots
         watch = StepWatch(self.network, optimizer) if is_watched(step, snapshots) else None
         on_device = to_device(batch, self._device) if isinstance(batch, Batch) else batch
-        inputs = self._resized(self._inputs(on_device), share)
-        with mixed_precision(self._device), watch.watched_forward() if watch else nullcontext():
-            logits = self.network(inputs)
-        loss = mixed_loss(logits.float(), on_device, self._recipe.label_smoothing)
-        # Elsewhere than on the processor, to look is to wait for the step to end.
-        if (watch or self._device.type == "cpu") and not loss.isfinite():
-            self._fail(step, inputs)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = torch.zeros((), device=self._device)
+        for number, part in enumerate(on_device.parts(self._parts)):
+            # All parts but the first would count as further batches of a watched norm.
+            weight = len(part.labels) / len(on_device.labels)
+            loss += weight * self._add_gradients(part, weight, watch if number == 0 else None, sums)
         if watch:
             watch.after_backward()
         if self._recipe.largest_gradient_norm is not None:
@@ -265,14 +221,32 @@ class Training:
             snapshot = watch.after_step(
                 epoch=self.position.epoch + 1,
                 step=step,
-                loss=loss.detach(),
+                loss=loss,
                 learning_rate=rate,
                 batch=self._batches.batch,
             )
             keep(snapshots, snapshot)
         if self._trainee.average is not None:
             self._trainee.average.update(self.network, step + 1)
-        sums.add(loss.detach(), logits.detach(), on_device.labels)
+
+    def _add_gradients(
+        self, part: DeviceBatch, weight: float, watch: StepWatch | None, sums: Sums
+    ) -> Tensor:
+        """Add those of a part of a batch, `weight` of it, to the parameters'; return its loss."""
+        inputs = scaled(inputs_of(part, self._pictures), self._size(self._share()))
+        with (
+            mixed_precision(self._device),
+            watch.watched_forward() if watch else nullcontext(),
+            recomputed_activations() if self._saves_memory else nullcontext(),
+        ):
+            logits = self.network(inputs)
+        loss = mixed_loss(logits.float(), part, self._recipe.label_smoothing)
+        # Elsewhere than on the processor, to look is to wait for the step to end.
+        if (watch or self._device.type == "cpu") and not loss.isfinite():
+            self._fail(inputs)
+        (loss * weight).backward()
+        sums.add(loss.detach(), logits.detach(), part.labels)
+        return loss.detach()
 
     def _expect_evaluation(self) -> None:
         # Until one was measured: a step goes forward, and back for twice as long.
@@ -290,29 +264,24 @@ class Training:
     def _steps_done(self) -> int:
         return self.position.epoch * self._batches.steps + self.position.step
 
-    def _fail(self, step: int, inputs: Tensor) -> NoReturn:
+    def _fail(self, inputs: Tensor) -> NoReturn:
         where = first_non_finite(self.network, inputs)
         raise FloatingPointError(
-            f"the loss was no longer a number at step {step + 1}, in epoch "
+            f"the loss was no longer a number at step {self._steps_done() + 1}, in epoch "
             f"{self.position.epoch + 1}, at a learning rate of "
             f"{self.position.learning_rate:.2g}: {where}"
         )
 
-    def _inputs(self, batch: DeviceBatch) -> Tensor:
-        # (N, H, W, C) seen as (N, C, H, W) is channels_last as it lies.
-        return normalize(batch.images.permute(0, 3, 1, 2), self._pictures.preprocessing)
-
-    def _resized(self, inputs: Tensor, share: float) -> Tensor:
-        size = training_size(self._recipe, inputs.shape[-1], share)
-        if size == inputs.shape[-1] or not self._takes_any_size:
-            return inputs
-        return functional.interpolate(inputs, size=(size, size), mode="bilinear", antialias=True)
+    def _size(self, share: float) -> int | None:
+        """Return the side in pixels at `share` of the budget; None: that of the pictures."""
+        if not self._takes_any_size:
+            return None
+        return training_size(self._recipe, self._pictures.images.shape[1], share)
 
     def _finish_epoch(self, sums: Sums, watcher: Watcher) -> None:
         position = self.position
         trained = self._score_of_epoch(sums)
-        # Pictures larger than it has been trained at would make a network seem worse than it is.
-        held_out = self._evaluate(self._pictures.val, None, share=self._share())
+        held_out = self._evaluate_held_out()
         took = self._stopwatch.lap()
         position.evaluation_seconds += took
         position.last_evaluation_seconds = took * self._growth()
@@ -330,6 +299,10 @@ class Training:
         position.step, position.loss_sum, position.correct = 0, 0.0, 0
         position.epoch_started_at_seconds = position.seconds
         watcher.on_epoch(epoch)
+
+    def _evaluate_held_out(self) -> Score:
+        # Pictures larger than it has been trained at would make a network seem worse than it is.
+        return self.evaluation.score(self._pictures.val, size=self._size(self._share()))
 
     def _score_of_epoch(self, sums: Sums) -> Score:
         score = sums.score(self.position.step * self._batches.batch)
@@ -357,7 +330,7 @@ class Training:
             # What a network of the user's own may draw then must not move what is drawn later.
             devices = [self._device] if self._device.type == "cuda" else []
             with torch.random.fork_rng(devices):
-                held_out = self._evaluate(self._pictures.val, None, share=self._share())
+                held_out = self._evaluate_held_out()
             accuracy = held_out.accuracy
             position.evaluation_seconds += self._stopwatch.lap()
         position.pauses.append(Pause(share=self._until, val_accuracy=accuracy))
@@ -385,14 +358,3 @@ class Training:
         self._next_checkpoint = self.position.seconds + max(
             SHORTEST_CHECKPOINT_INTERVAL_SECONDS, CHECKPOINT_INTERVAL_FACTOR * took
         )
-
-
-def _takes(network: nn.Module, size: int, device: torch.device) -> bool:
-    """Return whether `network` takes pictures of `size` x `size`: some take but their own size."""
-    network.eval()
-    try:
-        with torch.inference_mode(), mixed_precision(device):
-            network(torch.zeros(1, 3, size, size, device=device))
-    except Exception:  # a user's own network may raise anything
-        return False
-    return True

@@ -39,12 +39,14 @@ def statistics_lag(evidence: Evidence) -> Finding | None:
 def batch_too_small(evidence: Evidence) -> Finding | None:
     """Find batches whose means are mostly chance (Wu & He 2018, figure 1)."""
     worst = max(_norms(evidence), key=lambda layer: layer.mean_gap or 0.0, default=None)
-    if evidence.batch >= SMALL_BATCH or worst is None or (worst.mean_gap or 0.0) < NOISY_MEAN_GAP:
+    batch = evidence.batch // evidence.accumulate
+    if batch >= SMALL_BATCH or worst is None or (worst.mean_gap or 0.0) < NOISY_MEAN_GAP:
         return None
+    parts = "" if evidence.accumulate == 1 else " (the parts of --accumulate)"
     return Finding(
         code="batch_too_small",
         severity="warning",
-        evidence=f"batches of {evidence.batch}: at {worst.layer} a batch's means are "
+        evidence=f"batches of {batch}{parts}: at {worst.layer} a batch's means are "
         f"{worst.mean_gap:.2f} standard deviations from the running ones, so what comes of a "
         "picture hangs on the others that happen to be in its batch",
         advice="Give a larger --batch, 16 or more, or use norm=group, which does not hang on it.",

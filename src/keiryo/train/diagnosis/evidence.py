@@ -33,6 +33,7 @@ class Evidence:
     `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference
     mode; `accuracy_by_batch_statistics` is that on training pictures too, when batch norm
     takes each batch's own statistics. None: not measured, as of a training that failed.
+    `accumulate`: in how many parts a batch went through the network.
     `has_paused`: it is judged on its way, with a part of its budget still to come.
     """
 
@@ -47,6 +48,7 @@ class Evidence:
     waiting_share: float = 0.0
     failure: str | None = None
     has_paused: bool = False
+    accumulate: int = 1
     recipe: str = "keiryo"
     class_names: Sequence[str] = ()
 
