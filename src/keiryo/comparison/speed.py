@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from keiryo.comparison.costs import weigh_model
+from keiryo.comparison.training_speed import measure_training
 from keiryo.errors import InputError
 from keiryo.measure.latency import measure_latency
 from keiryo.measure.profile import measure_profile
@@ -22,7 +23,6 @@ from keiryo.models.saved import (
 from keiryo.models.spec import build, parse_spec
 from keiryo.results import Speed
 from keiryo.train.layer_speed import measure_training_layers
-from keiryo.train.speed import measure_training
 from keiryo.version import __version__
 
 DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
@@ -120,7 +120,9 @@ def _saved_with_random_weights(subject: Subject, folder: Path) -> Path:
         keiryo_version=__version__,
         model=subject.model,
         classes=[str(number) for number in range(subject.classes)],
-        preprocessing=Preprocessing(size=subject.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
+        preprocessing=Preprocessing(
+            size=subject.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
+        ),
     )
     path = folder / MODEL_FILE
     save_model(path, build(subject.model, classes=subject.classes), description)

@@ -1,6 +1,6 @@
 """How fast a model trains on this machine, in a process that does nothing else.
 
-Run as `python -m keiryo.train.speed MODEL --classes N ...`, it prints the record as JSON.
+Run as `python -m keiryo.comparison.training_speed MODEL --classes N ...`, it prints the record as JSON.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def measure_training(
 
     Raises subprocess.CalledProcessError, with the last words in `stderr`, where that fails.
     """
-    command = [sys.executable, "-m", "keiryo.train.speed", model]
+    command = [sys.executable, "-m", "keiryo.comparison.training_speed", model]
     command += ["--size", str(size), "--classes", str(classes), "--batch", str(batch)]
     command += ["--recipe", recipe, "--threads", str(threads), "--device", device]
     command += ["--save-memory"] if save_memory else []
