@@ -1,6 +1,6 @@
 """How fast a model trains on this machine, in a process that does nothing else.
 
-Run as `python -m keiryo.comparison.training_speed MODEL --classes N ...`, it prints the record as JSON.
+Run as `python -m keiryo.comparison.training_speed MODEL ...`, it prints the record as JSON.
 """
 
 import argparse
