@@ -20,11 +20,11 @@ class Conditions:
     ) -> None:
         self._network = network
         configuration = network.configuration
-        device = network.head[3].weight.device
+        device = network.output.weight.device
         if labels is not None:
             labels = _for_streams("labels", labels, 1, streams).to(device)
             for values, column in zip(configuration.labels, labels.T, strict=False):
-                if not (0 <= int(column.min()) and int(column.max()) < values):
+                if not (int(column.min()) >= 0 and int(column.max()) < values):
                     raise InputError(f"labels: must be from 0 to {values - 1}")
         embedded = network.embed(labels)
         if local is not None:
@@ -33,14 +33,14 @@ class Conditions:
             raise InputError(f"local: {configuration.local_channels} channels are needed")
         self._local = local
         parts = []
-        for layer in network.layers:
+        for layer in network.units:
             bias = layer.filter_gate.bias
             shape = (streams, 2 * configuration.gate_channels)
             part = torch.zeros(shape, device=device) if bias is None else bias.expand(shape)
             parts.append(part if embedded is None else part + layer.of_global(embedded))
         self._constant = torch.stack(parts, dim=1)  # (streams, layers, 2 · gate)
         if local is not None:
-            self._of_local = torch.cat([layer.of_local.weight[..., 0] for layer in network.layers])
+            self._of_local = torch.cat([layer.of_local.weight[..., 0] for layer in network.units])
 
     @property
     def samples(self) -> int | None:

@@ -1,10 +1,9 @@
 """Generation on the processor by a compiled loop: a step for each sample, many a call."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from keiryo.audio.conditions import Conditions
@@ -53,7 +52,7 @@ class FastStepper:
         bounds = [streams * share // threads for share in range(threads + 1)]
         self._groups = [
             _Group(self._configuration, self._weights, first, last)
-            for first, last in zip(bounds, bounds[1:], strict=False)
+            for first, last in pairwise(bounds)
             if last > first
         ]
         self._position = 0

@@ -39,7 +39,7 @@ def weights_of(network: WaveNet) -> Weights:
     """Return what `network` computes with, as float32."""
     channels = network.configuration.residual_channels
     layers = []
-    for layer in network.layers:
+    for layer in network.units:
         skip = _array(layer.skip.weight)[..., 0]
         if layer.residual is None:
             residual, residual_bias = np.zeros((channels, skip.shape[1]), np.float32), None
@@ -54,7 +54,7 @@ def weights_of(network: WaveNet) -> Weights:
                 _bias(layer.skip),
             )
         )
-    hidden, output = network.head[1], network.head[3]
+    hidden, output = network.hidden, network.output
     return Weights(
         _array(network.input.weight),
         _bias(network.input),
@@ -79,8 +79,8 @@ def rounded_to_int8(network: WaveNet) -> WaveNet:
     for module in rounded.modules():
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight")
-    products = [rounded.head[1], rounded.head[3]]
-    for layer in rounded.layers:
+    products = [rounded.hidden, rounded.output]
+    for layer in rounded.units:
         products += filter(None, (layer.filter_gate, layer.residual, layer.skip))
     for product in products:
         weight = product.weight
@@ -95,10 +95,7 @@ def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().float().numpy()
 
 
-def _bias(layer: nn.Module) -> np.ndarray:
-    weight, bias = layer.weight, layer.bias
-    assert isinstance(weight, Tensor)
-    if bias is None:
-        return np.zeros(len(weight), np.float32)
-    assert isinstance(bias, Tensor)
-    return _array(bias)
+def _bias(layer: nn.Conv1d) -> np.ndarray:
+    if layer.bias is None:
+        return np.zeros(layer.out_channels, np.float32)
+    return _array(layer.bias)

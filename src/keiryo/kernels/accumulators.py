@@ -13,9 +13,17 @@ from typing import Any
 from llvmlite import ir
 from numba import types  # pyright: ignore[reportPrivateImportUsage]
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
 
-from keiryo.kernels.vector import FLOATS, INTEGERS, LANES, pointer_to, spread_lanes, vector
+from keiryo.kernels.vector import (
+    FLOATS,
+    INTEGERS,
+    LANES,
+    intrinsic,
+    pointer_to,
+    spread_lanes,
+    vector,
+)
 
 _SHORTS = ir.VectorType(ir.IntType(16), 2 * LANES)
 
@@ -65,9 +73,7 @@ def nothing(typing_context: Any, weights: Any) -> Any:
 
 
 @intrinsic
-def accumulate(
-    typing_context: Any, total: Any, weights: Any, at: Any, x: Any, column: Any
-) -> Any:
+def accumulate(typing_context: Any, total: Any, weights: Any, at: Any, x: Any, column: Any) -> Any:
     """Return the sums of 16 rows with their products with x from `column` on added.
 
     Of one column, or of two: then the weights of each row stand side by side.
@@ -133,9 +139,7 @@ def _sums_by_instruction(builder: Any, a: Any, b: Any, width: int, name: str) ->
     nothing = ir.Constant(_SHORTS, ir.Undefined)
     parts = []
     for first in (0, width):
-        lanes = ir.Constant(
-            ir.VectorType(ir.IntType(32), width), list(range(first, first + width))
-        )
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), width), list(range(first, first + width)))
         halves = [builder.shuffle_vector(source, nothing, lanes) for source in (a, b)]
         parts.append(builder.call(function, halves))
     return builder.shuffle_vector(*parts, ir.Constant(INTEGERS, list(range(LANES))))

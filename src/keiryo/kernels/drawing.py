@@ -10,7 +10,17 @@ import numpy as np
 from numba import njit
 
 from keiryo.kernels.team import FAST_MATH
-from keiryo.kernels.vector import exponential, load, multiply_add, spread, store
+from keiryo.kernels.vector import (
+    add,
+    exponential,
+    float_of_bits,
+    load,
+    multiply_add,
+    not_below,
+    spread,
+    store,
+    sum_of_lanes,
+)
 
 
 @njit(fastmath=FAST_MATH)
@@ -40,53 +50,53 @@ def draw_code(
     if best < 0 or temperature == 0:
         return best
     per_temperature = spread(np.float32(1 / temperature))
+    padded_count = (count + 15) // 16 * 16
     offset = spread(np.float32(-logits[first + best] / temperature))
-    for index in range(0, count, 16):
+    for index in range(0, padded_count, 16):
         shifted = multiply_add(load(logits, first + index), per_temperature, offset)
         store(weights, index, exponential(shifted))
-    least = _least_likely(weights, count, top_p) if top_p < 1 else np.float32(0)
-    total = 0.0
-    for index in range(count):
-        total += weights[index] if weights[index] >= least else np.float32(0)
-    wanted = draw * total
-    reached = 0.0
-    last = best
-    for index in range(count):
-        if weights[index] >= least and weights[index] > 0:
-            reached += weights[index]
-            last = index
-            if reached > wanted:
-                return index
-    return last
-
-
-@njit(fastmath=FAST_MATH)
-def _least_likely(weights: Any, count: int, top_p: Any) -> Any:
-    """Return the largest weight such that those not smaller have the share `top_p`.
-
-    Positive floats are in the order of their bits, so 31 halvings find it.
-    """
-    bits = weights.view(np.int32)
+    for index in range(count, padded_count):
+        weights[index] = 0
+    if top_p < 1:
+        _leave_likeliest(weights, padded_count, np.float32(top_p))
     total = 0.0
     for index in range(count):
         total += weights[index]
-    wanted = top_p * total
-    # Of all codes the share is reached; of those above infinity it is not.
+    wanted = draw * total
+    reached = 0.0
+    for index in range(count):
+        reached += weights[index]
+        if reached > wanted:
+            return index
+    return best
+
+
+@njit(fastmath=FAST_MATH)
+def _share(weights: Any, count: int, least: Any) -> Any:
+    total = spread(np.float32(0))
+    for index in range(0, count, 16):
+        total = add(total, not_below(load(weights, index), least))
+    return sum_of_lanes(total)
+
+
+@njit(fastmath=FAST_MATH)
+def _leave_likeliest(weights: Any, count: int, top_p: Any) -> None:
+    """Set to 0 what is below the largest weight from which on the share `top_p` is reached.
+
+    Positive floats are in the order of their bits, so 31 halvings find it.
+    """
+    wanted = top_p * _share(weights, count, spread(np.float32(0)))
+    # From 0 on the share is reached, from infinity on it is not.
     low, high = np.int32(0), np.int32(0x7F800000)
     while high - low > 1:
-        middle = low + (high - low) // 2
-        share = 0.0
-        for index in range(count):
-            share += weights[index] if bits[index] >= middle else np.float32(0)
-        if share >= wanted:
+        middle = np.int32(low + (high - low) // 2)
+        if _share(weights, count, spread(float_of_bits(middle))) >= wanted:
             low = middle
         else:
             high = middle
-    found = np.float32(np.inf)
-    for index in range(count):
-        if bits[index] >= low and weights[index] < found:
-            found = weights[index]
-    return found
+    least = spread(float_of_bits(low))
+    for index in range(0, count, 16):
+        store(weights, index, not_below(load(weights, index), least))
 
 
 @njit(fastmath=FAST_MATH)
@@ -106,9 +116,7 @@ def draw_level(
     `outputs` from `first` on are logits, means and log scales of the components, `draws` two
     numbers from [0, 1): one for the component, one for the sample.
     """
-    chosen = draw_code(
-        outputs, first, mixtures, temperature, np.float32(1), draws[draws_at], weights
-    )
+    chosen = draw_code(outputs, first, mixtures, temperature, 1.0, draws[draws_at], weights)
     mean = float(outputs[first + mixtures + max(chosen, 0)])
     log_scale = float(outputs[first + 2 * mixtures + max(chosen, 0)])
     if chosen < 0 or not np.isfinite(mean) or np.isnan(log_scale):

@@ -6,6 +6,14 @@ import numpy as np
 from numba import njit
 
 from keiryo.kernels.team import FAST_MATH
+from keiryo.kernels.vector import (
+    larger,
+    largest_lane,
+    load,
+    magnitude,
+    spread,
+    store_rounded,
+)
 
 LARGEST_INT8 = 127
 LARGEST_INT16 = 32767
@@ -28,20 +36,17 @@ def quantize(x: Any, columns: int, streams: int, whole: Any, scales: Any) -> Non
     """Write x (streams, columns), flat, as int16 to `whole`, flat too, with a scale each.
 
     Of more than 516 columns fewer bits are used, so that a sum of products with int8 does not
-    overflow. Where x holds a NaN or an infinity, its scale is NaN, and so will products be.
+    overflow. Where x holds a NaN or an infinity, its scale is none of the finite numbers
+    either, and products will tell.
     """
     most = np.float32(min(LARGEST_INT16, _LARGEST_INT32 // (LARGEST_INT8 * columns)))
     for stream in range(streams):
-        source = x[stream * columns : (stream + 1) * columns]
-        target = whole[stream * columns : (stream + 1) * columns]
-        largest = np.float32(0)
-        wrong = np.float32(0)
-        for column in range(columns):
-            size = abs(source[column])
-            largest = size if size > largest else largest
-            # 0 for finite numbers, NaN for others, which no comparison would let through.
-            wrong += source[column] * np.float32(0)
-        scales[stream] = largest / most + wrong
-        factor = most / largest if largest > 0 else np.float32(0)
-        for column in range(columns):
-            target[column] = np.int16(np.rint(source[column] * factor))
+        first = stream * columns
+        sizes = magnitude(load(x, first))
+        for at in range(first + 16, first + columns, 16):
+            sizes = larger(sizes, magnitude(load(x, at)))
+        largest = largest_lane(sizes)
+        scales[stream] = largest / most
+        factor = spread(np.float32(0) if largest == 0 else most / largest)
+        for at in range(first, first + columns, 16):
+            store_rounded(whole, at, load(x, at), factor)

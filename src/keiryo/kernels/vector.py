@@ -9,10 +9,14 @@ All functions are for use within kernels. Indices are not checked.
 
 from typing import Any
 
+import numba.extending
 from llvmlite import ir
 from numba import types  # pyright: ignore[reportPrivateImportUsage]
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
+
+# What it makes of a function takes other arguments than are written.
+intrinsic: Any = numba.extending.intrinsic
 
 LANES = 16
 FLOATS = ir.VectorType(ir.FloatType(), LANES)
@@ -112,6 +116,88 @@ def rectified(typing_context: Any, a: Any) -> Any:
 
 
 @intrinsic
+def magnitude(typing_context: Any, a: Any) -> Any:
+    """Return |a|."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(builder, "llvm.fabs", *arguments)
+
+    return vector(vector), generate
+
+
+@intrinsic
+def larger(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the larger of a and b, NaN where one is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(builder, "llvm.maximum", *arguments)
+
+    return vector(vector, vector), generate
+
+
+@intrinsic
+def largest_lane(typing_context: Any, a: Any) -> Any:
+    """Return the largest element of a, NaN where one is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.FloatType(), [FLOATS])
+        name = f"llvm.vector.reduce.fmaximum.v{LANES}f32"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, arguments)
+
+    return types.float32(vector), generate
+
+
+@intrinsic
+def sum_of_lanes(typing_context: Any, a: Any) -> Any:
+    """Return the sum of the elements of a, the first added first."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), FLOATS])
+        name = f"llvm.vector.reduce.fadd.v{LANES}f32"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, [ir.Constant(ir.FloatType(), 0.0), *arguments])
+
+    return types.float32(vector), generate
+
+
+@intrinsic
+def not_below(typing_context: Any, a: Any, least: Any) -> Any:
+    """Return the elements of a that are at least those of `least`, and zeros for the others."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        stays = builder.fcmp_ordered(">=", *arguments)
+        return builder.select(stays, arguments[0], _constant(0.0))
+
+    return vector(vector, vector), generate
+
+
+@intrinsic
+def float_of_bits(typing_context: Any, bits: Any) -> Any:
+    """Return the float32 that has these 32 bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@intrinsic
+def store_rounded(typing_context: Any, array: Any, index: Any, a: Any, factor: Any) -> Any:
+    """Write a · factor, rounded, to 16 elements of a contiguous array of int16."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = pointer_to(context, builder, signature.args[0], *arguments[:2])
+        rounded = _call(builder, "llvm.fmuladd", *arguments[2:], _constant(_ROUNDING))
+        shorts = ir.VectorType(ir.IntType(16), LANES)
+        values = builder.trunc(builder.bitcast(rounded, INTEGERS), shorts)
+        builder.store(values, builder.bitcast(pointer, shorts.as_pointer()), align=2)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector, vector), generate
+
+
+@intrinsic
 def exponential(typing_context: Any, a: Any) -> Any:
     """Return e^a for a from -87 to 88, to within 2 units of the last place; beyond, of that end.
 
@@ -180,8 +266,6 @@ def _exponential(builder: Any, value: Any) -> Any:
     for coefficient in _COEFFICIENTS[1:]:
         power = _call(builder, "llvm.fmuladd", power, r, _constant(coefficient))
     # The last places of `rounded`, n, put where a float has its exponent, whose zero is 127.
-    exponent = builder.shl(
-        builder.bitcast(rounded, INTEGERS), ir.Constant(INTEGERS, [23] * LANES)
-    )
+    exponent = builder.shl(builder.bitcast(rounded, INTEGERS), ir.Constant(INTEGERS, [23] * LANES))
     exponent = builder.add(exponent, ir.Constant(INTEGERS, [127 << 23] * LANES))
     return builder.fmul(power, builder.bitcast(exponent, FLOATS))

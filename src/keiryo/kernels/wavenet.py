@@ -40,7 +40,9 @@ ARRAYS = (
 @njit(fastmath=FAST_MATH)
 def _add_to(target: Any, target_at: int, source: Any, source_at: int, count: int) -> None:
     for at in range(0, count, 16):
-        store(target, target_at + at, add(load(target, target_at + at), load(source, source_at + at)))
+        store(
+            target, target_at + at, add(load(target, target_at + at), load(source, source_at + at))
+        )
 
 
 @njit(fastmath=FAST_MATH)

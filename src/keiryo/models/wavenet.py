@@ -1,7 +1,7 @@
 """WaveNet (van den Oord et al. 2016, "WaveNet: A Generative Model for Raw Audio")."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,21 @@ from keiryo.nn.logistics import PARAMETERS, mixture_log_likelihood
 
 Output = Literal["softmax", "logistics"]
 Upsampling = Literal["repeat", "transposed"]
+
+
+_LEAST = {
+    "stacks": 1,
+    "layers_per_stack": 1,
+    "kernel_size": 2,
+    "residual_channels": 1,
+    "gate_channels": 1,
+    "skip_channels": 1,
+    "levels": 2,
+    "mixtures": 1,
+    "label_channels": 1,
+    "local_channels": 0,
+    "samples_per_frame": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -43,15 +58,11 @@ class WaveNetConfiguration:
     weight_norm: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("stacks", "layers_per_stack", "residual_channels", "gate_channels",
-                     "skip_channels", "mixtures", "label_channels", "samples_per_frame"):  # fmt: skip
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: must be at least 1, is {getattr(self, name)}")
-        for name in ("kernel_size", "levels"):
-            if getattr(self, name) < 2:
-                raise InputError(f"{name}: must be at least 2, is {getattr(self, name)}")
-        if self.local_channels < 0 or any(values < 1 for values in self.labels):
-            raise InputError("local_channels and labels: no number may be negative")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise InputError(f"{name}: must be at least {least}, is {getattr(self, name)}")
+        if any(values < 1 for values in self.labels):
+            raise InputError("labels: each must have at least one value")
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -89,8 +100,8 @@ class WaveNet(nn.Module):
     def __init__(self, configuration: WaveNetConfiguration) -> None:
         super().__init__()
         self.configuration = c = configuration
-        normalize = weight_norm if c.weight_norm else _as_it_is
-        self.input = normalize(
+        normalize = _with_weight_norm if c.weight_norm else _as_it_is
+        self.input: PastConvolution = normalize(
             PastConvolution(c.input_channels, c.residual_channels, c.kernel_size, bias=c.bias)
         )
         self.embeddings = nn.ModuleList(
@@ -116,12 +127,17 @@ class WaveNet(nn.Module):
             )
             for index, dilation in enumerate(c.dilations)
         )
-        self.head = nn.Sequential(
-            nn.ReLU(),
-            normalize(nn.Conv1d(c.skip_channels, c.skip_channels, 1, bias=c.bias)),
-            nn.ReLU(),
-            normalize(nn.Conv1d(c.skip_channels, c.output_channels, 1, bias=c.bias)),
+        self.hidden: nn.Conv1d = normalize(
+            nn.Conv1d(c.skip_channels, c.skip_channels, 1, bias=c.bias)
         )
+        self.output: nn.Conv1d = normalize(
+            nn.Conv1d(c.skip_channels, c.output_channels, 1, bias=c.bias)
+        )
+
+    @property
+    def units(self) -> list[GatedResidualUnit]:
+        """The layers, the first first."""
+        return cast("list[GatedResidualUnit]", list(self.layers))
 
     def forward(
         self, x: Tensor, labels: Tensor | None = None, local: Tensor | None = None
@@ -143,10 +159,10 @@ class WaveNet(nn.Module):
             )
         residual = self.input(x)
         total = torch.zeros((), dtype=residual.dtype, device=residual.device)
-        for layer in self.layers:
+        for layer in self.units:
             residual, skip = layer(residual, global_condition, upsampled)
             total = total + skip
-        return self.head(total)
+        return self.output(self.hidden(total.relu()).relu())
 
     def embed(self, labels: Tensor | None) -> Tensor | None:
         """Return labels (N, number of labels) as (N, label channels of all of them)."""
@@ -189,5 +205,10 @@ class WaveNet(nn.Module):
         return mixture_log_likelihood(outputs, samples, levels=self.configuration.levels)
 
 
-def _as_it_is(layer: nn.Module) -> nn.Module:
+def _as_it_is(layer: Any) -> Any:
     return layer
+
+
+def _with_weight_norm(layer: Any) -> Any:
+    """Return `layer` with its weight as direction and length (Salimans & Kingma 2016)."""
+    return weight_norm(layer)

@@ -1,6 +1,7 @@
 """WaveNet's layer: a gated unit between a residual path and a skip path."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ class GatedResidualUnit(nn.Module):
 
     x (N, residual, T); h (N, global channels) and (N, local channels, T), each where there are
     such channels, to residual (N, residual, T) and skip (N, skip, T).
-    """  # noqa: D400
+    """
 
     def __init__(
         self,
@@ -36,23 +37,21 @@ class GatedResidualUnit(nn.Module):
         local_channels: int = 0,
         bias: bool = True,
         has_residual: bool = True,
-        normalize: Callable[[nn.Module], nn.Module] = lambda layer: layer,
+        normalize: Callable[[Any], Any] = lambda layer: layer,
     ) -> None:
         super().__init__()
         both = 2 * gate_channels
-        self.filter_gate = normalize(
-            CausalConvolution(
-                residual_channels, both, kernel_size, dilation=dilation, bias=bias
-            )
+        self.filter_gate: CausalConvolution = normalize(
+            CausalConvolution(residual_channels, both, kernel_size, dilation=dilation, bias=bias)
         )
         if global_channels:
-            self.of_global = normalize(nn.Linear(global_channels, both, bias=False))
+            self.of_global: nn.Linear = normalize(nn.Linear(global_channels, both, bias=False))
         if local_channels:
-            self.of_local = normalize(nn.Conv1d(local_channels, both, 1, bias=False))
-        self.residual = None
+            self.of_local: nn.Conv1d = normalize(nn.Conv1d(local_channels, both, 1, bias=False))
+        self.residual: nn.Conv1d | None = None
         if has_residual:
             self.residual = normalize(nn.Conv1d(gate_channels, residual_channels, 1, bias=bias))
-        self.skip = normalize(nn.Conv1d(gate_channels, skip_channels, 1, bias=bias))
+        self.skip: nn.Conv1d = normalize(nn.Conv1d(gate_channels, skip_channels, 1, bias=bias))
 
     def forward(
         self, x: Tensor, global_condition: Tensor | None = None, local: Tensor | None = None

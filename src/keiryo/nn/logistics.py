@@ -27,7 +27,7 @@ def mixture_log_likelihood(outputs: Tensor, samples: Tensor, *, levels: int) -> 
     where h is half the distance of two of the `levels` that samples can have; the lowest and
     the highest level take all that is beyond them. `outputs` (N, 3 · mixtures, T): logits of
     π, then μ, then ln s. In bits: divide by -ln 2.
-    """  # noqa: D400
+    """
     logits, means, log_scales = outputs.chunk(PARAMETERS, dim=1)
     log_scales = log_scales.clamp(min=least_log_scale(levels))
     half = 1.0 / (levels - 1)
