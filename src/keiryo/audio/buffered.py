@@ -154,9 +154,7 @@ class BufferedStepper:
         outputs = torch.addmm(self._output[0], last, self._output[1])
         self._outputs.index_copy_(1, number, outputs[:, None])
         draws = self._drawn.index_select(1, number)[:, 0]
-        sample = draw(outputs, draws, self._configuration, self._sampling).float()
-        # What is not finite has no sample; codes would hide it.
-        sample = torch.where(outputs.isfinite().all(1), sample, torch.nan)
+        sample = draw(outputs, draws, self._configuration, self._sampling)
         given = self._samples.index_select(1, number)[:, 0]
         sample = torch.where(self._is_given.index_select(0, number), given, sample)
         self._samples.index_copy_(1, number, sample[:, None])

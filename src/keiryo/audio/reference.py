@@ -58,8 +58,10 @@ class NaiveStepper:
                     outputs, torch.from_numpy(draws[:, step]), configuration, self._sampling
                 )
                 samples[:, at] = drawn.numpy()
+                if drawn.isnan().any():
+                    break
+        new = samples[:, self._past.shape[1] :]
         self._past = samples
-        new = samples[:, -new.shape[1] :] if new.shape[1] else new
         check_drawn(new, configuration)
         return Steps(new, np.stack(kept, axis=1) if keep_outputs else None)
 

@@ -64,12 +64,21 @@ def check_sampling(sampling: Sampling, configuration: WaveNetConfiguration) -> N
 def draw(
     outputs: Tensor, draws: Tensor, configuration: WaveNetConfiguration, sampling: Sampling
 ) -> Tensor:
-    """Return a sample of each stream: codes as int64, or float32 from -1 to 1, (N,).
+    """Return a sample of each stream, (N,), float32: a code, or a number from -1 to 1.
 
-    outputs (N, output channels) of the network; draws (N, per sample), float64.
+    NaN where the network gave a number that is not finite. outputs (N, output channels) of
+    the network; draws (N, per sample), float64.
     """
     if configuration.output == "softmax":
-        return _draw_index(outputs, draws[:, 0], sampling)
+        samples = _draw_index(outputs, draws[:, 0], sampling).float()
+    else:
+        samples = _draw_level(outputs, draws, configuration, sampling)
+    return torch.where(outputs.isfinite().all(dim=1), samples, torch.nan)
+
+
+def _draw_level(
+    outputs: Tensor, draws: Tensor, configuration: WaveNetConfiguration, sampling: Sampling
+) -> Tensor:
     logits, means, log_scales = outputs.double().chunk(PARAMETERS, dim=1)
     component = _draw_index(logits, draws[:, 0], sampling)[:, None]
     samples = means.gather(1, component)[:, 0]

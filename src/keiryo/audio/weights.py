@@ -1,12 +1,11 @@
 """The weights of a WaveNet as plain matrices, weight norm worked out, missing biases zero."""
 
-import copy
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from keiryo.models.wavenet import WaveNet
 
@@ -75,10 +74,13 @@ def rounded_to_int8(network: WaveNet) -> WaveNet:
     """
     from keiryo.kernels.quantization import quantized_rows
 
-    rounded = copy.deepcopy(network)
-    for module in rounded.modules():
-        if parametrize.is_parametrized(module):
-            parametrize.remove_parametrizations(module, "weight")
+    rounded = WaveNet(replace(network.configuration, weight_norm=False))
+    with torch.no_grad():
+        for name, module in rounded.named_modules():
+            # Weight norm's weight is worked out by asking for it.
+            original = network.get_submodule(name)
+            for own, parameter in module.named_parameters(recurse=False):
+                parameter.copy_(getattr(original, own))
     products = [rounded.hidden, rounded.output]
     for layer in rounded.units:
         products += filter(None, (layer.filter_gate, layer.residual, layer.skip))

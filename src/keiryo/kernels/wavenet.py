@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types  # pyright: ignore[reportPrivateImportUsage]
+from numba.extending import overload
 
 from keiryo.kernels.drawing import draw_code, draw_level
 from keiryo.kernels.products import multiply
@@ -73,15 +74,21 @@ def _put_input(
             _add_to(state, state_at, table, row + int(value) * residual, residual)
 
 
-@njit(fastmath=FAST_MATH)
-def _quantized(x: Any, width: int, streams: int, whole: Any, scales: Any) -> Any:
-    quantize(x, width, streams, whole, scales)
-    return whole
+def _taken(x: Any, width: int, streams: int, whole: Any, scales: Any) -> Any:
+    """Return what products take x (streams, width) as: itself, or `whole`, written first."""
 
 
-@njit(fastmath=FAST_MATH)
-def _as_it_is(x: Any, width: int, streams: int, whole: Any, scales: Any) -> Any:
-    return x
+# By type, and not a function handed in: Numba keeps no machine code that hangs on such.
+@overload(_taken, jit_options={"fastmath": FAST_MATH})
+def _taken_by_type(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
+    def quantized(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
+        quantize(x, width, streams, whole, scales)
+        return whole
+
+    def as_it_is(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
+        return x
+
+    return quantized if whole.dtype == types.int16 else as_it_is
 
 
 @cache
@@ -93,7 +100,7 @@ def generate(kind: Any) -> Any:
     and history go on from where they were. A sample that could not be drawn, since the network
     gave no finite numbers, is -1 where it should be a code, else NaN.
     """
-    short, taken = (np.int16, _quantized) if kind is np.int8 else (np.float32, _as_it_is)
+    short = np.int16 if kind is np.int8 else np.float32
 
     def body(a: Any) -> None:
         steps, given, streams, layers, taps = a[0], a[1], a[2], a[3], a[4]
@@ -155,7 +162,7 @@ def generate(kind: Any) -> Any:
                     _copy(gates, stream * 2 * gate, conditions, row * 2 * gate, 2 * gate)
                 positions[layer] = position + 1 if position + 1 < length else 0
                 slots += length
-                x = taken(inputs, input_width, streams, whole, x_scales)
+                x = _taken(inputs, input_width, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, 2 * gate, input_width, streams),
                     *(x, input_width, x_scales, gates, 2 * gate),
@@ -168,7 +175,7 @@ def generate(kind: Any) -> Any:
                         pair = gated(load(gates, at + channel), load(gates, at + gate + channel))
                         store(units, stream * gate + channel, pair)
                     _add_to(state, stream * state_width, biases, layer * state_width, state_width)
-                x = taken(units, gate, streams, whole, x_scales)
+                x = _taken(units, gate, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, state_width, gate, streams),
                     *(x, gate, x_scales, state, state_width),
@@ -183,7 +190,7 @@ def generate(kind: Any) -> Any:
                         store(skips, stream * skip + channel, rectified(total))
                     _copy(hidden, stream * skip, head_biases, 0, skip)
                     _copy(output, stream * outputs, head_biases, skip, outputs)
-                x = taken(skips, skip, streams, whole, x_scales)
+                x = _taken(skips, skip, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, skip, skip, streams),
                     *(x, skip, x_scales, hidden, skip),
@@ -192,7 +199,7 @@ def generate(kind: Any) -> Any:
                 scale += skip
                 for at in range(0, streams * skip, 16):
                     store(hidden, at, rectified(load(hidden, at)))
-                x = taken(hidden, skip, streams, whole, x_scales)
+                x = _taken(hidden, skip, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, outputs, skip, streams),
                     *(x, skip, x_scales, output, outputs),
