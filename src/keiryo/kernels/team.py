@@ -8,9 +8,11 @@ entry point that compilers use (`GOMP_parallel`).
 """
 
 import ctypes
+import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import llvmlite.binding
@@ -102,6 +104,17 @@ def kernel(body: Callable[[Any], None]) -> Any:
         return numba.cfunc(signature, fastmath=FAST_MATH)(body)
 
 
+def source_number(*modules: ModuleType) -> int:
+    """Return a number that changes with the source of `modules`.
+
+    Of machine code that it keeps on disk, Numba notices only when the file of the kernel
+    itself changes. A kernel that calls functions of other files holds this number of them as
+    a constant, which Numba does look at.
+    """
+    text = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
+    return zlib.crc32(text)
+
+
 def run(compiled: Any, threads: int, *arguments: int | Tensor) -> None:
     """Run a kernel on `threads` threads, or fewer where OpenMP has no more to give.
 
@@ -111,3 +124,15 @@ def run(compiled: Any, threads: int, *arguments: int | Tensor) -> None:
         [a if isinstance(a, int) else a.data_ptr() for a in arguments], dtype=np.int64
     )
     _team()(compiled.address, packed.ctypes.data, threads, 0)
+
+
+def call(compiled: Any, *arguments: int | np.ndarray) -> None:
+    """Run a kernel that needs no team in the thread that calls.
+
+    Of arrays, which must be contiguous, it is given the address of the first element. The
+    interpreter's lock is released meanwhile.
+    """
+    packed = np.array(
+        [a if isinstance(a, int) else a.ctypes.data for a in arguments], dtype=np.int64
+    )
+    compiled.ctypes(packed.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)))
