@@ -8,18 +8,17 @@ from conftest import Finished
 SMALL = "mobilenet_v1:width=0.25"
 
 
-def test_inference_is_measured_for_each_batch_size(keiryo: Callable[..., Finished]) -> None:
-    done = keiryo("bench", SMALL, "--size", 32, "--classes", 5, "--batch", "1,4", "--json")
-    speeds = json.loads(done.out)
-    assert [speed["batch"] for speed in speeds] == [1, 4]
-    for speed in speeds:
-        assert speed["mode"] == "inference"
-        assert 0 < speed["latency_ms"]["p50"] <= speed["latency_ms"]["p95"]
-        by_median = 1000 * speed["batch"] / speed["latency_ms"]["p50"]
-        assert speed["images_per_second"] == pytest.approx(by_median)
-        assert speed["peak_memory_bytes"] > 1e6
+def test_inference_is_measured(keiryo: Callable[..., Finished]) -> None:
+    done = keiryo("bench", SMALL, "--size", 32, "--classes", 5, "--batch", 4, "--json")
+    [speed] = json.loads(done.out)
+    assert (speed["batch"], speed["mode"]) == (4, "inference")
+    assert 0 < speed["latency_ms"]["p50"] <= speed["latency_ms"]["p95"]
+    by_median = 1000 * speed["batch"] / speed["latency_ms"]["p50"]
+    assert speed["images_per_second"] == pytest.approx(by_median)
+    assert speed["peak_memory_bytes"] > 1e6
 
 
+@pytest.mark.slow  # several processes, and the machine is measured
 def test_a_training_is_measured_layer_by_layer(keiryo: Callable[..., Finished]) -> None:
     options = ("--size", 32, "--classes", 5, "--batch", 4, "--training", "--layers", "--json")
     [speed] = json.loads(keiryo("bench", SMALL, *options).out)
