@@ -111,3 +111,15 @@ def run(compiled: Any, threads: int, *arguments: int | Tensor) -> None:
         [a if isinstance(a, int) else a.data_ptr() for a in arguments], dtype=np.int64
     )
     _team()(compiled.address, packed.ctypes.data, threads, 0)
+
+
+def call(compiled: Any, *arguments: int | np.ndarray) -> None:
+    """Run a kernel that needs no team in the thread that calls.
+
+    Of arrays, which must be contiguous, it is given the address of the first element. The
+    interpreter's lock is released meanwhile.
+    """
+    packed = np.array(
+        [a if isinstance(a, int) else a.ctypes.data for a in arguments], dtype=np.int64
+    )
+    compiled.ctypes(packed.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)))

@@ -1,0 +1,109 @@
+"""Drawing samples from what a network says of them, by numbers that were drawn before.
+
+Every way to generate is given the same numbers, so that it must give the same samples.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from keiryo.errors import InputError
+from keiryo.models.wavenet import WaveNetConfiguration
+from keiryo.nn.logistics import PARAMETERS, least_log_scale
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a sample is drawn from a distribution.
+
+    Logits, and the scales of logistics, are divided or multiplied by `temperature`; 0 takes
+    the likeliest code, or the mean of the likeliest component. `top_p` below 1 leaves the
+    likeliest codes that together have that probability (Holtzman et al. 2020, "The Curious
+    Case of Neural Text Degeneration", section 3.1), and those as likely as the least of them.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise InputError(f"temperature: must be 0 or more, is {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise InputError(f"top_p: must be above 0 and at most 1, is {self.top_p}")
+
+
+class Draws:
+    """Numbers from [0, 1) for each stream, from generators of their own.
+
+    A stream's numbers depend on the seed and its own number alone, neither on how many streams
+    there are nor on how many samples are asked for at a time.
+    """
+
+    def __init__(self, seed: int, streams: int, configuration: WaveNetConfiguration) -> None:
+        self._generators = [np.random.default_rng((seed, stream)) for stream in range(streams)]
+        self._each = draws_per_sample(configuration)
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the numbers for the next `count` samples, (streams, count, per sample)."""
+        return np.stack([one.random((count, self._each)) for one in self._generators])
+
+
+def draws_per_sample(configuration: WaveNetConfiguration) -> int:
+    """Return how many numbers a sample takes: of a mixture, one more for its component."""
+    return 1 if configuration.output == "softmax" else 2
+
+
+def check_sampling(sampling: Sampling, configuration: WaveNetConfiguration) -> None:
+    """Raise InputError where a network's samples cannot be drawn so."""
+    if sampling.top_p < 1 and configuration.output == "logistics":
+        raise InputError("top_p: is for codes; a mixture of logistics has none (top_p=1)")
+
+
+def draw(
+    outputs: Tensor, draws: Tensor, configuration: WaveNetConfiguration, sampling: Sampling
+) -> Tensor:
+    """Return a sample of each stream, (N,), float32: a code, or a number from -1 to 1.
+
+    NaN where the network gave a number that is not finite. outputs (N, output channels) of
+    the network; draws (N, per sample), float64.
+    """
+    if configuration.output == "softmax":
+        samples = _draw_index(outputs, draws[:, 0], sampling).float()
+    else:
+        samples = _draw_level(outputs, draws, configuration, sampling)
+    return torch.where(outputs.isfinite().all(dim=1), samples, torch.nan)
+
+
+def _draw_level(
+    outputs: Tensor, draws: Tensor, configuration: WaveNetConfiguration, sampling: Sampling
+) -> Tensor:
+    logits, means, log_scales = outputs.double().chunk(PARAMETERS, dim=1)
+    component = _draw_index(logits, draws[:, 0], sampling)[:, None]
+    samples = means.gather(1, component)[:, 0]
+    if sampling.temperature > 0:
+        log_scale = log_scales.gather(1, component)[:, 0]
+        log_scale = log_scale.clamp(min=least_log_scale(configuration.levels))
+        # 0 and 1 have no logit.
+        logistic = torch.logit(draws[:, 1].clamp(1e-12, 1 - 1e-12))
+        samples = samples + log_scale.exp() * sampling.temperature * logistic
+    steps = configuration.levels - 1
+    level = torch.round((samples.clamp(-1, 1) + 1) / 2 * steps)
+    return (level * 2 / steps - 1).float()
+
+
+def _draw_index(logits: Tensor, draws: Tensor, sampling: Sampling) -> Tensor:
+    """Return indices drawn by softmax(logits / temperature) by inversion, (N,)."""
+    if sampling.temperature == 0:
+        return logits.argmax(dim=1)
+    probabilities = torch.softmax(logits.double() / sampling.temperature, dim=1)
+    if sampling.top_p < 1:
+        ordered = probabilities.sort(dim=1, descending=True).values
+        # The first place where the share is reached, and the probability there.
+        place = (ordered.cumsum(dim=1) < sampling.top_p).sum(dim=1, keepdim=True)
+        least = ordered.gather(1, place.clamp(max=logits.shape[1] - 1))
+        probabilities = torch.where(probabilities >= least, probabilities, 0.0)
+    cumulative = probabilities.cumsum(dim=1)
+    wanted = draws[:, None] * cumulative[:, -1:]
+    return (cumulative <= wanted).sum(dim=1).clamp(max=logits.shape[1] - 1)

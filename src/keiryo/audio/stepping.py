@@ -1,0 +1,61 @@
+"""What every way to generate has in common."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from keiryo.errors import InputError
+from keiryo.models.wavenet import WaveNetConfiguration
+
+
+class Steps(NamedTuple):
+    """Samples (streams, steps): codes or numbers from -1 to 1, float32.
+
+    And the outputs of the network that they were drawn from, (streams, steps, output
+    channels), where they were asked for.
+    """
+
+    samples: np.ndarray
+    outputs: np.ndarray | None
+
+
+class Stepper(Protocol):
+    """Streams of samples that go on from where they are."""
+
+    def advance(
+        self, draws: np.ndarray, given: np.ndarray | None = None, *, keep_outputs: bool = False
+    ) -> Steps:
+        """Go as many steps as there are draws (streams, steps, per sample).
+
+        The first samples are those `given` (streams, at most steps), the others are drawn.
+        Raises FloatingPointError where the network gives numbers that are not finite, and
+        InputError where there are no conditions for so many samples.
+        """
+        ...
+
+
+def first_samples(given: np.ndarray | None, streams: int, steps: int) -> tuple[np.ndarray, int]:
+    """Return samples (streams, steps), float32, the given ones in front, and how many these are."""
+    samples = np.zeros((streams, steps), np.float32)
+    count = 0 if given is None else given.shape[1]
+    if given is not None:
+        samples[:, :count] = given
+    return samples, count
+
+
+def check_given(given: np.ndarray, configuration: WaveNetConfiguration) -> None:
+    """Raise InputError where given samples are none that the network knows."""
+    least, most = (0, configuration.levels - 1) if configuration.output == "softmax" else (-1, 1)
+    if given.size and not (given.min() >= least and given.max() <= most):
+        raise InputError(f"given samples must be from {least} to {most}")
+
+
+def check_drawn(samples: np.ndarray, configuration: WaveNetConfiguration) -> None:
+    """Raise FloatingPointError where samples could not be drawn."""
+    least = 0 if configuration.output == "softmax" else -1
+    wrong = ~(samples >= least)  # true of NaN as well
+    if wrong.any():
+        stream, step = np.argwhere(wrong)[0]
+        raise FloatingPointError(
+            f"the network's output is not finite (stream {stream}, sample {step} of this call)"
+        )

@@ -1,0 +1,271 @@
+"""Vectors of 16 float32, for loops whose accumulators must stay in registers.
+
+LLVM vectorises simple loops by itself, but it keeps no block of sums in registers across a
+loop over columns, since it cannot know that arrays do not overlap. So vectors are made a
+type of Numba's: a variable of it is two registers of AVX2, one of AVX-512, four of NEON.
+
+All functions are for use within kernels. Indices are not checked.
+"""
+
+from typing import Any
+
+import numba.extending
+from llvmlite import ir
+from numba import types  # pyright: ignore[reportPrivateImportUsage]
+from numba.core import cgutils
+from numba.extending import models, register_model
+
+# What it makes of a function takes other arguments than are written.
+intrinsic: Any = numba.extending.intrinsic
+
+LANES = 16
+FLOATS = ir.VectorType(ir.FloatType(), LANES)
+INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+
+
+class _Vector(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="float32x16")
+
+
+vector = _Vector()
+
+
+@register_model(_Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, FLOATS)
+
+
+def pointer_to(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Return the pointer to an element of a contiguous array: for use within intrinsics."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def spread_lanes(builder: Any, value: Any, kind: Any) -> Any:
+    """Return a vector of `kind` whose lanes are all `value`: for use within intrinsics."""
+    nothing = ir.Constant(kind, ir.Undefined)
+    one = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
+    return builder.shuffle_vector(one, nothing, zeros)
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, index: Any) -> Any:
+    """Return the 16 elements of a contiguous array of float32 from `index` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = pointer_to(context, builder, signature.args[0], *arguments)
+        return builder.load(builder.bitcast(pointer, FLOATS.as_pointer()), align=4)
+
+    return vector(array, types.intp), generate
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, index: Any, values: Any) -> Any:
+    """Write 16 elements of a contiguous array of float32 from `index` on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = pointer_to(context, builder, signature.args[0], *arguments[:2])
+        builder.store(arguments[2], builder.bitcast(pointer, FLOATS.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector), generate
+
+
+@intrinsic
+def spread(typing_context: Any, value: Any) -> Any:
+    """Return a vector whose elements are all `value`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return spread_lanes(builder, arguments[0], FLOATS)
+
+    return vector(types.float32), generate
+
+
+@intrinsic
+def multiply_add(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a · b + c, rounded once where the processor can."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(builder, "llvm.fmuladd", *arguments)
+
+    return vector(vector, vector, vector), generate
+
+
+@intrinsic
+def add(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return a + b."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fadd(*arguments)
+
+    return vector(vector, vector), generate
+
+
+@intrinsic
+def rectified(typing_context: Any, a: Any) -> Any:
+    """Return max(a, 0); NaN stays NaN."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zero = _constant(0.0)
+        return builder.select(builder.fcmp_ordered("<", arguments[0], zero), zero, arguments[0])
+
+    return vector(vector), generate
+
+
+@intrinsic
+def magnitude(typing_context: Any, a: Any) -> Any:
+    """Return |a|."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(builder, "llvm.fabs", *arguments)
+
+    return vector(vector), generate
+
+
+@intrinsic
+def larger(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the larger of a and b, NaN where one is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _call(builder, "llvm.maximum", *arguments)
+
+    return vector(vector, vector), generate
+
+
+@intrinsic
+def largest_lane(typing_context: Any, a: Any) -> Any:
+    """Return the largest element of a, NaN where one is."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.FloatType(), [FLOATS])
+        name = f"llvm.vector.reduce.fmaximum.v{LANES}f32"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, arguments)
+
+    return types.float32(vector), generate
+
+
+@intrinsic
+def sum_of_lanes(typing_context: Any, a: Any) -> Any:
+    """Return the sum of the elements of a, the first added first."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), FLOATS])
+        name = f"llvm.vector.reduce.fadd.v{LANES}f32"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, [ir.Constant(ir.FloatType(), 0.0), *arguments])
+
+    return types.float32(vector), generate
+
+
+@intrinsic
+def not_below(typing_context: Any, a: Any, least: Any) -> Any:
+    """Return the elements of a that are at least those of `least`, and zeros for the others."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        stays = builder.fcmp_ordered(">=", *arguments)
+        return builder.select(stays, arguments[0], _constant(0.0))
+
+    return vector(vector, vector), generate
+
+
+@intrinsic
+def float_of_bits(typing_context: Any, bits: Any) -> Any:
+    """Return the float32 that has these 32 bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@intrinsic
+def store_rounded(typing_context: Any, array: Any, index: Any, a: Any, factor: Any) -> Any:
+    """Write a · factor, rounded, to 16 elements of a contiguous array of int16."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = pointer_to(context, builder, signature.args[0], *arguments[:2])
+        rounded = _call(builder, "llvm.fmuladd", *arguments[2:], _constant(_ROUNDING))
+        shorts = ir.VectorType(ir.IntType(16), LANES)
+        values = builder.trunc(builder.bitcast(rounded, INTEGERS), shorts)
+        builder.store(values, builder.bitcast(pointer, shorts.as_pointer()), align=2)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector, vector), generate
+
+
+@intrinsic
+def exponential(typing_context: Any, a: Any) -> Any:
+    """Return e^a for a from -87 to 88, to within 2 units of the last place; beyond, of that end.
+
+    NaN stays NaN.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _exponential(builder, _clamped(builder, arguments[0], -87.0, 88.0))
+
+    return vector(vector), generate
+
+
+@intrinsic
+def gated(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return tanh(a) · sigmoid(b), to within 3e-7; NaN stays NaN.
+
+    With E = e^2a and F = e^-b it is (E - 1) / ((E + 1) · (1 + F)): two powers, one division.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        one = _constant(1.0)
+        # Beyond 9 float32's tanh is 1; e^-30 is nothing beside 1, e^30 leaves nothing of it.
+        a = _clamped(builder, arguments[0], -9.0, 9.0)
+        b = _clamped(builder, arguments[1], -30.0, 30.0)
+        of_a = _exponential(builder, builder.fadd(a, a))
+        of_b = _exponential(builder, builder.fneg(b))
+        below = builder.fmul(builder.fadd(of_a, one), builder.fadd(of_b, one))
+        return builder.fdiv(builder.fsub(of_a, one), below)
+
+    return vector(vector, vector), generate
+
+
+def _constant(value: float) -> Any:
+    return ir.Constant(FLOATS, [value] * LANES)
+
+
+def _call(builder: Any, name: str, *arguments: Any) -> Any:
+    kind = ir.FunctionType(FLOATS, [FLOATS] * len(arguments))
+    function = cgutils.get_or_insert_function(builder.module, kind, f"{name}.v{LANES}f32")
+    return builder.call(function, arguments)
+
+
+def _clamped(builder: Any, value: Any, least: float, most: float) -> Any:
+    # Ordered comparisons are false for NaN, which so passes.
+    low, high = _constant(least), _constant(most)
+    value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
+    return builder.select(builder.fcmp_ordered(">", value, high), high, value)
+
+
+# e^r for |r| <= ln(2) / 2 by its Taylor series: the first term left out is below 6e-9.
+_COEFFICIENTS = (1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0)
+_PER_LN2 = 1.4426950408889634
+# ln 2 in two parts, the first with so few digits that its multiples are exact.
+_LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4
+# Added to a number, it leaves the nearest whole number in the last places.
+_ROUNDING = 1.5 * 2.0**23
+
+
+def _exponential(builder: Any, value: Any) -> Any:
+    """Return e^value = 2^n · e^r, where n is whole and |r| <= ln(2) / 2."""
+    rounded = _call(builder, "llvm.fmuladd", value, _constant(_PER_LN2), _constant(_ROUNDING))
+    n = builder.fsub(rounded, _constant(_ROUNDING))
+    r = _call(builder, "llvm.fmuladd", n, _constant(-_LN2_HIGH), value)
+    r = _call(builder, "llvm.fmuladd", n, _constant(-_LN2_LOW), r)
+    power = _constant(_COEFFICIENTS[0])
+    for coefficient in _COEFFICIENTS[1:]:
+        power = _call(builder, "llvm.fmuladd", power, r, _constant(coefficient))
+    # The last places of `rounded`, n, put where a float has its exponent, whose zero is 127.
+    exponent = builder.shl(builder.bitcast(rounded, INTEGERS), ir.Constant(INTEGERS, [23] * LANES))
+    exponent = builder.add(exponent, ir.Constant(INTEGERS, [127 << 23] * LANES))
+    return builder.fmul(power, builder.bitcast(exponent, FLOATS))

@@ -1,0 +1,66 @@
+"""Convolutions over time that see nothing of the future."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class CausalConvolution(nn.Conv1d):
+    """A dilated convolution whose output t sees the inputs t, t - d, ..., t - (K - 1) · d.
+
+    van den Oord et al. 2016, "WaveNet", section 2.1, figures 2 and 3. Before the first input
+    there are zeros. (N, C_in, T) to (N, C_out, T).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        dilation: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, dilation=dilation, bias=bias)
+        self.reach = (kernel_size - 1) * dilation
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().forward(functional.pad(x, (self.reach, 0)))
+
+
+class PastConvolution(CausalConvolution):
+    """A causal convolution whose output t sees the inputs before t alone: t - 1, ..., t - K.
+
+    The first layer of a network that says how sample t is distributed, given those before it:
+    WaveNet's outputs are shifted by a step against its inputs (section 2.1).
+    (N, C_in, T) to (N, C_out, T); codes (N, T), integers from 0 to C_in - 1, are taken as
+    what they would be in one-hot form.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, bias: bool = True
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            return self._of_codes(x)
+        return super().forward(functional.pad(x, (1, 0))[..., : x.shape[-1]])
+
+    def _of_codes(self, codes: Tensor) -> Tensor:
+        # A column of the weights for each code is what multiplying by its one-hot form leaves.
+        length, taps = codes.shape[-1], self.kernel_size[0]
+        total = None
+        for tap in range(taps):
+            column = functional.embedding(codes, self.weight[..., tap].t())  # (N, T, C_out)
+            ago = min(taps - tap, length)
+            shifted = functional.pad(column[:, : length - ago], (0, 0, ago, 0))
+            total = shifted if total is None else total + shifted
+        assert total is not None
+        total = total if self.bias is None else total + self.bias
+        return total.transpose(1, 2)
+
+
+def one_hot(codes: Tensor, levels: int) -> Tensor:
+    """Return codes (N, T) as (N, levels, T), float32, a one where the code is and else zeros."""
+    return functional.one_hot(codes.long(), levels).transpose(1, 2).to(torch.float32)
