@@ -138,7 +138,7 @@ def row_of(sides: list[list[float]]) -> str:
 
 def run_side(options: argparse.Namespace, side: str, *, folder: str, size: int) -> dict[str, Any]:
     """Measure one side in a process of its own."""
-    from keiryo.comparison.trial_runner import ALLOCATOR_SETTINGS
+    from keiryo.train.device import ALLOCATOR_SETTINGS
 
     python = options.keras_python if "keras" in side else sys.executable
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")

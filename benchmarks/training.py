@@ -84,7 +84,7 @@ def run_side(side: str, python: str) -> dict[str, float]:
     """Measure one side in a process of its own, started as keiryo starts its trials."""
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
     if side == "keiryo":
-        from keiryo.comparison.trial_runner import ALLOCATOR_SETTINGS
+        from keiryo.train.device import ALLOCATOR_SETTINGS
 
         environment |= ALLOCATOR_SETTINGS
     command = [python, __file__, *sys.argv[1:], "--side", side]

@@ -49,6 +49,7 @@ class BufferedStepper:
         self._lengths = lengths[:, None]
         ago = torch.arange(taps - 1, device=device)
         self._slots = ago * torch.tensor(configuration.dilations, device=device)[:, None]
+        self._slots_of_layer = [(slots, slots[:1]) for slots in self._slots]
         self._rings = [
             torch.zeros(int(length), streams, configuration.residual_channels, device=device)
             for length in lengths
@@ -96,7 +97,7 @@ class BufferedStepper:
         self._outputs = torch.zeros(streams, most, configuration.output_channels, device=device)
         self._step_number = torch.zeros(1, dtype=torch.int64, device=device)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def advance(
         self, draws: np.ndarray, given: np.ndarray | None = None, *, keep_outputs: bool = False
     ) -> Steps:
@@ -138,9 +139,9 @@ class BufferedStepper:
         channels = x.shape[1]
         skips = None
         for index, (filter_gate, both, bias) in enumerate(self._layers):
-            ring, slots = self._rings[index], self._slots[index]
+            ring, (slots, oldest) = self._rings[index], self._slots_of_layer[index]
             past = ring.index_select(0, slots)
-            ring.index_copy_(0, slots[:1], x[None])
+            ring.index_copy_(0, oldest, x[None])
             inputs = torch.cat((*past.unbind(0), x), dim=1)
             pair = torch.addmm(conditions[index], inputs, filter_gate)
             filtered, gate = pair.chunk(2, dim=1)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from keiryo.errors import InputError
 from keiryo.models.wavenet import WaveNet
@@ -11,76 +12,82 @@ class Conditions:
     """V h + bias of every layer (van den Oord et al. 2016, section 2.5), as rows.
 
     labels (streams, number of labels) or (number of labels,) for all streams alike; local
-    (streams, local channels, frames) or (local channels, frames).
+    (streams, local channels, frames) or (local channels, frames). Worked out on the processor
+    in double precision, so that how many rows are worked out at a time leaves no trace in them.
     """
 
     @torch.no_grad()
     def __init__(
         self, network: WaveNet, streams: int, labels: Tensor | None, local: Tensor | None
     ) -> None:
-        self._network = network
-        configuration = network.configuration
-        device = network.output.weight.device
+        self._configuration = configuration = network.configuration
         if labels is not None:
-            labels = _for_streams("labels", labels, 1, streams).to(device)
+            labels = _for_streams("labels", labels.cpu(), 1, streams)
             for values, column in zip(configuration.labels, labels.T, strict=False):
                 if not (int(column.min()) >= 0 and int(column.max()) < values):
                     raise InputError(f"labels: must be from 0 to {values - 1}")
+            labels = labels.to(network.output.weight.device)
         embedded = network.embed(labels)
         if local is not None:
-            local = _for_streams("local", local, 2, streams).float().to(device)
+            local = _for_streams("local", local.cpu(), 2, streams).double()
         if (0 if local is None else local.shape[1]) != configuration.local_channels:
             raise InputError(f"local: {configuration.local_channels} channels are needed")
         self._local = local
         parts = []
         for layer in network.units:
-            bias = layer.filter_gate.bias
-            shape = (streams, 2 * configuration.gate_channels)
-            part = torch.zeros(shape, device=device) if bias is None else bias.expand(shape)
-            parts.append(part if embedded is None else part + layer.of_global(embedded))
+            part = torch.zeros(streams, 2 * configuration.gate_channels, dtype=torch.float64)
+            if layer.filter_gate.bias is not None:
+                part += _double(layer.filter_gate.bias)
+            if embedded is not None:
+                part += _double(embedded) @ _double(layer.of_global.weight).T
+            parts.append(part)
         self._constant = torch.stack(parts, dim=1)  # (streams, layers, 2 · gate)
         if local is not None:
-            self._of_local = torch.cat([layer.of_local.weight[..., 0] for layer in network.units])
+            of_local = [_double(layer.of_local.weight)[..., 0] for layer in network.units]
+            self._of_local = torch.cat(of_local)
+            if configuration.upsampling == "transposed":
+                bias = network.upsampling.bias
+                assert bias is not None
+                self._upsampling = _double(network.upsampling.weight), _double(bias)
 
     @property
     def samples(self) -> int | None:
         """For how many samples there are conditions; None: any number."""
         if self._local is None:
             return None
-        return self._local.shape[-1] * self._network.configuration.samples_per_frame
+        return self._local.shape[-1] * self._configuration.samples_per_frame
 
     @property
     def samples_per_row(self) -> int:
         """For how many samples a row holds; 0: for all."""
         if self._local is None:
             return 0
-        configuration = self._network.configuration
-        return 1 if configuration.upsampling == "transposed" else configuration.samples_per_frame
+        is_transposed = self._configuration.upsampling == "transposed"
+        return 1 if is_transposed else self._configuration.samples_per_frame
 
     @torch.no_grad()
     def rows(self, start: int, count: int) -> tuple[Tensor, Tensor]:
         """Return rows (streams, rows, layers, 2 · gate), and which of them each sample has.
 
-        The latter (count,) for the samples from `start` on.
+        The latter (count,) for the samples from `start` on. Raises InputError past the series.
         """
         if self._local is None:
-            return self._constant[:, None], torch.zeros(count, dtype=torch.int64)
+            return self._constant[:, None].float(), torch.zeros(count, dtype=torch.int64)
         known = self.samples
         if known is not None and start + count > known:
             raise InputError(f"local: stands for {known} samples, {start + count} are asked for")
-        each = self._network.configuration.samples_per_frame
+        each = self._configuration.samples_per_frame
         first, last = start // each, -(-(start + count) // each)
         series = self._local[..., first:last]
         row_of_sample = (start + torch.arange(count)) // each - first
-        if self._network.configuration.upsampling == "transposed":
-            upsampled = self._network.upsample(series)
-            assert upsampled is not None
-            series = upsampled[..., start - first * each :][..., :count]
+        if self._configuration.upsampling == "transposed":
+            series = functional.conv_transpose1d(series, *self._upsampling, stride=each)
+            series = series[..., start - first * each :][..., :count]
             row_of_sample = torch.arange(count)
         streams, layers, both = self._constant.shape
         of_local = torch.einsum("oc,nct->nto", self._of_local, series)
         rows = of_local.reshape(streams, -1, layers, both) + self._constant[:, None]
-        return rows, row_of_sample
+        return rows.float(), row_of_sample
 
 
 def _for_streams(name: str, given: Tensor, dimensions: int, streams: int) -> Tensor:
@@ -90,3 +97,7 @@ def _for_streams(name: str, given: Tensor, dimensions: int, streams: int) -> Ten
     if given.dim() != dimensions + 1 or len(given) != streams:
         raise InputError(f"{name}: one for each of {streams} streams is needed, or one for all")
     return given
+
+
+def _double(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().double()

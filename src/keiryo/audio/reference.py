@@ -37,7 +37,7 @@ class NaiveStepper:
         self._labels, self._local, self._streams = labels, local, streams
         self._past = np.zeros((streams, 0), np.float32)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def advance(
         self, draws: np.ndarray, given: np.ndarray | None = None, *, keep_outputs: bool = False
     ) -> Steps:

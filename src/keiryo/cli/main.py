@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli import compare, data, diagnose, doctor, models, predict, report, train, weigh
+from keiryo.cli import bench, compare, data, diagnose, doctor, models, predict, report, train, weigh
 from keiryo.errors import InputError
 from keiryo.version import __version__
 
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.command()(compare.compare)
 app.command()(train.train)
 app.command()(weigh.weigh)
+app.command()(bench.bench)
 app.command()(predict.predict)
 app.command()(diagnose.diagnose)
 app.command()(models.models)

@@ -18,16 +18,10 @@ from keiryo.files import write_text
 from keiryo.measure.latency import measure_latency
 from keiryo.models.saved import MODEL_FILE
 from keiryo.results import Cost, Epoch, Trial
+from keiryo.train.device import ALLOCATOR_SETTINGS
 
 LOG_FILE = "log.txt"
 LAST_WORDS_LINES = 4
-
-# glibc gives large blocks back to the system when they are freed, and the next step
-# pays for mapping and clearing them again; kept, a training runs up to twice as fast.
-ALLOCATOR_SETTINGS = {
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 34),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 34),
-}
 
 
 @dataclass(frozen=True)

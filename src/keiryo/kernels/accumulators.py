@@ -146,17 +146,6 @@ def _sums_by_instruction(builder: Any, a: Any, b: Any, width: int, name: str) ->
 
 
 @intrinsic
-def add_sums(typing_context: Any, a: Any, b: Any) -> Any:
-    """Return the sums of two."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        is_whole = isinstance(signature.return_type, _Sums)
-        return (builder.add if is_whole else builder.fadd)(*arguments)
-
-    return a(a, b), generate
-
-
-@intrinsic
 def put(
     typing_context: Any,
     total: Any,

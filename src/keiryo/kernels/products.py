@@ -13,7 +13,6 @@ from numba import njit
 
 from keiryo.kernels.accumulators import (
     accumulate,
-    add_sums,
     columns_at_once,
     columns_taken,
     nothing,
@@ -94,7 +93,8 @@ def multiply(
         at += width * columns
 
 
-# Each of these has four vectors of sums under way, so that none waits for the one before it.
+# Each row's products are added one after the other, so that its sum has the same bits in all of
+# these; several vectors of sums are under way, so that none waits for the one before it.
 
 
 @njit(fastmath=FAST_MATH)
@@ -124,15 +124,13 @@ def _two_vectors(
 ) -> None:  # fmt: skip
     together = columns_taken(weights)
     vector = 16 * together
-    a = b = c = d = nothing(weights)
-    for column in range(x_at, x_at + columns, 2 * together):
+    a = b = nothing(weights)
+    for column in range(x_at, x_at + columns, together):
         a = accumulate(a, weights, at, x, column)
         b = accumulate(b, weights, at + vector, x, column)
-        c = accumulate(c, weights, at + 2 * vector, x, column + together)
-        d = accumulate(d, weights, at + 3 * vector, x, column + together)
-        at += 4 * vector
-    put(add_sums(a, c), scales, scale, x_scale, y, y_at)
-    put(add_sums(b, d), scales, scale + 16, x_scale, y, y_at + 16)
+        at += 2 * vector
+    put(a, scales, scale, x_scale, y, y_at)
+    put(b, scales, scale + 16, x_scale, y, y_at + 16)
 
 
 @njit(fastmath=FAST_MATH)
@@ -141,15 +139,11 @@ def _one_vector(
     y: Any, y_at: int,
 ) -> None:  # fmt: skip
     together = columns_taken(weights)
-    vector = 16 * together
-    a = b = c = d = nothing(weights)
-    for column in range(x_at, x_at + columns, 4 * together):
+    a = nothing(weights)
+    for column in range(x_at, x_at + columns, together):
         a = accumulate(a, weights, at, x, column)
-        b = accumulate(b, weights, at + vector, x, column + together)
-        c = accumulate(c, weights, at + 2 * vector, x, column + 2 * together)
-        d = accumulate(d, weights, at + 3 * vector, x, column + 3 * together)
-        at += 4 * vector
-    put(add_sums(add_sums(a, b), add_sums(c, d)), scales, scale, x_scale, y, y_at)
+        at += 16 * together
+    put(a, scales, scale, x_scale, y, y_at)
 
 
 @njit(fastmath=FAST_MATH)

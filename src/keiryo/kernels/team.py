@@ -8,9 +8,11 @@ entry point that compilers use (`GOMP_parallel`).
 """
 
 import ctypes
+import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import llvmlite.binding
@@ -100,6 +102,17 @@ def kernel(body: Callable[[Any], None]) -> Any:
         return numba.cfunc(signature, cache=True, fastmath=FAST_MATH)(body)
     except RuntimeError:  # no folder can be written to that would keep it
         return numba.cfunc(signature, fastmath=FAST_MATH)(body)
+
+
+def source_number(*modules: ModuleType) -> int:
+    """Return a number that changes with the source of `modules`.
+
+    Of machine code that it keeps on disk, Numba notices only when the file of the kernel
+    itself changes. A kernel that calls functions of other files holds this number of them as
+    a constant, which Numba does look at.
+    """
+    text = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
+    return zlib.crc32(text)
 
 
 def run(compiled: Any, threads: int, *arguments: int | Tensor) -> None:

@@ -17,10 +17,11 @@ import numpy as np
 from numba import njit, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import overload
 
+from keiryo.kernels import accumulators, drawing, products, quantization, vector
 from keiryo.kernels.drawing import draw_code, draw_level
 from keiryo.kernels.products import multiply
 from keiryo.kernels.quantization import quantize
-from keiryo.kernels.team import FAST_MATH, array_at, kernel
+from keiryo.kernels.team import FAST_MATH, array_at, kernel, source_number
 from keiryo.kernels.vector import add, gated, load, rectified, spread, store
 
 SIZES = (
@@ -100,9 +101,11 @@ def generate(kind: Any) -> Any:
     and history go on from where they were. A sample that could not be drawn, since the network
     gave no finite numbers, is -1 where it should be a code, else NaN.
     """
+    called = source_number(accumulators, drawing, products, quantization, vector)
     short = np.int16 if kind is np.int8 else np.float32
 
     def body(a: Any) -> None:
+        _ = called
         steps, given, streams, layers, taps = a[0], a[1], a[2], a[3], a[4]
         residual, gate, skip, outputs, codes = a[5], a[6], a[7], a[8], a[9]
         mixtures, levels, rows, ring_slots, draws = a[10], a[11], a[12], a[13], a[14]

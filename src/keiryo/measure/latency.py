@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keiryo.measure.memory import peak_memory_bytes
 from keiryo.results import Latency
 
 WARMUP_RUNS = 10
@@ -65,6 +66,7 @@ def _measure_here(model: Path, *, device: str, threads: int, batch: int) -> Late
         threads=threads,
         runs=len(times),
         device=device,
+        peak_memory_bytes=peak_memory_bytes(device),
     )
 
 

@@ -1,0 +1,113 @@
+"""`keiryo bench`: how fast a model runs, or trains, on this machine."""
+
+import json as json_format
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keiryo.cli import options
+
+if TYPE_CHECKING:
+    from keiryo.results import Speed
+
+
+def bench(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL|ARTIFACT",
+            help="What `keiryo models` lists, with random weights, or a trial's folder or file.",
+        ),
+    ],
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Pictures at a time; several, with commas.", show_default="1,32"),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(min=8, max=4096, help="Side of the pictures.", show_default="224"),
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, help="Classes of a MODEL.", show_default="1000")
+    ] = None,
+    training: Annotated[
+        bool, typer.Option("--training", help="Measure steps of a training instead.")
+    ] = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Of a training: keiryo, plain or reported.", show_default="keiryo"),
+    ] = None,
+    save_memory: options.SaveMemory = False,
+    layers: Annotated[
+        bool,
+        typer.Option(
+            "--layers",
+            help="With --training: each layer's time, beside the least that the machine's "
+            "matrix rate and memory bandwidth allow.",
+        ),
+    ] = False,
+    device: options.Device = None,
+    threads: options.Threads = None,
+    json: options.Json = False,
+) -> None:
+    """Measure how fast a model runs on this machine, or trains, and what memory it takes.
+
+    Let the machine rest meanwhile.
+    """
+    import torch
+
+    from keiryo.cli.speed_table import print_layer_speeds, print_speeds
+    from keiryo.comparison.speed import Subject, inference_speed, training_speed
+    from keiryo.errors import InputError
+    from keiryo.measure.machine import usable_cores
+    from keiryo.train.device import choose_device
+    from keiryo.train.recipe import RECIPES
+
+    for name, given in (("--recipe", recipe), ("--save-memory", save_memory), ("--layers", layers)):
+        if given and not training:
+            raise InputError(f"{name}: is of a training; add --training, or leave it out")
+    if recipe is not None and recipe not in RECIPES:
+        raise InputError(f"--recipe {recipe}: give one of {', '.join(RECIPES)}")
+    chosen = choose_device(device or "auto")
+    if layers and chosen.type != "cpu":
+        raise InputError("--layers: measures on the processor; add --device cpu")
+    subject = Subject.named(model, size=size, classes=classes)
+    batches = _batches(batch or ("32" if training else "1,32"))
+    threads = threads or usable_cores()
+    speeds: list[Speed] = []
+    for count in batches:
+        typer.echo(f"Measuring {subject.name}, batch {count} ...", err=True)
+        if training:
+            speed = training_speed(
+                subject,
+                batch=count,
+                recipe=recipe or "keiryo",
+                threads=threads,
+                device=chosen.type,
+                save_memory=save_memory,
+                layers=layers,
+            )
+        else:
+            speed = inference_speed(subject, batch=count, threads=threads, device=chosen.type)
+        speeds.append(speed)
+    if json:
+        document = [speed.model_dump(mode="json") for speed in speeds]
+        typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))
+        return
+    for speed in speeds:
+        if speed.layers:
+            print_layer_speeds(speed)
+    print_speeds(speeds, torch_version=torch.__version__)
+
+
+def _batches(text: str) -> Sequence[int]:
+    from keiryo.errors import InputError
+
+    try:
+        batches = [int(part) for part in text.split(",")]
+    except ValueError:
+        batches = [0]
+    if min(batches) < 1:
+        raise InputError(f"--batch {text}: give numbers of pictures, from 1, separated by commas")
+    return batches
