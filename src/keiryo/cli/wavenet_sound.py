@@ -31,13 +31,17 @@ class Clock:
     """When generation was asked for, and when the first piece was there."""
 
     asked: float
-    first: float | None = None
+    first: float = 0.0
     first_samples: int = 0
+    last: float = 0.0
+    samples: int = 0
 
     def tick(self, samples: int) -> None:
         """Take note that a piece of so many samples has come."""
-        if self.first is None:
-            self.first, self.first_samples = time.perf_counter(), samples
+        self.last = time.perf_counter()
+        self.samples += samples
+        if not self.first_samples:
+            self.first, self.first_samples = self.last, samples
 
 
 def write_sound(
@@ -95,7 +99,7 @@ def write_sound(
                 write_wav(path, sound, description.rate)
     except FloatingPointError as error:
         raise InputError(f"{model}: cannot generate from it: {error}") from None
-    _say_speed(clock, samples, count, description.rate, out)
+    _say_speed(clock, count, description.rate, out)
 
 
 def _timed(pieces: Iterator[np.ndarray], clock: Clock) -> Iterator[np.ndarray]:
@@ -143,15 +147,13 @@ def _before(prime: Path, description: SavedWaveNet) -> np.ndarray:
     return samples
 
 
-def _say_speed(clock: Clock, samples: int, count: int, rate: int, out: str) -> None:
-    now = time.perf_counter()
-    first = clock.first or now
-    later = samples - clock.first_samples
+def _say_speed(clock: Clock, count: int, rate: int, out: str) -> None:
     text = f"{count} x " if count > 1 else ""
-    text += f"{samples / rate:.2f} s of sound in {now - clock.asked:.2f} s"
-    if later > 0 and now > first:
+    text += f"{clock.samples / rate:.2f} s of sound in {clock.last - clock.asked:.2f} s"
+    later = clock.samples - clock.first_samples
+    if later > 0:
         # What comes before the first piece is starting up, and hearing the receptive field.
-        speed = count * later / (now - first)
+        speed = count * later / (clock.last - clock.first)
         text += f": once begun, {speed:,.0f} samples/s, {speed / rate:.2f} times real time"
     where = "" if out == STANDARD_OUTPUT else f" ({out})"
     typer.echo(text + where, err=True)
