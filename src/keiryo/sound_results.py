@@ -59,6 +59,7 @@ class WaveNetEpoch(Record):
     """
 
     epoch: int
+    steps: int = Field(description="made by its end, in all")
     train_bits_per_sample: float
     val_bits_per_sample: float
     learning_rate: float

@@ -46,23 +46,21 @@ def test_it_learns_what_comes_next(pack: RecordingPack, output: str) -> None:
 def test_any_stop_leaves_the_bits_as_they_are(pack: RecordingPack, tmp_path: Path) -> None:
     whole = small_training(pack)
     assert whole.run(TrainingWatcher())
-    steps = whole.steps_done
+    steps = whole.position.steps
     for stop_after in (1, steps // 2, steps - 1):
         path = tmp_path / f"{stop_after}.safetensors"
         left = iter(range(stop_after - 1))
         stopped = small_training(pack, checkpoint=path)
         watcher = TrainingWatcher(wants_stop=lambda left=left: next(left, None) is None)
         assert not stopped.run(watcher)
-        assert stopped.steps_done == stop_after
+        assert stopped.position.steps == stop_after
         torch.manual_seed(99)
         resumed = small_training(pack, checkpoint=path)
         assert resumed.run(TrainingWatcher())
         expected, found = state_of(whole), state_of(resumed)
         assert all(torch.equal(expected[name], found[name]) for name in expected)
         losses = [(e.train_bits_per_sample, e.val_bits_per_sample) for e in resumed.history]
-        assert losses == [
-            (e.train_bits_per_sample, e.val_bits_per_sample) for e in whole.history
-        ]
+        assert losses == [(e.train_bits_per_sample, e.val_bits_per_sample) for e in whole.history]
 
 
 def test_a_checkpoint_of_another_training_is_refused(pack: RecordingPack, tmp_path: Path) -> None:

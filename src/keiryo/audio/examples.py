@@ -24,9 +24,7 @@ class Examples:
     Files go into the folder `samples` of `out`.
     """
 
-    def __init__(
-        self, pack: RecordingPack, rows: np.ndarray, out: Path, *, seed: int
-    ) -> None:
+    def __init__(self, pack: RecordingPack, rows: np.ndarray, out: Path, *, seed: int) -> None:
         self._pack, self._out, self._seed = pack, out, seed
         self.rows = _of_different_conditions(pack, rows)
         seconds = float(np.median(pack.counts[rows])) / pack.rate

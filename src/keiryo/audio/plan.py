@@ -62,9 +62,7 @@ class WaveNetPlan(Record):
     @property
     def form(self) -> RecordingForm:
         """What recordings are brought into."""
-        return RecordingForm(
-            rate=self.rate, trim_db=self.trim_db or None, normalize=self.normalize
-        )
+        return RecordingForm(rate=self.rate, trim_db=self.trim_db or None, normalize=self.normalize)
 
     def configuration(self, pack: RecordingPack) -> WaveNetConfiguration:
         """Return that of the network for the recordings of `pack`."""
@@ -135,7 +133,9 @@ def resumed_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
     """
     plan = read_plan(out)
     budget = {"epochs": plan.epochs} if plan.epochs is not None else {"minutes": plan.minutes}
-    begun_with = {key: value for key, value in budget.items() if not {"epochs", "minutes"} & {*given}}
+    begun_with = {
+        key: value for key, value in budget.items() if not {"epochs", "minutes"} & {*given}
+    }
     again = new_plan({"data": plan.data, "threads": plan.threads, **begun_with, **given})
     for key in given:
         then, now = getattr(plan, key), getattr(again, key)

@@ -168,7 +168,7 @@ class _Run:
         )
         self._train(training, record)
         self._fill(training, record)
-        if record.status != "failed" and training.steps_done:
+        if record.status != "failed" and training.position.steps:
             self._save_model(training, record)
             self._listen(training, record)
         if record.status == "done":
@@ -224,7 +224,7 @@ class _Run:
     def _fill(self, training: SoundTraining, record: WaveNetTraining) -> None:
         position = training.position
         record.history = training.history
-        record.steps = training.steps_done
+        record.steps = training.position.steps
         record.train_seconds = position.seconds
         record.train_samples_per_second = training.samples_per_second()
         record.loss_curve = [

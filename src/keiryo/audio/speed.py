@@ -63,7 +63,9 @@ def bench_generation(
         network, description = load_wavenet(place)
         rate = description.rate
     labels = torch.zeros(len(network.configuration.labels), dtype=torch.int64)
-    ways = [_ReadyWay(way, network, labels if len(labels) else None) for way in _ways(streams, threads)]
+    ways = [
+        _ReadyWay(way, network, labels if len(labels) else None) for way in _ways(streams, threads)
+    ]
     times: list[list[float]] = [[] for _ in ways]
     for _ in range(rounds):
         for way, own in zip(ways, times, strict=True):

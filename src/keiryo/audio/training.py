@@ -47,11 +47,13 @@ AVERAGED_STEPS = 500
 class WaveNetPosition(Position):
     """How far a training is; `pictures_seen` counts samples.
 
-    `fingerprint` is that of the plan and recordings; `targets` the samples that the epoch's
-    sums are of.
+    `fingerprint` is that of the plan and recordings; `steps` were made in all; `targets` are
+    the samples that the epoch's sums are of.
     """
 
     fingerprint: str = ""
+    steps: int = 0
+    epoch_ends: list[int] = []  # in steps
     targets: int = 0
 
 
@@ -134,13 +136,10 @@ class SoundTraining:
         return network.eval()
 
     @property
-    def steps_done(self) -> int:
-        return self.position.epoch * self._batches.steps + self.position.step
-
-    @property
     def history(self) -> list[WaveNetEpoch]:
         """The epochs so far."""
-        return [in_bits(epoch) for epoch in self.position.history]
+        position = self.position
+        return [in_bits(*pair) for pair in zip(position.history, position.epoch_ends, strict=True)]
 
     def samples_per_second(self) -> float:
         """Return the samples trained on per second of training, evaluation apart."""
@@ -179,6 +178,7 @@ class SoundTraining:
         for chunk_batch in self._batches.epoch(position.epoch, first_step=position.step):
             self._step(chunk_batch, sums)
             position.step += 1
+            position.steps += 1
             position.last_step_seconds = self._stopwatch.lap()
             position.training_seconds += position.last_step_seconds
             self._expect_evaluation()
@@ -195,7 +195,8 @@ class SoundTraining:
 
     def _step(self, chunk_batch: ChunkBatch, sums: "Sums") -> None:
         batch = on_device(chunk_batch, self._device)
-        step, position = self.steps_done, self.position
+        position = self.position
+        step = position.steps
         rate = self._recipe.learning_rate * learning_rate_factor(self._recipe, self._share())
         position.learning_rate = rate
         optimizer = self._trainee.optimizer
@@ -240,7 +241,7 @@ class SoundTraining:
         labels = batch.labels
         where = first_non_finite(_OnCodes(self.network, labels), x)
         raise FloatingPointError(
-            f"the loss was no longer a number at step {self.steps_done + 1}, in epoch "
+            f"the loss was no longer a number at step {self.position.steps + 1}, in epoch "
             f"{self.position.epoch + 1}, at a learning rate of "
             f"{self.position.learning_rate:.2g}: {where}"
         )
@@ -248,11 +249,12 @@ class SoundTraining:
     def _finish_epoch(self, sums: "Sums", watcher: TrainingWatcher) -> None:
         position = self.position
         train_loss = sums.mean
-        if not math.isfinite(train_loss):
-            raise FloatingPointError(
-                f"the loss was no longer a number in epoch {position.epoch + 1}"
-            )
         held_out = self.likelihood(self._held_out)
+        if not math.isfinite(train_loss + held_out.nats_per_sample):
+            raise FloatingPointError(
+                f"the loss was no longer a number in epoch {position.epoch + 1}, at a learning "
+                f"rate of {position.learning_rate:.2g}"
+            )
         took = self._stopwatch.lap()
         position.evaluation_seconds += took
         epoch = Epoch(
@@ -265,9 +267,10 @@ class SoundTraining:
             seconds=position.seconds - position.epoch_started_at_seconds,
         )
         position.history.append(epoch)
+        position.epoch_ends.append(position.steps)
         position.epoch += 1
         position.step, position.loss_sum, position.targets = 0, 0.0, 0
-        watcher.on_epoch(in_bits(epoch))
+        watcher.on_epoch(in_bits(epoch, position.steps))
         # Whoever is told may generate a sample, which takes time as well.
         told = self._stopwatch.lap()
         position.evaluation_seconds += told
@@ -357,10 +360,11 @@ class _OnCodes(nn.Module):
         return outputs_by_layers(self.network, SoundBatch(codes, mask, self._labels, 1))
 
 
-def in_bits(epoch: Epoch) -> WaveNetEpoch:
-    """Return an epoch, whose losses are in nats, with bits per sample."""
+def in_bits(epoch: Epoch, steps: int) -> WaveNetEpoch:
+    """Return an epoch, whose losses are in nats, in bits; `steps` were made by its end."""
     return WaveNetEpoch(
         epoch=epoch.epoch,
+        steps=steps,
         train_bits_per_sample=epoch.train_loss / NATS_PER_BIT,
         val_bits_per_sample=epoch.val_loss / NATS_PER_BIT,
         learning_rate=epoch.learning_rate,

@@ -39,9 +39,7 @@ Layers = Annotated[
         show_default="as many as hear 0.12 s",
     ),
 ]
-Kernel = Annotated[
-    int | None, typer.Option(help="Taps of each convolution.", show_default="2")
-]
+Kernel = Annotated[int | None, typer.Option(help="Taps of each convolution.", show_default="2")]
 Residual = Annotated[
     int | None, typer.Option(help="Channels from layer to layer.", show_default="32")
 ]
@@ -62,9 +60,7 @@ NoDilation = Annotated[
 Epochs = Annotated[
     int | None, typer.Option(help="Passes over the training recordings.", show_default="10")
 ]
-Minutes = Annotated[
-    float | None, typer.Option(help="Wall time instead of a number of epochs.")
-]
+Minutes = Annotated[float | None, typer.Option(help="Wall time instead of a number of epochs.")]
 Batch = Annotated[int | None, typer.Option(help="Chunks a step.", show_default="8")]
 Samples = Annotated[
     int | None,

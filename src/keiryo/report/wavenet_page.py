@@ -57,8 +57,6 @@ def render_wavenet_page(training: WaveNetTraining, folder: Path) -> str:
 
 def bits_over_steps(training: WaveNetTraining) -> dict[str, Any]:
     """Return bits per sample over the steps: of some steps, of held-out recordings, of guessing."""
-    steps_an_epoch = training.steps / max(1, len(training.history))
-    ends = [epoch.epoch * steps_an_epoch for epoch in training.history]
     figure = go.Figure(
         [
             go.Scatter(
@@ -69,7 +67,7 @@ def bits_over_steps(training: WaveNetTraining) -> dict[str, Any]:
                 line={"color": TRAINING, "width": 1},
             ),
             go.Scatter(
-                x=ends,
+                x=[epoch.steps for epoch in training.history],
                 y=[epoch.val_bits_per_sample for epoch in training.history],
                 name="held out, averaged weights",
                 mode="lines+markers",
