@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from keiryo.audio.evaluation import entropy_of_codes, held_out_likelihood
+from keiryo.audio.evaluation import counts_of_codes, entropy_of_codes, held_out_likelihood
+from keiryo.audio.initialization import initialize
 from keiryo.audio.objective import (
     codes_of_samples,
     levels_of_codes,
@@ -17,7 +18,7 @@ from keiryo.audio.objective import (
     outputs_for_targets,
 )
 from keiryo.data.chunks import Chunks
-from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
+from keiryo.models.wavenet import Output, WaveNet, WaveNetConfiguration
 from recordings import pack_in_memory, pack_of, tone, write
 from wavenets import OPTIONS, small_wavenet
 
@@ -105,4 +106,34 @@ def test_codes_survive_as_levels_of_a_mixture() -> None:
 def test_guessing_costs_the_entropy_of_the_codes() -> None:
     pack = pack_in_memory([4000, 10])
     pack.codes[:4000] = np.tile(np.arange(4, dtype=np.uint8), 1000)
-    assert entropy_of_codes(pack, np.array([0])) == pytest.approx(np.log(4))
+    assert entropy_of_codes(counts_of_codes(pack, np.array([0]))) == pytest.approx(np.log(4))
+
+
+@pytest.mark.parametrize("output", ["softmax", "logistics"])
+def test_a_network_begins_near_the_share_of_each_code(output: Output) -> None:
+    pack = pack_in_memory([3000])
+    # Three of the codes come far more often than others.
+    pack.codes[:2500] = np.random.default_rng(1).choice([60, 128, 190], 2500)
+    counts = counts_of_codes(pack, np.array([0]))
+    torch.manual_seed(0)
+    configuration = WaveNetConfiguration(stacks=1, layers_per_stack=3, output=output)
+    losses = []
+    for begins in (False, True):
+        network = WaveNet(configuration)
+        if begins:
+            initialize(network, counts)
+        context = configuration.receptive_field
+        chunks = Chunks(pack, np.array([0]), context=context, samples=500)
+        losses.append(held_out_likelihood(network, chunks, batch=4, device=CPU).nats_per_sample)
+    assert losses[1] < losses[0]
+    if output == "softmax":
+        assert losses[1] < entropy_of_codes(counts) + 0.5
+
+
+def test_neighbouring_codes_begin_alike() -> None:
+    network = WaveNet(WaveNetConfiguration(stacks=1, layers_per_stack=1))
+    initialize(network, np.ones(256, np.int64))
+    columns = network.input.weight.detach()[..., 0]
+    near = (columns[:, 1:] - columns[:, :-1]).norm(dim=0).mean()
+    far = (columns[:, 128:] - columns[:, :128]).norm(dim=0).mean()
+    assert near < far / 10

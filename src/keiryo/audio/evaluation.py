@@ -56,14 +56,19 @@ def some_rows(pack: RecordingPack, rows: np.ndarray, samples: int) -> np.ndarray
     return rows[:: max(1, have // max(1, samples))]
 
 
-def entropy_of_codes(pack: RecordingPack, rows: np.ndarray) -> float:
-    """Return the entropy, in nats, of the codes of these recordings, each for itself.
-
-    It is the loss of one who knows how often each code comes, and nothing of the past.
-    """
+def counts_of_codes(pack: RecordingPack, rows: np.ndarray) -> np.ndarray:
+    """Return how often each code comes in these recordings, (256,), int64."""
     counts = np.zeros(CODES, np.int64)
     for row in rows:
         counts += np.bincount(pack.recording(int(row)), minlength=CODES)
+    return counts
+
+
+def entropy_of_codes(counts: np.ndarray) -> float:
+    """Return the entropy, in nats, of codes that come so often.
+
+    It is the loss of one who knows how often each code comes, and nothing of the past.
+    """
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from keiryo.audio.diagnosis import SoundEvidence, diagnose_wavenet
-from keiryo.audio.evaluation import entropy_of_codes, some_rows
+from keiryo.audio.evaluation import counts_of_codes, entropy_of_codes, some_rows
 from keiryo.audio.examples import Examples
 from keiryo.audio.folder import (
     CHECKPOINT_FILE,
@@ -17,6 +17,7 @@ from keiryo.audio.folder import (
     clear_leftovers,
     release_folder,
 )
+from keiryo.audio.initialization import initialize
 from keiryo.audio.objective import NATS_PER_BIT
 from keiryo.audio.plan import WaveNetPlan
 from keiryo.audio.saved import SavedWaveNet, save_wavenet
@@ -131,9 +132,12 @@ class _Run:
         self._listener.began(data, network_summary)
         samples = plan.chunk_samples(self._configuration)
         recipe = wavenet_recipe(optimizer=plan.optimizer, learning_rate=plan.learning_rate)
+        counts = counts_of_codes(pack, splits.train)
         torch.manual_seed(plan.seed)
+        network = WaveNet(self._configuration)
+        initialize(network, counts)
         training = SoundTraining(
-            WaveNet(self._configuration),
+            network,
             ChunkBatches(self._chunks(splits.train, samples), batch=plan.batch, seed=plan.seed),
             self._some_chunks(splits.val, samples),
             recipe=recipe,
@@ -164,7 +168,7 @@ class _Run:
             train_seconds=0.0,
             train_samples_per_second=0.0,
             peak_memory_bytes=0,
-            guessing_bits_per_sample=entropy_of_codes(pack, splits.train) / NATS_PER_BIT,
+            guessing_bits_per_sample=entropy_of_codes(counts) / NATS_PER_BIT,
         )
         self._train(training, record)
         self._fill(training, record)
