@@ -31,6 +31,7 @@ def doctor(
     from keiryo.files import write_text
     from keiryo.measure.machine import describe_machine, usable_cores
     from keiryo.measure.profile import measure_profile
+    from keiryo.nn.norm_activation import has_kernels
     from keiryo.report import words
     from keiryo.results import PROFILE_FILE
     from keiryo.train.device import choose_device
@@ -50,6 +51,7 @@ def doctor(
         write_text(path, profile.model_dump_json(indent=2) + "\n")
     if json:
         document = {"keiryo_version": __version__, **machine.model_dump()}
+        document["training_kernels"] = has_kernels()
         document["profile"] = None if profile is None else profile.model_dump()
         typer.echo(json_format.dumps(document, indent=2))
         return
@@ -58,6 +60,9 @@ def doctor(
         "processor": f"{machine.processor}, {machine.cores} cores",
         "memory": words.size(machine.memory_bytes),
         "computes on": f"{machine.device}, {machine.threads} threads",
+        "training": "norm and activation as one step on the processor"
+        if has_kernels()
+        else "norm and activation apart: PyTorch's OpenMP library was not found",
         "system": machine.system,
         "versions": f"torch {machine.torch}, Python {machine.python}",
     }

@@ -1,0 +1,53 @@
+import json
+from collections.abc import Callable
+
+import pytest
+
+from conftest import Finished
+
+SMALL = "mobilenet_v1:width=0.25"
+
+
+def test_inference_is_measured(keiryo: Callable[..., Finished]) -> None:
+    done = keiryo("bench", SMALL, "--size", 32, "--classes", 5, "--batch", 4, "--json")
+    [speed] = json.loads(done.out)
+    assert (speed["batch"], speed["mode"]) == (4, "inference")
+    assert 0 < speed["latency_ms"]["p50"] <= speed["latency_ms"]["p95"]
+    by_median = 1000 * speed["batch"] / speed["latency_ms"]["p50"]
+    assert speed["images_per_second"] == pytest.approx(by_median)
+    assert speed["peak_memory_bytes"] > 1e6
+
+
+@pytest.mark.slow  # several processes, and the machine is measured
+def test_a_training_is_measured_layer_by_layer(keiryo: Callable[..., Finished]) -> None:
+    options = ("--size", 32, "--classes", 5, "--batch", 4, "--training", "--layers", "--json")
+    [speed] = json.loads(keiryo("bench", SMALL, *options).out)
+    assert speed["mode"] == "training"
+    layers = {layer["layer"]: layer for layer in speed["layers"]}
+    # 27 convolutions and as many norms, each with its activation, the pooling and the classifier.
+    assert len(layers) == len(speed["layers"]) == 27 + 27 + 2
+    assert layers["features.0.norm"]["kind"] == "BatchNorm2d and ReLU6"
+    assert layers["features.1.depthwise.convolution"]["kind"] == "depthwise convolution"
+    # The classifier's 256 x 5 products for 4 pictures, forward and twice backward, take time.
+    assert layers["classifier"]["output_shape"] == [5]
+    assert layers["classifier"]["arithmetic_ms"] > 0
+    assert all(layer["forward_ms"] > 0 for layer in speed["layers"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mobilenet_v9",), "mobilenet_v9"),
+        ((SMALL, "--batch", "0"), "--batch 0"),
+        ((SMALL, "--batch", "many"), "--batch many"),
+        ((SMALL, "--layers"), "--training"),
+        (("nowhere/model.safetensors",), "nowhere/model.safetensors: no such file"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(
+    arguments: tuple[object, ...], said: str, keiryo: Callable[..., Finished]
+) -> None:
+    done = keiryo("bench", *arguments)
+    assert done.status == 2
+    assert said in done.err
+    assert len(done.err.strip().splitlines()) <= 2
