@@ -5,8 +5,11 @@ from typing import Any
 
 import torch
 
+from keiryo.audio.evaluation import counts_of_codes
+from keiryo.audio.initialization import initialize
+from keiryo.audio.position import TrainingProgress
 from keiryo.audio.run import WaveNetListener
-from keiryo.audio.training import SoundTraining, TrainingProgress, wavenet_recipe
+from keiryo.audio.training import SoundTraining, wavenet_recipe
 from keiryo.data.chunks import ChunkBatches, Chunks
 from keiryo.data.recording_pack import RecordingPack
 from keiryo.data.recording_split import split_recordings
@@ -55,8 +58,10 @@ def small_training(
     splits = split_recordings(pack, seed=0)
     context = made.receptive_field
     torch.manual_seed(0)
+    network = WaveNet(made)
+    initialize(network, counts_of_codes(pack, splits.train))
     return SoundTraining(
-        WaveNet(made),
+        network,
         ChunkBatches(Chunks(pack, splits.train, context=context, samples=200), batch=4, seed=0),
         Chunks(pack, splits.val, context=context, samples=200),
         recipe=wavenet_recipe(optimizer="adamw", learning_rate=learning_rate),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from keiryo.audio.training import SoundTraining, TrainingWatcher
+from keiryo.audio.position import TrainingWatcher
+from keiryo.audio.training import SoundTraining
 from keiryo.data.recording_pack import RecordingPack
 from keiryo.errors import InputError
 from recordings import pack_of, tone, write
@@ -31,15 +32,15 @@ def state_of(training: SoundTraining) -> dict[str, torch.Tensor]:
     return own | {f"average/{name}": t.clone() for name, t in average.items()}
 
 
-@pytest.mark.parametrize("output", ["softmax", "logistics"])
-def test_it_learns_what_comes_next(pack: RecordingPack, output: str) -> None:
-    training = small_training(pack, epochs=30, output=output)
+@pytest.mark.parametrize(("output", "epochs"), [("softmax", 10), ("logistics", 30)])
+def test_it_learns_what_comes_next(pack: RecordingPack, output: str, epochs: int) -> None:
+    training = small_training(pack, epochs=epochs, output=output)
     before = training.likelihood(training._held_out).bits_per_sample
     assert training.run(TrainingWatcher())
     after = training.history[-1].val_bits_per_sample
-    assert len(training.history) == 30
-    # Pure tones; how often each code comes alone would give seven bits.
-    assert after < 4.5 < before
+    assert len(training.history) == epochs
+    # Pure tones of which nothing is random but pitch and phase.
+    assert after < 5 < 6 < before
     assert training.history[-1].train_bits_per_sample < training.history[0].train_bits_per_sample
 
 

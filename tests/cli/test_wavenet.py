@@ -19,6 +19,7 @@ import soundfile
 from conftest import Finished
 from keiryo import api
 from keiryo.audio.folder import CHECKPOINT_FILE
+from keiryo.cli.wavenet_sound import write_sound
 from keiryo.models.tensor_file import read_tensors
 from keiryo.results import REPORT_FILE
 from recordings import noise, tone, write
@@ -177,7 +178,9 @@ def test_several_sounds_at_once_are_those_of_one(
     assert (many[1] != many[2]).any()
 
 
-def test_sound_is_streamed_onto_standard_output(trained: Path, tmp_path: Path) -> None:
+def test_sound_is_streamed_onto_standard_output(
+    trained: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     command = [
         sys.executable, "-m", "keiryo", "wavenet", "generate", str(trained), "--condition",
         CONDITION, "--seconds", "0.1", "--out", "-",
@@ -186,7 +189,11 @@ def test_sound_is_streamed_onto_standard_output(trained: Path, tmp_path: Path) -
     (tmp_path / "streamed.wav").write_bytes(whole)
     samples, rate = samples_of(tmp_path / "streamed.wav")
     assert (samples.shape, rate) == ((800,), 8000)
-    raw = subprocess.run([*command, "--raw"], capture_output=True, check=True).stdout
+    write_sound(
+        trained, seconds=0.1, condition=CONDITION, temperature=1.0, top_p=1.0, prime=None, count=1,
+        seed=0, weights="float32", threads=1, out="-", raw=True, force=False,
+    )  # fmt: skip
+    raw = capfdbinary.readouterr().out
     np.testing.assert_array_equal(np.frombuffer(raw, "<i2"), samples)
 
 

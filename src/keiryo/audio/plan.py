@@ -51,10 +51,10 @@ class WaveNetPlan(Record):
     is_dilated: bool = True
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0, lt=math.inf)
-    batch: int = Field(default=8, ge=1)
+    batch: int = Field(default=4, ge=1)
     samples: int | None = Field(default=None, ge=1)
     optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = Field(default=2e-3, gt=0, lt=math.inf)
+    learning_rate: float = Field(default=5e-3, gt=0, lt=math.inf)
     seed: int = Field(default=0, ge=0)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: int = Field(ge=1)

@@ -20,14 +20,10 @@ from keiryo.audio.folder import (
 from keiryo.audio.initialization import initialize
 from keiryo.audio.objective import NATS_PER_BIT
 from keiryo.audio.plan import WaveNetPlan
+from keiryo.audio.position import TrainingProgress, TrainingWatcher
 from keiryo.audio.saved import SavedWaveNet, save_wavenet
 from keiryo.audio.summaries import summary_of_network, summary_of_recordings
-from keiryo.audio.training import (
-    SoundTraining,
-    TrainingProgress,
-    TrainingWatcher,
-    wavenet_recipe,
-)
+from keiryo.audio.training import SoundTraining, wavenet_recipe
 from keiryo.data.chunks import ChunkBatches, Chunks
 from keiryo.data.locate_recordings import locate_recordings
 from keiryo.data.mu_law import CODES

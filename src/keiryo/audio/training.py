@@ -5,9 +5,7 @@ and watch over steps.
 """
 
 import math
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,12 +14,18 @@ from torch import Tensor, nn
 
 from keiryo.audio.evaluation import Likelihood, held_out_likelihood
 from keiryo.audio.objective import (
-    NATS_PER_BIT,
     SoundBatch,
     likelihoods,
     on_device,
     outputs_by_layers,
     outputs_for_targets,
+)
+from keiryo.audio.position import (
+    Sums,
+    TrainingProgress,
+    TrainingWatcher,
+    WaveNetPosition,
+    in_bits,
 )
 from keiryo.data.augmentation import Augmentation
 from keiryo.data.chunks import ChunkBatch, ChunkBatches, Chunks
@@ -31,7 +35,7 @@ from keiryo.results import Epoch
 from keiryo.sound_results import WaveNetEpoch
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.budget import Budget
-from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
+from keiryo.train.checkpoint import Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.device import mixed_precision
 from keiryo.train.loop import (
     CHECKPOINT_INTERVAL_FACTOR,
@@ -42,38 +46,6 @@ from keiryo.train.recipe import Recipe, learning_rate_factor, make_optimizer
 from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
 
 AVERAGED_STEPS = 500
-
-
-class WaveNetPosition(Position):
-    """How far a training is; `pictures_seen` counts samples.
-
-    `fingerprint` is that of the plan and recordings; `steps` were made in all; `targets` are
-    the samples that the epoch's sums are of.
-    """
-
-    fingerprint: str = ""
-    steps: int = 0
-    epoch_ends: list[int] = []  # in steps
-    targets: int = 0
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """Where a training is, for whoever watches it."""
-
-    share: float
-    epoch: int
-    samples_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class TrainingWatcher:
-    """Who is told how the training goes, and may ask it to stop."""
-
-    on_progress: Callable[[TrainingProgress], None] = lambda progress: None
-    on_epoch: Callable[[WaveNetEpoch], None] = lambda epoch: None
-    wants_stop: Callable[[], bool] = lambda: False
 
 
 def wavenet_recipe(*, optimizer: str, learning_rate: float) -> Recipe:
@@ -193,7 +165,7 @@ class SoundTraining:
         self._finish_epoch(sums, watcher)
         return True
 
-    def _step(self, chunk_batch: ChunkBatch, sums: "Sums") -> None:
+    def _step(self, chunk_batch: ChunkBatch, sums: Sums) -> None:
         batch = on_device(chunk_batch, self._device)
         position = self.position
         step = position.steps
@@ -246,7 +218,7 @@ class SoundTraining:
             f"{self.position.learning_rate:.2g}: {where}"
         )
 
-    def _finish_epoch(self, sums: "Sums", watcher: TrainingWatcher) -> None:
+    def _finish_epoch(self, sums: Sums, watcher: TrainingWatcher) -> None:
         position = self.position
         train_loss = sums.mean
         held_out = self.likelihood(self._held_out)
@@ -312,7 +284,7 @@ class SoundTraining:
             seconds_left=self.position.seconds * max(0.0, 1.0 - share) / max(share, 1e-9),
         )
 
-    def _save(self, sums: "Sums") -> None:
+    def _save(self, sums: Sums) -> None:
         if self._checkpoint is None:
             return
         self.position.loss_sum, self.position.targets = sums.loss_sum, sums.targets
@@ -322,29 +294,6 @@ class SoundTraining:
         self._next_checkpoint = self.position.seconds + max(
             SHORTEST_CHECKPOINT_INTERVAL_SECONDS, CHECKPOINT_INTERVAL_FACTOR * took
         )
-
-
-class Sums:
-    """The loss summed over an epoch's samples, on the device, so that no step waits for it."""
-
-    def __init__(self, device: torch.device, position: WaveNetPosition) -> None:
-        dtype = torch.float32 if device.type == "mps" else torch.float64
-        self._loss_sum = torch.tensor(position.loss_sum, device=device, dtype=dtype)
-        self.targets = position.targets
-
-    def add(self, mean_loss: Tensor, targets: int) -> None:
-        """Add a batch of so many targets."""
-        self._loss_sum += mean_loss * targets
-        self.targets += targets
-
-    @property
-    def loss_sum(self) -> float:
-        return float(self._loss_sum)
-
-    @property
-    def mean(self) -> float:
-        """Nats per sample."""
-        return self.loss_sum / max(1, self.targets)
 
 
 class _OnCodes(nn.Module):
@@ -358,15 +307,3 @@ class _OnCodes(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         mask = torch.ones(1, 1, dtype=torch.bool)
         return outputs_by_layers(self.network, SoundBatch(codes, mask, self._labels, 1))
-
-
-def in_bits(epoch: Epoch, steps: int) -> WaveNetEpoch:
-    """Return an epoch, whose losses are in nats, in bits; `steps` were made by its end."""
-    return WaveNetEpoch(
-        epoch=epoch.epoch,
-        steps=steps,
-        train_bits_per_sample=epoch.train_loss / NATS_PER_BIT,
-        val_bits_per_sample=epoch.val_loss / NATS_PER_BIT,
-        learning_rate=epoch.learning_rate,
-        seconds=epoch.seconds,
-    )

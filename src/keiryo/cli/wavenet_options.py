@@ -61,7 +61,7 @@ Epochs = Annotated[
     int | None, typer.Option(help="Passes over the training recordings.", show_default="10")
 ]
 Minutes = Annotated[float | None, typer.Option(help="Wall time instead of a number of epochs.")]
-Batch = Annotated[int | None, typer.Option(help="Chunks a step.", show_default="8")]
+Batch = Annotated[int | None, typer.Option(help="Chunks a step.", show_default="4")]
 Samples = Annotated[
     int | None,
     typer.Option(
@@ -75,7 +75,7 @@ Optimizer = Annotated[
 ]
 LearningRate = Annotated[
     float | None,
-    typer.Option("--learning-rate", help="The highest.", show_default="0.002"),
+    typer.Option("--learning-rate", help="The highest.", show_default="0.005"),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the training in --out.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is in --out.")]

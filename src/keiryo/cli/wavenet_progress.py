@@ -8,8 +8,8 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from keiryo.audio.position import TrainingProgress
 from keiryo.audio.run import WaveNetListener
-from keiryo.audio.training import TrainingProgress
 from keiryo.cli.progress import SEVERITY_STYLES
 from keiryo.report import words
 from keiryo.results import Finding
