@@ -30,6 +30,7 @@ from keiryo.data.mu_law import CODES
 from keiryo.data.recording_pack import RecordingPack
 from keiryo.data.recording_packing import prepare_recording_pack
 from keiryo.data.recording_split import split_recordings
+from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.measure.memory import peak_memory_bytes
@@ -99,8 +100,10 @@ def run_wavenet_training(
         claim_folder(out, plan, force=force)
     try:
         return _Run(plan, out, device, listener).result()
-    finally:
-        release_folder(out)
+    except InputError:
+        if not resume:
+            release_folder(out)
+        raise
 
 
 def read_training(out: Path) -> WaveNetTraining | None:

@@ -60,9 +60,12 @@ def train(
 ) -> None:
     """Train a WaveNet on recordings, and report."""
     from keiryo import api
+    from keiryo.audio.plan import has_plan
     from keiryo.cli.wavenet_progress import shown_wavenet_progress
     from keiryo.report import words
 
+    folder = shlex.quote(str(out))
+    go_on = f"keiryo: stopped; go on with: keiryo wavenet train --resume --out {folder}"
     try:
         with shown_wavenet_progress() as listener:
             training = api.train_wavenet(
@@ -92,10 +95,13 @@ def train(
                 force=force,
                 listener=listener,
             )
+    except KeyboardInterrupt:  # before the training began, or a second one
+        if has_plan(out):
+            typer.echo(go_on, err=True)
+        raise
     except OSError as error:
         error.filename = error.filename or str(out)
         raise
-    folder = shlex.quote(str(out))
     if json:
         typer.echo(training.model_dump_json(indent=2))
     elif training.status == "done":
@@ -116,9 +122,7 @@ def train(
         typer.echo(f"keiryo: the training failed: {training.error}", err=True)
         raise typer.Exit(EXIT_FAILED)
     if training.status == "stopped":
-        typer.echo(
-            f"keiryo: stopped; go on with: keiryo wavenet train --resume --out {folder}", err=True
-        )
+        typer.echo(go_on, err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
