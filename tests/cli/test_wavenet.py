@@ -277,6 +277,7 @@ def places(tmp_path: Path, trained: Path) -> dict[str, Path]:
         (["bench", "{here}/absent"], "no such file"),
         (["bench", "{trained}", "--skip", "9"], "leave the options out"),
         (["bench", "--layers", "99"], "--layers 99"),
+        (["bench", "--rate", "0"], "--rate 0"),
     ],
 )
 def test_wrong_input_is_a_line_and_nothing_is_written(

@@ -53,8 +53,9 @@ def bench_generation(
     """
     torch.set_num_threads(threads)
     if place is None:
-        rate = rate or DEFAULT_RATE
-        configuration = new_plan({**size, "threads": threads}).configuration_of(rate, ())
+        rate = DEFAULT_RATE if rate is None else rate
+        plan = new_plan({**size, "rate": rate, "threads": threads})
+        configuration = plan.configuration_of(rate, ())
         torch.manual_seed(0)
         network = WaveNet(configuration).eval()
     else:
