@@ -9,6 +9,7 @@ from keiryo.version import __version__
 
 if TYPE_CHECKING:
     from keiryo.api import compare as compare
+    from keiryo.api import train_wavenet as train_wavenet
     from keiryo.cost.weighing import weigh as weigh
     from keiryo.export.predictor import load as load
     from keiryo.models.spec import build as build
@@ -17,10 +18,11 @@ _HOMES = {
     "build": "keiryo.models.spec",
     "compare": "keiryo.api",
     "load": "keiryo.export.predictor",
+    "train_wavenet": "keiryo.api",
     "weigh": "keiryo.cost.weighing",
 }
 
-__all__ = ["__version__", "build", "compare", "load", "weigh"]
+__all__ = ["__version__", "build", "compare", "load", "train_wavenet", "weigh"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,12 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from keiryo.audio.plan import has_plan as has_wavenet_plan
+from keiryo.audio.plan import new_plan as new_wavenet_plan
+from keiryo.audio.plan import resumed_plan as resumed_wavenet_plan
+from keiryo.audio.run import WaveNetListener, run_wavenet_training
 from keiryo.comparison.listener import Listener, Listeners
 from keiryo.comparison.plan import has_plan, new_plan, resumed_plan
 from keiryo.comparison.run import run_comparison
 from keiryo.loggers import make_loggers
+from keiryo.measure.machine import usable_cores
 from keiryo.report.page import write_report
+from keiryo.report.wavenet_page import write_wavenet_report
 from keiryo.results import Comparison
+from keiryo.sound_results import WaveNetTraining
 
 
 def compare(
@@ -48,3 +55,35 @@ def compare(
     comparison = run_comparison(plan, folder, resume=resume, force=force, listener=listeners)
     write_report(comparison, folder)
     return comparison
+
+
+def train_wavenet(
+    data: str | Path | None = None,
+    *,
+    out: str | Path,
+    resume: bool = False,
+    force: bool = False,
+    listener: WaveNetListener | None = None,
+    **options: Any,
+) -> WaveNetTraining:
+    """Train a WaveNet on the recordings `data`, without it on `tones`, and write the report.
+
+    `options` are the fields of `keiryo.audio.plan.WaveNetPlan`, nearly all named as options of
+    `keiryo wavenet train`: `condition`, `epochs` or `minutes`, `stacks`, `layers`, `seed` and
+    so on. The model and all else goes into the folder `out`; with `resume`, the training there
+    goes on, or begins if there is none. Raises InputError for what is not possible.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    if data is not None:
+        given["data"] = str(data)
+    folder = Path(out)
+    resume = resume and (has_wavenet_plan(folder) or data is None)
+    if resume:
+        plan = resumed_wavenet_plan(given, folder)
+    else:
+        plan = new_wavenet_plan({"threads": usable_cores(), **given})
+    training = run_wavenet_training(
+        plan, folder, resume=resume, force=force, listener=listener or WaveNetListener()
+    )
+    write_wavenet_report(training, folder)
+    return training

@@ -8,7 +8,19 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli import bench, compare, data, diagnose, doctor, models, predict, report, train, weigh
+from keiryo.cli import (
+    bench,
+    compare,
+    data,
+    diagnose,
+    doctor,
+    models,
+    predict,
+    report,
+    train,
+    wavenet,
+    weigh,
+)
 from keiryo.errors import InputError
 from keiryo.version import __version__
 
@@ -43,6 +55,7 @@ app.command()(models.models)
 app.command()(doctor.doctor)
 app.command()(report.report)
 app.add_typer(data.app, name="data")
+app.add_typer(wavenet.app, name="wavenet")
 
 
 @app.callback(invoke_without_command=True)

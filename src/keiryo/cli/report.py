@@ -1,5 +1,6 @@
 """`keiryo report`: the report again, from results."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -7,20 +8,27 @@ import typer
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="The --out folder of a comparison.")],
+    folder: Annotated[
+        Path, typer.Argument(help="The --out folder of a comparison, or of a WaveNet's training.")
+    ],
 ) -> None:
-    """Make the report of a comparison again."""
+    """Make the report of a comparison, or of a WaveNet's training, again."""
     from pydantic import ValidationError
 
     from keiryo.errors import InputError
     from keiryo.report.page import write_report
+    from keiryo.report.wavenet_page import write_wavenet_report
     from keiryo.results import RESULTS_FILE, Comparison
+    from keiryo.sound_results import WaveNetTraining
 
     try:
-        results = (folder / RESULTS_FILE).read_bytes()
-        comparison = Comparison.model_validate_json(results)
+        results = json.loads((folder / RESULTS_FILE).read_bytes())
+        if isinstance(results, dict) and results.get("kind") == "wavenet":
+            path = write_wavenet_report(WaveNetTraining.model_validate(results), folder)
+        else:
+            path = write_report(Comparison.model_validate(results), folder)
     except FileNotFoundError:
-        raise InputError(f"{folder}: holds no {RESULTS_FILE} of a comparison") from None
-    except ValidationError:
+        raise InputError(f"{folder}: holds no {RESULTS_FILE} of keiryo's") from None
+    except (ValidationError, ValueError):
         raise InputError(f"{folder / RESULTS_FILE}: damaged, or by another version") from None
-    typer.echo(write_report(comparison, folder))
+    typer.echo(path)

@@ -122,7 +122,7 @@ def chosen_labels(categories: Sequence[Category], text: str) -> list[int]:
         value = given[category.name]
         if value not in category.values:
             nearest = difflib.get_close_matches(value, category.values, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else ""
+            hint = f"; did you mean {nearest[0]}?" if nearest else "."
             shown = ", ".join(category.values[:20]) + (", ..." if category.values[20:] else "")
             raise InputError(
                 f"--condition {text}: {category.name} has no value '{value}'{hint} It has {shown}"

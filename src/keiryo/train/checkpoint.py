@@ -5,6 +5,7 @@ One file, replaced whole: tensors by name, and a JSON of plain figures beside th
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from pydantic import ValidationError
@@ -45,6 +46,9 @@ class Position(Record):
         return self.training_seconds + self.evaluation_seconds + self.saving_seconds
 
 
+AnyPosition = TypeVar("AnyPosition", bound=Position)
+
+
 @dataclass(frozen=True)
 class Trainee:
     """What a checkpoint saves and restores, beside the position."""
@@ -67,15 +71,18 @@ def save_checkpoint(path: Path, trainee: Trainee, position: Position) -> None:
     write_tensors(path, tensors, position.model_dump_json())
 
 
-def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
+def load_checkpoint(
+    path: Path, trainee: Trainee, kind: type[AnyPosition] = Position
+) -> AnyPosition | None:
     """Restore the training from `path` in place; return None where there is no checkpoint.
 
-    Raises InputError where it is damaged, or of another network, recipe or version.
+    `kind` is that of the position that was saved. Raises InputError where it is damaged, or of
+    another network, recipe or version.
     """
     if not path.exists():
         return None
     try:
-        position = Position.model_validate_json(read_text(path))
+        position = kind.model_validate_json(read_text(path))
         tensors = read_tensors(path)
     except TensorFileError as error:
         raise InputError(f"{path}: damaged ({error}); {_BEGIN_AGAIN}") from None

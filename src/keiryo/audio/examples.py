@@ -1,0 +1,112 @@
+"""Sounds that show what a network has learned, beside recordings of the same conditions."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keiryo.audio.sound_files import level_db, write_wav
+from keiryo.audio.speaking import speak
+from keiryo.data.mu_law import decode
+from keiryo.data.recording_pack import RecordingPack
+from keiryo.data.recordings import read_recording
+from keiryo.models.wavenet import WaveNet
+from keiryo.sound_results import SOUNDS_FOLDER, Sound
+
+EXAMPLES = 6
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 3.0
+
+
+class Examples:
+    """Held-out recordings `rows` of a pack, a few, each with another combination of conditions.
+
+    Files go into the folder `samples` of `out`.
+    """
+
+    def __init__(self, pack: RecordingPack, rows: np.ndarray, out: Path, *, seed: int) -> None:
+        self._pack, self._out, self._seed = pack, out, seed
+        self.rows = _of_different_conditions(pack, rows)
+        seconds = float(np.median(pack.counts[rows])) / pack.rate
+        self.seconds = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, seconds))
+        self.samples = round(self.seconds * pack.rate)
+
+    def during(self, network: WaveNet, epoch: int) -> Sound:
+        """Generate one sound after `epoch`, of the first recording's conditions."""
+        row = self.rows[0]
+        return self._write(f"epoch_{epoch:04d}.wav", self._speak(network, row), row, epoch=epoch)
+
+    def made_during(self, epochs: int) -> list[Sound]:
+        """Return the sounds that were made after epochs, up to so many."""
+        sounds = []
+        for epoch in range(1, epochs + 1):
+            name = f"epoch_{epoch:04d}.wav"
+            path = self._out / SOUNDS_FOLDER / name
+            if path.is_file():
+                samples, _ = read_recording(path)
+                sounds.append(self._sound(name, samples, self.rows[0], epoch=epoch))
+        return sounds
+
+    def at_end(self, network: WaveNet) -> tuple[list[Sound], float]:
+        """Write each recording and a sound of its conditions.
+
+        Returns them, in pairs, and the samples generated a second.
+        """
+        made: list[Sound] = []
+        # So that starting up is not timed.
+        self._speak(network, self.rows[0], samples=1)
+        seconds = 0.0
+        for number, row in enumerate(self.rows, start=1):
+            recording = decode(self._pack.recording(int(row))[: self._pack.rate * 10])
+            made.append(self._write(f"recording_{number}.wav", recording, row))
+            start = time.perf_counter()
+            sound = self._speak(network, row)
+            seconds += time.perf_counter() - start
+            made.append(self._write(f"generated_{number}.wav", sound, row))
+        # The receptive field of silence before is computed as any other sample.
+        each = self.samples + network.configuration.receptive_field
+        return made, len(self.rows) * each / max(seconds, 1e-9)
+
+    def _speak(self, network: WaveNet, row: int, samples: int | None = None) -> np.ndarray:
+        pieces = speak(
+            network,
+            samples or self.samples,
+            labels=[int(label) for label in self._pack.labels[row]],
+            seed=self._seed,
+            threads=1,
+        )
+        return np.concatenate(list(pieces), axis=1)[0]
+
+    def _write(
+        self, name: str, samples: np.ndarray, row: int, *, epoch: int | None = None
+    ) -> Sound:
+        write_wav(self._out / SOUNDS_FOLDER / name, samples, self._pack.rate)
+        return self._sound(name, samples, row, epoch=epoch)
+
+    def _sound(self, name: str, samples: np.ndarray, row: int, *, epoch: int | None) -> Sound:
+        return Sound(
+            file=f"{SOUNDS_FOLDER}/{name}",
+            kind="recording" if name.startswith("recording") else "generated",
+            epoch=epoch,
+            conditions=_conditions(self._pack, row),
+            seconds=len(samples) / self._pack.rate,
+            level_db=level_db(samples),
+        )
+
+
+def _of_different_conditions(pack: RecordingPack, rows: np.ndarray) -> Sequence[int]:
+    """Return a few rows, spread over all, of which no two have the same conditions if possible."""
+    spread = rows[np.linspace(0, len(rows) - 1, min(len(rows), 50 * EXAMPLES)).astype(int)]
+    chosen: dict[tuple[int, ...], int] = {}
+    for row in np.random.default_rng(0).permutation(spread):
+        chosen.setdefault(tuple(pack.labels[row]), int(row))
+    if pack.categories:
+        return sorted(list(chosen.values())[:EXAMPLES])
+    return [int(row) for row in spread[:: max(1, len(spread) // EXAMPLES)][:EXAMPLES]]
+
+
+def _conditions(pack: RecordingPack, row: int) -> dict[str, str]:
+    return {
+        category.name: category.values[value]
+        for category, value in zip(pack.categories, pack.labels[row], strict=True)
+    }

@@ -1,0 +1,59 @@
+"""What is told of a network and of recordings before a training begins."""
+
+import torch
+
+from keiryo.data.recording_audit import audit_recordings
+from keiryo.data.recording_pack import RecordingPack
+from keiryo.data.recording_split import RecordingSplits
+from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
+from keiryo.sound_results import ConditionValues, NetworkSummary, RecordingsSummary
+
+
+def summary_of_network(configuration: WaveNetConfiguration, rate: int) -> NetworkSummary:
+    """Return the record of a network for recordings of `rate` samples a second."""
+    with torch.device("meta"):
+        network = WaveNet(configuration)
+    field = configuration.receptive_field
+    return NetworkSummary(
+        stacks=configuration.stacks,
+        layers_per_stack=configuration.layers_per_stack,
+        kernel_size=configuration.kernel_size,
+        dilated=configuration.dilated,
+        residual_channels=configuration.residual_channels,
+        skip_channels=configuration.skip_channels,
+        output=configuration.output,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        macs_per_sample=_macs_per_sample(configuration),
+        receptive_field_samples=field,
+        receptive_field_ms=1000 * field / rate,
+    )
+
+
+def summary_of_recordings(
+    pack: RecordingPack, splits: RecordingSplits, receptive_field: int
+) -> RecordingsSummary:
+    """Return the record of what is trained on, with all that was found about it."""
+    return RecordingsSummary(
+        name=pack.name,
+        rate_hz=pack.rate,
+        conditions=[
+            ConditionValues(name=category.name, values=category.values)
+            for category in pack.categories
+        ],
+        train_recordings=len(splits.train),
+        val_recordings=len(splits.val),
+        train_seconds=int(pack.counts[splits.train].sum()) / pack.rate,
+        val_seconds=int(pack.counts[splits.val].sum()) / pack.rate,
+        findings=[*audit_recordings(pack, receptive_field=receptive_field), *splits.findings],
+    )
+
+
+def _macs_per_sample(c: WaveNetConfiguration) -> int:
+    """Return the multiply-accumulates of one generated sample; a code's column is looked up."""
+    layer = c.kernel_size * c.residual_channels * 2 * c.gate_channels
+    layer += c.gate_channels * (c.residual_channels + c.skip_channels)
+    total = len(c.dilations) * layer - c.gate_channels * c.residual_channels
+    total += c.skip_channels * (c.skip_channels + c.output_channels)
+    if c.output == "logistics":
+        total += c.kernel_size * c.residual_channels
+    return total

@@ -1,0 +1,71 @@
+"""Sounds as pictures: the waveform, and how loud each frequency is over time."""
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from keiryo.report.colors import HELD_OUT, MODELS
+
+WINDOW_SECONDS = 0.025  # as is usual for speech
+SHOWN_DB = 70.0
+MOST_STEPS = 400
+COLORS = {"recording": HELD_OUT, "generated": MODELS[1]}
+
+
+def read_wav(path: Path) -> tuple[np.ndarray, int]:
+    """Return the samples (T,), from -1 to 1, of a file of one channel and 16 bits, and its rate.
+
+    Raises OSError or wave.Error where it is none.
+    """
+    with wave.open(str(path), "rb") as file:
+        if file.getsampwidth() != 2 or file.getnchannels() != 1:
+            raise wave.Error("not one channel of 16 bits")
+        data = file.readframes(file.getnframes())
+        return np.frombuffer(data, "<i2").astype(np.float64) / 32_767, file.getframerate()
+
+
+def draw_sound(samples: np.ndarray, rate: int, *, kind: str, seconds: float) -> bytes:
+    """Return a PNG: samples (T,) above, their spectrogram below, on an axis of `seconds`."""
+    figure = Figure(figsize=(4.6, 2.7), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+    times = np.arange(len(samples)) / rate
+    above.plot(times, samples, color=COLORS[kind], linewidth=0.5)
+    above.set(ylim=(-1, 1), yticks=(-1, 0, 1))
+    levels, step_seconds = spectrogram(samples, rate)
+    below.imshow(
+        levels.T,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-SHOWN_DB,
+        vmax=0,
+        extent=(0, levels.shape[0] * step_seconds, 0, rate / 2000),
+    )
+    below.set(ylabel="kHz", xlabel="s", xlim=(0, seconds))
+    for axes in (above, below):
+        axes.tick_params(labelsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+    below.xaxis.label.set_size(8)
+    below.yaxis.label.set_size(8)
+    picture = io.BytesIO()
+    canvas.print_png(picture)
+    return picture.getvalue()
+
+
+def spectrogram(samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
+    """Return levels (steps, frequencies), and the seconds of a step.
+
+    In decibels below a sine at full scale, of windows of 25 ms (Hann).
+    """
+    size = max(16, round(WINDOW_SECONDS * rate))
+    padded = np.pad(samples, (size // 2, size))
+    step = max(1, size // 8, len(samples) // MOST_STEPS)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::step]
+    window = np.hanning(size)
+    amplitudes = np.abs(np.fft.rfft(windows * window, axis=1)) * 2 / window.sum()
+    return 20 * np.log10(np.maximum(amplitudes, 1e-6)), step / rate

@@ -1,0 +1,119 @@
+"""The page of a WaveNet's training: what it sounds like, and how it came to it."""
+
+import base64
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from keiryo.files import write_text
+from keiryo.report.charts import LAYOUT
+from keiryo.report.colors import HELD_OUT, TRAINING
+from keiryo.report.page_parts import page_parts, page_template
+from keiryo.report.spectrograms import draw_sound, read_wav
+from keiryo.results import REPORT_FILE
+from keiryo.sound_results import Sound, WaveNetTraining
+
+
+@dataclass(frozen=True)
+class ShownSound:
+    """A sound with its file and its picture as data URLs."""
+
+    sound: Sound
+    audio: str
+    picture: str
+
+    @property
+    def told(self) -> str:
+        """Its conditions, as they are given on the command line."""
+        return ",".join(f"{name}={value}" for name, value in self.sound.conditions.items())
+
+
+def write_wavenet_report(training: WaveNetTraining, folder: Path) -> Path:
+    """Write `report.html` into `folder`, where the sounds are; return its path."""
+    path = folder / REPORT_FILE
+    write_text(path, render_wavenet_page(training, folder))
+    return path
+
+
+def render_wavenet_page(training: WaveNetTraining, folder: Path) -> str:
+    """Return the page of `training`, whose sounds are in `folder`."""
+    at_end = [sound for sound in training.sounds if sound.epoch is None]
+    on_the_way = [sound for sound in training.sounds if sound.epoch is not None]
+    shown = _shown(at_end, folder)
+    return page_template("wavenet.html.j2").render(
+        training=training,
+        pairs=_pairs(shown),
+        on_the_way=_shown(on_the_way, folder),
+        folder=folder,
+        told=shown[-1].told if shown else "",
+        chart=bits_over_steps(training),
+        **page_parts(),
+    )
+
+
+def bits_over_steps(training: WaveNetTraining) -> dict[str, Any]:
+    """Return bits per sample over the steps: of some steps, of held-out recordings, of guessing."""
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[point.step for point in training.loss_curve],
+                y=[point.bits_per_sample for point in training.loss_curve],
+                name="training, single steps",
+                mode="lines",
+                line={"color": TRAINING, "width": 1},
+            ),
+            go.Scatter(
+                x=[epoch.steps for epoch in training.history],
+                y=[epoch.val_bits_per_sample for epoch in training.history],
+                name="held out, averaged weights",
+                mode="lines+markers",
+                line={"color": HELD_OUT},
+            ),
+        ]
+    )
+    guessing = training.guessing_bits_per_sample
+    figure.add_hline(
+        y=guessing,
+        line={"color": "#bbbbbb", "dash": "dot"},
+        annotation={"text": "how often each code comes", "font": {"size": 11}},
+    )
+    figure.update_layout(**LAYOUT, height=340, legend={"orientation": "h", "y": -0.2})
+    figure.update_xaxes(title="step")
+    figure.update_yaxes(title="bits per sample", rangemode="tozero")
+    return figure.to_plotly_json()
+
+
+def _shown(sounds: Sequence[Sound], folder: Path) -> list[ShownSound]:
+    longest = max((sound.seconds for sound in sounds), default=1.0)
+    shown = []
+    for sound in sounds:
+        path = folder / sound.file
+        try:
+            samples, rate = read_wav(path)
+            audio = path.read_bytes()
+        except (OSError, EOFError, wave.Error):
+            continue  # it was moved or deleted since
+        picture = draw_sound(samples, rate, kind=sound.kind, seconds=longest)
+        shown.append(
+            ShownSound(sound, _data_url("audio/wav", audio), _data_url("image/png", picture))
+        )
+    return shown
+
+
+def _pairs(shown: Sequence[ShownSound]) -> list[list[ShownSound]]:
+    """Return each recording with what was generated of its conditions."""
+    pairs: list[list[ShownSound]] = []
+    for one in shown:
+        if one.sound.kind == "recording" or not pairs:
+            pairs.append([one])
+        else:
+            pairs[-1].append(one)
+    return pairs
+
+
+def _data_url(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
