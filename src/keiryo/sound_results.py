@@ -111,6 +111,21 @@ class GenerationBench(Record):
     speeds: list[GenerationSpeed]
 
 
+class ExportedStep(Record):
+    """A WaveNet's step as an ONNX file, and how it compared with keiryo's own generation.
+
+    `largest_difference` is of any output at any of `checked_steps` steps; the speed is that of
+    ONNX Runtime, one sound on one thread, drawing of samples apart.
+    """
+
+    path: str
+    size_bytes: int
+    checked_steps: int
+    largest_difference: float
+    samples_per_second: float
+    real_time_factor: float
+
+
 class WaveNetTraining(Record):
     """A WaveNet's training: what on, how, and what came of it. `results.json` of its folder."""
 

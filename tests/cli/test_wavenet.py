@@ -226,6 +226,18 @@ def places(tmp_path: Path, trained: Path) -> dict[str, Path]:
     return {"here": tmp_path, "trained": trained}
 
 
+def test_the_step_is_exported_once(trained: Path, keiryo: Run, tmp_path: Path) -> None:
+    path = tmp_path / "step.onnx"
+    ended = keiryo("wavenet", "export", trained, "--out", path, "--json")
+    assert ended.status == 0, ended.err
+    told = json.loads(ended.out)
+    assert told["size_bytes"] == path.stat().st_size
+    assert told["largest_difference"] < 1e-4
+    again = keiryo("wavenet", "export", trained, "--out", path)
+    assert again.status == 2
+    assert f"--out {path}: exists" in again.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -274,6 +286,8 @@ def places(tmp_path: Path, trained: Path) -> dict[str, Path]:
             ["generate", "{trained}", "--prime", "{here}/text.wav", "--condition", CONDITION],
             "text.wav: not",
         ),
+        (["export", "{here}/empty"], "holds no model.safetensors"),
+        (["export", "{trained}", "--out", "step.bin"], "ends in .onnx"),
         (["bench", "{here}/absent"], "no such file"),
         (["bench", "{trained}", "--skip", "9"], "leave the options out"),
         (["bench", "--layers", "99"], "--layers 99"),

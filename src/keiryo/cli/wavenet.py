@@ -189,6 +189,35 @@ def generate(
 
 
 @app.command()
+def export(
+    model: own.Model,
+    out: Annotated[Path, typer.Option(help="The .onnx file.")] = Path("wavenet-step.onnx"),
+    force: own.Force = False,
+    json: options.Json = False,
+) -> None:
+    """Write the step of a trained WaveNet as ONNX, state in and state out, once it is checked."""
+    from keiryo.audio.onnx_export import export_step
+    from keiryo.audio.saved import load_wavenet
+    from keiryo.errors import InputError
+    from keiryo.report import words
+
+    if out.suffix.lower() != ".onnx":
+        raise InputError(f"--out {out}: give a name that ends in .onnx")
+    if out.is_dir() or (out.exists() and not force):
+        raise InputError(f"--out {out}: exists; replace it by --force, or name another file")
+    exported = export_step(out, *load_wavenet(model))
+    if json:
+        typer.echo(exported.model_dump_json(indent=2))
+    else:
+        typer.echo(
+            f"{out}: {words.size(exported.size_bytes)}; in ONNX Runtime, outputs of "
+            f"{exported.checked_steps:,} steps differ by {exported.largest_difference:.1g}; "
+            f"{exported.samples_per_second:,.0f} steps/s on one thread, "
+            f"{exported.real_time_factor:.2f} times real time"
+        )
+
+
+@app.command()
 def bench(
     model: Annotated[
         Path | None,
