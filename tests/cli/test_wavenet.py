@@ -226,6 +226,15 @@ def places(tmp_path: Path, trained: Path) -> dict[str, Path]:
     return {"here": tmp_path, "trained": trained}
 
 
+def test_what_playing_needs_is_said(
+    trained: Path, keiryo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    ended = keiryo("wavenet", "generate", trained, "--condition", CONDITION, "--play")
+    assert ended.status == 2
+    assert "pip install 'keiryo[play]'" in ended.err
+
+
 def test_the_step_is_exported_once(trained: Path, keiryo: Run, tmp_path: Path) -> None:
     path = tmp_path / "step.onnx"
     ended = keiryo("wavenet", "export", trained, "--out", path, "--json")
@@ -277,6 +286,8 @@ def test_the_step_is_exported_once(trained: Path, keiryo: Run, tmp_path: Path) -
         (["generate", "{trained}", "--count", "0"], "--count 0"),
         (["generate", "{trained}", "--count", "2", "--out", "-"], "one sound"),
         (["generate", "{trained}", "--raw"], "--raw"),
+        (["generate", "{trained}", "--play", "--out", "a.wav"], "one of the two"),
+        (["generate", "{trained}", "--play", "--count", "2"], "one sound"),
         (["generate", "{trained}", "--out", "sound.mp3"], "ends in .wav"),
         (["generate", "{trained}", "--out", "{here}/there.wav"], "exists"),
         (["generate", "{trained}", "--argmax", "--temperature", "1"], "one of the two"),

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing, load_model, normalize
+from keiryo.models.tensor_file import write_tensors
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", b"\x80\x04pickle"])
@@ -22,6 +23,12 @@ def test_weights_without_a_description_are_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="description"):
         load_model(tmp_path / "other.safetensors")
+
+
+def test_weights_may_be_read_by_whom_the_umask_says(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_tensors(tmp_path / "weights", {"weight": torch.zeros(3)}, "")
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 @settings(max_examples=20)

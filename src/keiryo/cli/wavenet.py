@@ -156,12 +156,18 @@ def generate(
     weights: own.Weights = "float32",
     threads: Annotated[int, typer.Option(min=1, help="Processor threads, of --count.")] = 1,
     out: Annotated[
-        str,
-        typer.Option(help="A .wav file (with --count, numbered), or - for standard output."),
-    ] = "sound.wav",
+        str | None,
+        typer.Option(
+            help="A .wav file (with --count, numbered), or - for standard output.",
+            show_default="sound.wav",
+        ),
+    ] = None,
     raw: Annotated[
         bool,
         typer.Option("--raw", help="On standard output, 16-bit samples without a WAV's header."),
+    ] = False,
+    play: Annotated[
+        bool, typer.Option("--play", help="Play it on the sound device, instead of --out.")
     ] = False,
     force: own.Force = False,
 ) -> None:
@@ -184,6 +190,7 @@ def generate(
         threads=threads,
         out=out,
         raw=raw,
+        play=play,
         force=force,
     )
 

@@ -1,4 +1,4 @@
-"""`keiryo wavenet generate`: sound into files, or onto standard output as it is made."""
+"""`keiryo wavenet generate`: sound into files, or heard and piped as it is made."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from keiryo.audio.generation import CHUNK_SAMPLES
+from keiryo.audio.playing import play_sound
 from keiryo.audio.sampling import Sampling
 from keiryo.audio.saved import SavedWaveNet, load_wavenet
 from keiryo.audio.sound_files import as_pcm, wav_header, write_wav
@@ -21,6 +22,7 @@ from keiryo.data.recordings import read_recording
 from keiryo.errors import InputError
 
 STANDARD_OUTPUT = "-"
+DEFAULT_OUT = "sound.wav"
 LONGEST_SECONDS = 24 * 3600.0
 # Pieces are so short that the first is soon there.
 SHORTEST_CHUNK = 250
@@ -56,11 +58,12 @@ def write_sound(
     seed: int,
     weights: WeightKind,
     threads: int,
-    out: str,
+    out: str | None,
     raw: bool,
+    play: bool,
     force: bool,
 ) -> None:
-    """Generate and write; say on standard error how fast it was.
+    """Generate and write, or play; say on standard error how fast it was.
 
     Raises InputError for what is not possible, before anything is written.
     """
@@ -68,12 +71,16 @@ def write_sound(
         raise InputError(f"--seconds {seconds:g}: give more than 0, and a day at most")
     if count < 1:
         raise InputError(f"--count {count}: give at least 1")
+    if play and out is not None:
+        raise InputError(f"--play and --out {out}: give one of the two")
+    out = DEFAULT_OUT if out is None else out
     is_streamed = out == STANDARD_OUTPUT
-    if is_streamed and count > 1:
-        raise InputError(f"--count {count}: standard output takes one sound; give a file's name")
+    if (is_streamed or play) and count > 1:
+        where = "--play" if play else "standard output"
+        raise InputError(f"--count {count}: {where} takes one sound; give a file's name")
     if raw and not is_streamed:
         raise InputError("--raw: is for standard output (--out -)")
-    paths = [] if is_streamed else _paths(out, count, force=force)
+    paths = [] if is_streamed or play else _paths(out, count, force=force)
     network, description = load_wavenet(model)
     labels = chosen_labels(description.categories, condition)
     samples = max(1, round(seconds * description.rate))
@@ -91,7 +98,9 @@ def write_sound(
         chunk=max(SHORTEST_CHUNK, min(CHUNK_SAMPLES, samples // 8)),
     )
     try:
-        if is_streamed:
+        if play:
+            play_sound(_timed(pieces, clock), description.rate)
+        elif is_streamed:
             _stream(_timed(pieces, clock), samples, description.rate, raw=raw)
         else:
             sounds = np.concatenate(list(_timed(pieces, clock)), axis=1)
@@ -99,7 +108,7 @@ def write_sound(
                 write_wav(path, sound, description.rate)
     except FloatingPointError as error:
         raise InputError(f"{model}: cannot generate from it: {error}") from None
-    _say_speed(clock, count, description.rate, out)
+    _say_speed(clock, count, description.rate, "" if is_streamed or play else out)
 
 
 def _timed(pieces: Iterator[np.ndarray], clock: Clock) -> Iterator[np.ndarray]:
@@ -147,7 +156,7 @@ def _before(prime: Path, description: SavedWaveNet) -> np.ndarray:
     return samples
 
 
-def _say_speed(clock: Clock, count: int, rate: int, out: str) -> None:
+def _say_speed(clock: Clock, count: int, rate: int, file: str) -> None:
     text = f"{count} x " if count > 1 else ""
     text += f"{clock.samples / rate:.2f} s of sound in {clock.last - clock.asked:.2f} s"
     later = clock.samples - clock.first_samples
@@ -155,5 +164,4 @@ def _say_speed(clock: Clock, count: int, rate: int, out: str) -> None:
         # What comes before the first piece is starting up, and hearing the receptive field.
         speed = count * later / (clock.last - clock.first)
         text += f": once begun, {speed:,.0f} samples/s, {speed / rate:.2f} times real time"
-    where = "" if out == STANDARD_OUTPUT else f" ({out})"
-    typer.echo(text + where, err=True)
+    typer.echo(text + (f" ({file})" if file else ""), err=True)

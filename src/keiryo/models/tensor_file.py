@@ -24,6 +24,8 @@ class TensorFileError(Exception):
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     """Write `tensors` and `text` to `path`. Raises OSError where the disk will not take them."""
     with replaced_file(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         try:
             save_file(
                 {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
@@ -35,6 +37,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
             if os.strerror(errno.ENOSPC) in str(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
             raise
+        # It makes files that none but their owner may read, whatever the user's umask says.
+        temporary.chmod(mode)
 
 
 def read_text(path: Path) -> str:
