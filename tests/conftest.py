@@ -7,12 +7,16 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from keiryo.cli.main import main
 from keiryo.data.builtin.petals import CLASSES, draw_picture
 
 torch.set_num_threads(2)
+# How long an example takes says nothing on a machine that others use too.
+settings.register_profile("keiryo", deadline=None)
+settings.load_profile("keiryo")
 
 
 class Finished(NamedTuple):

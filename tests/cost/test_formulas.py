@@ -58,7 +58,7 @@ def outputs_of(layer: nn.Module, shape: list[int]) -> tuple[int, ...]:
     return output
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(convolutions())
 def test_convolution(drawn: tuple[nn.Conv2d, list[int]]) -> None:
     layer, (_, *spatial) = drawn
@@ -85,7 +85,7 @@ def test_convolution(drawn: tuple[nn.Conv2d, list[int]]) -> None:
     assert cost.difference is None
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(convolutions(transposed=True))
 def test_transposed_convolution(drawn: tuple[nn.ConvTranspose2d, list[int]]) -> None:
     layer, (_, *spatial) = drawn
@@ -126,7 +126,7 @@ def test_reflected_positions_are_no_padding() -> None:
     assert (cost.macs, cost.padding_macs) == (16 * 9, 0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 5), max_size=3), st.integers(1, 9), st.integers(1, 9), st.booleans())
 def test_linear_over_any_dimensions(
     positions: list[int], inputs: int, outputs: int, bias: bool
@@ -136,7 +136,7 @@ def test_linear_over_any_dimensions(
     assert cost.elements == (prod(positions) * outputs if bias else 0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["max", "average"]),
     st.integers(1, 3),
@@ -187,7 +187,7 @@ def test_elements_that_are_visited_once(layer: nn.Module) -> None:
     assert cost.elements == 6 * 5 * 4
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.integers(1, 5),
     st.integers(1, 5),

@@ -105,14 +105,14 @@ def stacks(draw: st.DrawFn, axes: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(stacks(axes=1))
 def test_recordings(network: nn.Module) -> None:
     assume(lies_inside(network, 2, 701))
     assert_equal_to_gradient(network, 2, 701)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(stacks(axes=2))
 def test_pictures(network: nn.Module) -> None:
     assume(lies_inside(network, 2, 117, 105))

@@ -36,7 +36,7 @@ def test_element_wise(operator: Any, layout: torch.memory_format) -> None:
     assert_same(operator, empty(2, 3, 4, 5).to(memory_format=layout))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from([aten.add.Tensor, aten.mul.Tensor, aten.sub.Tensor, aten.div.Tensor]),
     st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.booleans()), min_size=1, max_size=4),
@@ -94,7 +94,7 @@ def test_norms(layout: torch.memory_format) -> None:
     assert_same(aten.group_norm.default, x.contiguous(), 3, channels, channels)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(-4, 3), st.lists(st.integers(1, 3), min_size=1, max_size=3))
 def test_concatenation(along: int, sizes: list[int]) -> None:
     shape = [2, 3, 4, 5]

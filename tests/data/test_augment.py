@@ -101,7 +101,7 @@ def test_each_setting_changes_pictures_and_follows_from_the_seed(
     assert np.any(varied(images, EACH[name], seed=1) != first)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(augmentation=augmentations, size=st.integers(1, 20), count=st.integers(1, 12))
 def test_any_setting_gives_pictures_that_threads_do_not_change(
     augmentation: Augmentation, size: int, count: int

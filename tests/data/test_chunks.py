@@ -40,7 +40,7 @@ def seen_targets(batch: ChunkBatch) -> list[bytes]:
     seed=st.integers(0, 2**32),
     epoch=st.integers(0, 3),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_sample_is_a_target_once_an_epoch_with_all_that_came_before_it(
     lengths: list[int], context: int, samples: int, batch: int, seed: int, epoch: int
 ) -> None:

@@ -18,7 +18,7 @@ def by_brute_force(hashes: list[str]) -> set[tuple[int, int, int]]:
     return {pair for pair in distances if pair[2] <= LARGEST_DISTANCE}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(2, 60), st.integers(1, 4))
 def test_all_pairs_of_a_comparison_of_all_with_all_are_found(
     seed: int, count: int, seeds: int

@@ -115,7 +115,7 @@ def test_a_pack_is_data_itself(flower_folder: Path, tmp_path: Path) -> None:
 
 
 @given(share=st.floats(0, 1, exclude_max=True), file=st.sampled_from([HEADER_FILE, IMAGES_FILE]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_flipped_byte_is_ever_read_as_data(
     share: float, file: str, small_pack: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

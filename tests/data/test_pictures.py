@@ -166,7 +166,7 @@ def test_a_jpeg_is_the_same_whoever_reads_its_header(mode: str, options: dict[st
     assert replace(by_hand, pixels=PIXELS) == replace(by_pillow, pixels=PIXELS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_damage_crashes_the_decoder(data: st.DataObject) -> None:
     whole = bytearray(encoded(Image.fromarray(PIXELS), data.draw(st.sampled_from(["JPEG", "PNG"]))))

@@ -89,7 +89,7 @@ def test_rates_become_the_one_that_most_have(tmp_path: Path) -> None:
 
 
 @given(share=st.floats(0, 1, exclude_max=True), file=st.sampled_from([HEADER_FILE, CODES_FILE]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_flipped_byte_is_ever_read_as_data(
     share: float, file: str, small: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -54,7 +54,7 @@ def test_nan_stays_nan_and_infinity_saturates(wrong: float) -> None:
     assert np.isfinite(np.delete(out, [3, 5])).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.integers(1, 11),
     columns=st.integers(1, 9),

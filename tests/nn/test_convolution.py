@@ -8,7 +8,7 @@ from keiryo.nn.dense import DenseBlock, Transition
 from keiryo.nn.residual import InvertedResidual
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     size=st.integers(3, 12),
     kernel=st.sampled_from([1, 3, 5]),

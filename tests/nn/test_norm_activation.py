@@ -42,7 +42,7 @@ def run(network: nn.Sequential, x: Tensor, gradient: Tensor) -> dict[str, Tensor
     width=st.integers(2, 9),
     threads=st.integers(1, 3),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_one_step_gives_what_the_two_modules_give(
     activation: str, count: int, channels: int, height: int, width: int, threads: int
 ) -> None:
