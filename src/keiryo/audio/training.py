@@ -43,6 +43,7 @@ from keiryo.train.loop import (
     Stopwatch,
 )
 from keiryo.train.recipe import Recipe, learning_rate_factor, make_optimizer
+from keiryo.train.uncompiled import make_step
 from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
 
 AVERAGED_STEPS = 500
@@ -194,7 +195,7 @@ class SoundTraining:
             watch.after_backward()
         if self._recipe.largest_gradient_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.largest_gradient_norm)
-        optimizer.step()
+        make_step(optimizer)
         if watch:
             snapshot = watch.after_step(
                 epoch=position.epoch + 1,

@@ -30,6 +30,7 @@ from keiryo.train.recipe import (
     training_size,
 )
 from keiryo.train.scores import Score, Sums, mixed_loss
+from keiryo.train.uncompiled import make_step
 from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
 from keiryo.train.watcher import Progress, Watcher
 
@@ -216,7 +217,7 @@ class Training:
             watch.after_backward()
         if self._recipe.largest_gradient_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.largest_gradient_norm)
-        optimizer.step()
+        make_step(optimizer)
         if watch:
             snapshot = watch.after_step(
                 epoch=self.position.epoch + 1,

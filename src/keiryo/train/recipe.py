@@ -10,6 +10,7 @@ from torch import nn
 from keiryo.data.augmentation import Augmentation
 from keiryo.nn.residual import zero_residual_scales
 from keiryo.train.as_keras import make_as_keras
+from keiryo.train.uncompiled import leave_compiler_out
 
 SIZE_STEP = 32
 NORM_LAYERS = (
@@ -116,6 +117,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": others, "weight_decay": 0.0},
     ]
     learning_rate = peak_learning_rate(network, recipe)
+    leave_compiler_out()
     match recipe.optimizer:
         case "adam":
             return torch.optim.Adam(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
