@@ -27,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import keiryo
 from keiryo.models.spec import FACTORIES
 from keiryo.results import Weighing
+from torchvision_operators import declare_torchvision_operators
 
 TIMM = (
     "resnet18",
@@ -64,21 +65,6 @@ TIMM = (
     "dla34",
     "repvgg_a0",
 )
-TORCHVISION_OPERATORS = (
-    "nms",
-    "qnms",
-    "roi_align",
-    "_roi_align_backward",
-    "qroi_align",
-    "roi_pool",
-    "_roi_pool_backward",
-    "ps_roi_align",
-    "_ps_roi_align_backward",
-    "ps_roi_pool",
-    "_ps_roi_pool_backward",
-    "deform_conv2d",
-    "_deform_conv2d_backward",
-)
 # What fvcore calls the operators that both count.
 PRODUCTS = ("conv", "linear", "matmul", "addmm", "bmm", "einsum")
 
@@ -111,18 +97,6 @@ def main() -> None:
     for name, parts in zip(names, reasons, strict=True):
         print(f"| {name} | {', '.join(parts)} |")
     print_times(times, options)
-
-
-def declare_torchvision_operators() -> None:
-    """Let torchvision import beside a torch that it was not built for.
-
-    Its compiled operators are not loaded; on import it registers shapes for them, which
-    needs no more than their names.
-    """
-    global torchvision_library
-    torchvision_library = torch.library.Library("torchvision", "DEF")
-    for name in TORCHVISION_OPERATORS:
-        torchvision_library.define(f"{name}(Tensor input) -> Tensor")
 
 
 def build(name: str) -> tuple[nn.Module, tuple[int, ...]]:
