@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/keiryo compare --out demo --force
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n logical --dist loadscope
 
 test-all: $(VENV)/installed-test
 	$(BIN)/pytest

@@ -1,9 +1,14 @@
 """What several rooms' tests need: small real pictures, and the command line."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+# Before PyTorch is imported, here and in the processes that tests start: of two processes with
+# two threads each, one would otherwise spin on the core that the other computes on.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 import torch

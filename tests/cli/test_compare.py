@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -155,51 +156,41 @@ def histories(out: Path) -> list[list[dict[str, float]]]:
     ]
 
 
-def stopped_comparison(flower_folder: Path, out: Path, signal_number: int) -> int:
-    """Start a comparison, send the signal in the midst of its training, return the exit status."""
-    process = run_for_real(
-        "compare", flower_folder, "--models", "resnet18", "--epochs", 12, *SMALL, "--out", out
-    )
+def stop_in_training(process: subprocess.Popen[str], signal_number: int) -> int:
+    """Send the signal once it has trained for a while; return the exit status."""
     assert process.stderr is not None
     for line in process.stderr:
-        if "epoch 2" in line:
+        if re.search(r"epoch [2-9]", line):
             break
     process.send_signal(signal_number)
     process.communicate(timeout=60)
     return process.returncode
 
 
-def test_ctrl_c_keeps_what_is_done_and_resume_gives_the_same_bits(
+def test_what_was_interrupted_and_killed_goes_on_to_the_same_bits(
     flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:
-    out = tmp_path / "out"
-    assert stopped_comparison(flower_folder, out, signal.SIGINT) == 130
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    trial = Path("trials", "mobilenet_v1-width=0.25-seed0")
+    arguments = [
+        "compare",
+        flower_folder,
+        "--models",
+        "mobilenet_v1:width=0.25",
+        "--epochs",
+        12,
+        *SMALL,
+    ]
+    interrupted = run_for_real(*arguments, "--out", out)
+    assert stop_in_training(interrupted, signal.SIGINT) == 130
     results = json.loads((out / "results.json").read_text())
     assert results["complete"] is False
     assert [trial["status"] for trial in results["trials"]] == ["stopped"]
     assert (out / "report.html").exists()
-    assert (out / "trials" / "resnet18-seed0" / "checkpoint.safetensors").exists()
-    assert keiryo("compare", "--resume", "--out", out).status == 0
+    assert (out / trial / "checkpoint.safetensors").exists()
 
-    whole = tmp_path / "whole"
-    uninterrupted = keiryo(
-        "compare", flower_folder, "--models", "resnet18", "--epochs", 12, *SMALL, "--out", whole
-    )
-    assert uninterrupted.status == 0
-    assert histories(out) == histories(whole)
-    weights = [
-        (folder / "trials" / "resnet18-seed0" / "model.safetensors").read_bytes()
-        for folder in (out, whole)
-    ]
-    assert weights[0] == weights[1]
-    assert not (out / "trials" / "resnet18-seed0" / "checkpoint.safetensors").exists()
-
-
-def test_after_kill_9_resume_goes_on_and_no_trial_is_left_running(
-    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
-) -> None:
-    out = tmp_path / "out"
-    assert stopped_comparison(flower_folder, out, signal.SIGKILL) == -signal.SIGKILL
+    killed = run_for_real("compare", "--resume", "--out", out)
+    assert stop_in_training(killed, signal.SIGKILL) == -signal.SIGKILL
 
     def is_running() -> bool:
         listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
@@ -207,9 +198,11 @@ def test_after_kill_9_resume_goes_on_and_no_trial_is_left_running(
 
     wait_for(lambda: not is_running(), seconds=20)
     assert keiryo("compare", "--resume", "--out", out).status == 0
-    (trial,) = json.loads((out / "results.json").read_text())["trials"]
-    assert trial["status"] == "done"
-    assert len(trial["history"]) == 12
+    assert keiryo(*arguments, "--out", whole).status == 0
+    assert histories(out) == histories(whole)
+    weights = [(folder / trial / "model.safetensors").read_bytes() for folder in (out, whole)]
+    assert weights[0] == weights[1]
+    assert not (out / trial / "checkpoint.safetensors").exists()
 
 
 class Killed(Listener):
