@@ -15,6 +15,7 @@ from torch.nn import functional
 from keiryo.data.chunks import ChunkBatch
 from keiryo.data.mu_law import MU
 from keiryo.models.wavenet import WaveNet
+from keiryo.nn.gated_rows import gated_rows
 from keiryo.nn.logistics import mixture_log_likelihood
 
 NATS_PER_BIT = math.log(2)
@@ -64,9 +65,18 @@ def outputs_for_targets(network: WaveNet, batch: SoundBatch) -> Tensor:
     the receptive field.
     """
     configuration = network.configuration
-    targets = batch.mask.shape[1]
+    streams, targets = batch.mask.shape
+    assert batch.codes.shape[1] == configuration.receptive_field + targets
     condition = network.embed(batch.labels)
     x = _input(network, batch.codes)
+    if x.device.type == "cpu":
+        skips = x.new_zeros(targets, streams, configuration.skip_channels)
+        for layer in network.units:
+            x, skips = gated_rows(layer, x, skips, condition)
+        hidden = functional.linear(skips.relu(), network.hidden.weight[..., 0], network.hidden.bias)
+        output = network.output
+        return functional.linear(hidden.relu(), output.weight[..., 0], output.bias).permute(1, 2, 0)
+    x = x.permute(1, 2, 0)
     total = torch.zeros((), dtype=x.dtype, device=x.device)
     for layer in network.units:
         conv = layer.filter_gate
@@ -78,7 +88,6 @@ def outputs_for_targets(network: WaveNet, batch: SoundBatch) -> Tensor:
         if layer.residual is not None:
             x = x[..., -z.shape[-1] :] + layer.residual(z)
         total = total + layer.skip(z[..., -targets:])
-    assert batch.codes.shape[1] == configuration.receptive_field + targets
     return network.output(network.hidden(total.relu()).relu())
 
 
@@ -95,7 +104,10 @@ def likelihoods(outputs: Tensor, network: WaveNet, batch: SoundBatch) -> Tensor:
     targets = batch.codes[:, -batch.mask.shape[1] :]
     configuration = network.configuration
     if configuration.output == "softmax":
-        likelihood = -functional.cross_entropy(outputs.float(), targets, reduction="none")
+        # As rows, time first: so they lie in memory where they come from `gated_rows`.
+        rows = outputs.float().permute(2, 0, 1).flatten(0, 1)
+        losses = functional.cross_entropy(rows, targets.t().flatten(), reduction="none")
+        likelihood = -losses.view(targets.shape[::-1]).t()
     else:
         likelihood = mixture_log_likelihood(
             outputs.float(), levels_of_codes(targets), levels=configuration.levels
@@ -105,18 +117,17 @@ def likelihoods(outputs: Tensor, network: WaveNet, batch: SoundBatch) -> Tensor:
 
 
 def _input(network: WaveNet, codes: Tensor) -> Tensor:
-    """Return the input convolution's outputs from the first that sees no padding, (N, C, ...)."""
+    """Return the input convolution's outputs from the first that sees no padding, (L, N, C)."""
     conv = network.input
     taps = network.configuration.kernel_size
     if network.configuration.output == "logistics":
         samples = levels_of_codes(codes)[:, None, :-1]
-        return functional.conv1d(samples, conv.weight, conv.bias)
+        return functional.conv1d(samples, conv.weight, conv.bias).permute(2, 0, 1).contiguous()
     total = None
     for tap in range(taps):
         # A column of the weights for each code is what multiplying by its one-hot form leaves.
         seen = codes[:, tap : codes.shape[1] - taps + tap]
-        column = functional.embedding(seen, conv.weight[..., tap].t())
+        column = functional.embedding(seen.t(), conv.weight[..., tap].t())
         total = column if total is None else total + column
     assert total is not None
-    total = total if conv.bias is None else total + conv.bias
-    return total.transpose(1, 2)
+    return total if conv.bias is None else total + conv.bias
