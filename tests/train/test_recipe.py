@@ -43,8 +43,10 @@ def test_norms_and_biases_are_not_decayed() -> None:
     assert together == {id(p) for p in network.parameters()}
 
 
-def test_a_network_without_norms_takes_smaller_steps() -> None:
+@pytest.mark.parametrize("spec", ["mobilenet_v1:norm=none", "vgg11", "vgg11:norm=batch"])
+def test_a_network_without_norms_at_its_end_takes_smaller_steps(spec: str) -> None:
     with torch.device("meta"):
-        bare, normed = build("vgg11", classes=5), build("vgg11:norm=batch", classes=5)
+        network, normed = build(spec, classes=5), build("mobilenet_v1", classes=5)
     recipe = RECIPES["keiryo"]
-    assert peak_learning_rate(bare, recipe) < peak_learning_rate(normed, recipe)
+    assert peak_learning_rate(network, recipe) == recipe.learning_rate_without_norm
+    assert peak_learning_rate(normed, recipe) == recipe.learning_rate

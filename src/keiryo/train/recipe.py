@@ -130,8 +130,15 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def peak_learning_rate(network: nn.Module, recipe: Recipe) -> float:
-    """Return the recipe's learning rate for a network with, or without, normalisation."""
-    has_norm = any(isinstance(layer, NORM_LAYERS) for layer in network.modules())
+    """Return the recipe's learning rate for a network with, or without, normalisation.
+
+    One whose last norm is followed by several fully connected layers, as VGG's is, counts as
+    without: what they make of their inputs is not normalised.
+    """
+    layers = list(network.modules())
+    norms = [index for index, layer in enumerate(layers) if isinstance(layer, NORM_LAYERS)]
+    after = layers[norms[-1] :] if norms else []
+    has_norm = bool(norms) and sum(isinstance(layer, nn.Linear) for layer in after) <= 1
     return recipe.learning_rate if has_norm else recipe.learning_rate_without_norm
 
 
