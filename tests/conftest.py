@@ -1,6 +1,7 @@
 """What several rooms' tests need: small real pictures, and the command line."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from keiryo.cli.main import main
 from keiryo.data.builtin.petals import CLASSES, draw_picture
 
 torch.set_num_threads(2)
+# A shell's job in the background ignores interrupts, and so would the processes that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says nothing on a machine that others use too.
 settings.register_profile("keiryo", deadline=None)
 settings.load_profile("keiryo")
