@@ -1,5 +1,6 @@
 """What a WaveNet is trained on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from keiryo.audio.objective import (
     levels_of_codes,
     likelihoods,
     on_device,
+    outputs_by_convolutions,
     outputs_by_layers,
+    outputs_by_rows,
     outputs_for_targets,
 )
 from keiryo.data.chunks import Chunks
@@ -33,17 +36,23 @@ TRAINABLE = [
 
 def assert_same_way(network: WaveNet, batch: SoundBatch) -> torch.Tensor:
     """Outputs, and every parameter's gradient, are those of calling the network."""
-    gradients, outputs = [], []
-    for way in (outputs_for_targets, outputs_by_layers):
-        found = way(network, batch)
-        direction = torch.randn(found.shape, generator=torch.Generator().manual_seed(0))
-        network.zero_grad()
-        (found * direction).sum().backward()
-        outputs.append(found.detach())
-        gradients.append([parameter.grad for parameter in network.parameters()])
-    torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-3)
-    return outputs[0]
+    expected, expected_gradients = with_gradients(outputs_by_layers, network, batch)
+    for way in (outputs_by_rows, outputs_by_convolutions):
+        outputs, gradients = with_gradients(way, network, batch)
+        torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(gradients, expected_gradients, atol=1e-3, rtol=1e-3)
+    return expected
+
+
+def with_gradients(
+    way: Callable[[WaveNet, SoundBatch], torch.Tensor], network: WaveNet, batch: SoundBatch
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    outputs = way(network, batch)
+    direction = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(0))
+    network.zero_grad()
+    (outputs.float() * direction).sum().backward()
+    gradients = [parameter.grad for parameter in network.parameters()]
+    return outputs.detach(), [gradient for gradient in gradients if gradient is not None]
 
 
 @pytest.mark.parametrize("option", TRAINABLE)
@@ -67,6 +76,30 @@ def test_labels_are_heard_in_both_ways(tmp_path: Path) -> None:
     batch = on_device(chunks.batch(np.arange(3)), CPU)
     shorter = assert_same_way(network, batch)
     assert not torch.allclose(shorter[0], shorter[1], atol=1e-3)
+
+
+def test_half_precision_trains_as_well() -> None:
+    # As on processors with units for it; without them it is slow, but possible.
+    network = small_wavenet("softmax").network
+    network = WaveNet(replace(network.configuration, levels=256))
+    pack = pack_in_memory([300])
+    chunks = Chunks(pack, np.arange(1), context=network.configuration.receptive_field, samples=99)
+    batch = on_device(chunks.batch(np.arange(2)), CPU)
+    exact, gradients = with_gradients(outputs_for_targets, network, batch)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded, rounded_gradients = with_gradients(outputs_for_targets, network, batch)
+        _, of_layers = with_gradients(outputs_by_layers, network, batch)
+    torch.testing.assert_close(rounded.float(), exact, atol=0.05, rtol=0.05)
+    # Gradients are as near as those of the network called as it is, in the same precision.
+    assert away(rounded_gradients, gradients) < 1.5 * away(of_layers, gradients)
+
+
+def away(gradients: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
+    """Return the largest distance of a gradient from the one expected, as a share of that."""
+    return max(
+        float((one - other).norm() / other.norm())
+        for one, other in zip(gradients, expected, strict=True)
+    )
 
 
 def test_each_sample_counts_once_given_all_that_comes_before() -> None:

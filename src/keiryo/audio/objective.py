@@ -64,19 +64,30 @@ def outputs_for_targets(network: WaveNet, batch: SoundBatch) -> Tensor:
     needs of it: of the context ever less, and skips for targets alone. The context must be
     the receptive field.
     """
-    configuration = network.configuration
+    assert batch.codes.shape[1] == network.configuration.receptive_field + batch.mask.shape[1]
+    # Rows are plain products in one precision; autocast knows convolutions, and GPUs run them.
+    is_plain = batch.codes.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return (outputs_by_rows if is_plain else outputs_by_convolutions)(network, batch)
+
+
+def outputs_by_rows(network: WaveNet, batch: SoundBatch) -> Tensor:
+    """Return what `outputs_for_targets` does, by products over rows of channels."""
     streams, targets = batch.mask.shape
-    assert batch.codes.shape[1] == configuration.receptive_field + targets
     condition = network.embed(batch.labels)
     x = _input(network, batch.codes)
-    if x.device.type == "cpu":
-        skips = x.new_zeros(targets, streams, configuration.skip_channels)
-        for layer in network.units:
-            x, skips = gated_rows(layer, x, skips, condition)
-        hidden = functional.linear(skips.relu(), network.hidden.weight[..., 0], network.hidden.bias)
-        output = network.output
-        return functional.linear(hidden.relu(), output.weight[..., 0], output.bias).permute(1, 2, 0)
-    x = x.permute(1, 2, 0)
+    skips = x.new_zeros(targets, streams, network.configuration.skip_channels)
+    for layer in network.units:
+        x, skips = gated_rows(layer, x, skips, condition)
+    hidden, output = network.hidden, network.output
+    last = functional.linear(skips.relu(), hidden.weight[..., 0], hidden.bias).relu()
+    return functional.linear(last, output.weight[..., 0], output.bias).permute(1, 2, 0)
+
+
+def outputs_by_convolutions(network: WaveNet, batch: SoundBatch) -> Tensor:
+    """Return what `outputs_for_targets` does, by PyTorch's convolutions."""
+    targets = batch.mask.shape[1]
+    condition = network.embed(batch.labels)
+    x = _input(network, batch.codes).permute(1, 2, 0)
     total = torch.zeros((), dtype=x.dtype, device=x.device)
     for layer in network.units:
         conv = layer.filter_gate
