@@ -8,17 +8,21 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from conftest import Finished
 from keiryo import api
 from keiryo.audio.folder import CHECKPOINT_FILE
+from keiryo.audio.saved import load_wavenet, save_wavenet
 from keiryo.cli.wavenet_sound import write_sound
 from keiryo.models.tensor_file import read_tensors
 from keiryo.results import REPORT_FILE
@@ -236,6 +240,37 @@ def test_what_playing_needs_is_said(
     assert "pip install 'keiryo[play]'" in ended.err
 
 
+class Device:
+    """Stands for the sound device: it takes what is played on it."""
+
+    PortAudioError = OSError
+
+    def __init__(self) -> None:
+        self.heard, self.rate = b"", 0
+
+    @contextmanager
+    def RawOutputStream(self, samplerate: int, channels: int, dtype: str) -> Iterator[Any]:  # noqa: N802
+        assert (channels, dtype) == (1, "int16")
+        self.rate = samplerate
+        yield SimpleNamespace(write=self._write)
+
+    def _write(self, data: bytes) -> None:
+        self.heard += data
+
+
+def test_what_is_played_is_what_would_be_written(
+    trained: Path, keiryo: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    device = Device()
+    monkeypatch.setitem(sys.modules, "sounddevice", device)
+    arguments = ["wavenet", "generate", trained, "--condition", CONDITION, "--seconds", 0.1]
+    assert keiryo(*arguments, "--play").status == 0
+    assert keiryo(*arguments, "--out", tmp_path / "sound.wav").status == 0
+    samples, rate = samples_of(tmp_path / "sound.wav")
+    assert device.rate == rate
+    np.testing.assert_array_equal(np.frombuffer(device.heard, "<i2"), samples)
+
+
 def test_the_step_is_exported_once(trained: Path, keiryo: Run, tmp_path: Path) -> None:
     path = tmp_path / "step.onnx"
     ended = keiryo("wavenet", "export", trained, "--out", path, "--json")
@@ -246,6 +281,20 @@ def test_the_step_is_exported_once(trained: Path, keiryo: Run, tmp_path: Path) -
     again = keiryo("wavenet", "export", trained, "--out", path)
     assert again.status == 2
     assert f"--out {path}: exists" in again.err
+
+
+def test_a_model_whose_outputs_are_not_finite_is_not_exported(
+    trained: Path, keiryo: Run, tmp_path: Path
+) -> None:
+    network, description = load_wavenet(trained)
+    with torch.no_grad():
+        network.output.weight.fill_(3e38)
+    save_wavenet(tmp_path / "model.safetensors", network, description)
+    path = tmp_path / "step.onnx"
+    ended = keiryo("wavenet", "export", tmp_path, "--out", path)
+    assert ended.status == 2, ended.err
+    assert "cannot be exported: the network's output is not finite" in ended.err
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

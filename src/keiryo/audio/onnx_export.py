@@ -38,7 +38,8 @@ def export_step(path: Path, network: WaveNet, description: SavedWaveNet) -> Expo
     """Write the step of `network` to `path`, once ONNX Runtime has given the same with it.
 
     `description` goes into the file as JSON under the key "keiryo". Raises InputError where a
-    package that this needs is not installed, or the outputs differ.
+    package that this needs is not installed, FloatingPointError where the network gives
+    numbers that are not finite.
     """
     for module in NEEDED:
         try:
@@ -49,9 +50,8 @@ def export_step(path: Path, network: WaveNet, description: SavedWaveNet) -> Expo
     steps = min(network.configuration.receptive_field + FEWEST_CHECKED_STEPS, MOST_CHECKED_STEPS)
     difference, rate = _checked(encoded, network, steps)
     if not difference <= TOLERANCE:
-        raise InputError(
-            f"{path}: not written, since outputs of the ONNX file differ by {difference:.2g}"
-        )
+        # No input can be at fault here.
+        raise RuntimeError(f"outputs of the ONNX file differ from the network's by {difference}")
     with replaced_file(path) as temporary:
         temporary.write_bytes(encoded)
     return ExportedStep(
@@ -112,6 +112,8 @@ def _checked(encoded: bytes, network: WaveNet, steps: int) -> tuple[float, float
     draws = Draws(0, 1, configuration).take(steps)
     expected = stepper.advance(draws, samples.astype(np.float32), keep_outputs=True).outputs
     assert expected is not None
+    if not np.isfinite(expected).all():
+        raise FloatingPointError("the network's output is not finite")
     with torch.no_grad():
         upsampled = network.upsample(given_local)
     options = onnxruntime.SessionOptions()

@@ -212,7 +212,11 @@ def export(
         raise InputError(f"--out {out}: give a name that ends in .onnx")
     if out.is_dir() or (out.exists() and not force):
         raise InputError(f"--out {out}: exists; replace it by --force, or name another file")
-    exported = export_step(out, *load_wavenet(model))
+    network, description = load_wavenet(model)
+    try:
+        exported = export_step(out, network, description)
+    except FloatingPointError as error:
+        raise InputError(f"{model}: cannot be exported: {error}") from None
     if json:
         typer.echo(exported.model_dump_json(indent=2))
     else:
