@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 300
 
 
 def main() -> None:
-    """Print a table for each thing measured, or measure one of them where told by `--part`."""
+    """Print a table for each thing measured, or measure one where `--part` says which."""
     options = parse_options()
     if options.part:
         print(json.dumps(PARTS[options.part](options)))
@@ -117,11 +117,8 @@ def print_together(options: argparse.Namespace) -> None:
     """Print what several small trials make of one device at the same time."""
     print("\n| trials at once | images/s, all together |\n| --- | --- |")
     for count in (1, 2, 4):
-        processes = [started("training", options, batch="8" if options.quick else "64")]
-        processes += [
-            started("training", options, batch="8" if options.quick else "64")
-            for _ in range(count - 1)
-        ]
+        batch = "8" if options.quick else "64"
+        processes = [started("training", options, batch=batch) for _ in range(count)]
         found = [ended(process) for process in processes]
         failed = next((one["failed"] for one in found if "failed" in one), None)
         total = failed or f"{sum(one['images_per_second'] for one in found):,.0f}"

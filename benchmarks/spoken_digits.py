@@ -9,7 +9,6 @@ digits last as long as a recording of the same digit and speaker, drawn at rando
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -82,17 +81,16 @@ def main() -> None:
             lengths = pack.counts[splits.train][same]
             random = np.random.default_rng(number)
             samples = random.choice(lengths, options.each)
-            (sounds,) = whole(
-                speak(
-                    network,
-                    int(samples.max()),
-                    labels=labels.tolist(),
-                    streams=options.each,
-                    sampling=Sampling(temperature, 1.0),
-                    seed=number,
-                    threads=options.threads,
-                )
+            pieces = speak(
+                network,
+                int(samples.max()),
+                labels=labels.tolist(),
+                streams=options.each,
+                sampling=Sampling(temperature, 1.0),
+                seed=number,
+                threads=options.threads,
             )
+            sounds = np.concatenate(list(pieces), axis=1)
             for index, (sound, length) in enumerate(zip(sounds, samples, strict=True)):
                 path = folder / f"{number:03d}_{index}.png"
                 write_picture(path, sound[:length], description.rate)
@@ -105,11 +103,6 @@ def main() -> None:
             f"generated at temperature {temperature:g}: {everything.mean():.1%} of "
             f"{len(everything)} recognised (chance {1 / len(values):.0%}): {each}"
         )
-
-
-def whole(pieces: Iterator[np.ndarray]) -> tuple[np.ndarray]:
-    """Return the pieces of sound (streams, ...) as one."""
-    return (np.concatenate(list(pieces), axis=1),)
 
 
 def write_picture(path: Path, sound: np.ndarray, rate: int) -> None:

@@ -33,17 +33,19 @@ def test_fifty_kills_at_random_moments_change_no_bit(flower_folder: Path, tmp_pa
         "--epochs", 60,
     ]  # fmt: skip
     assert comparison(tmp_path / "whole", *arguments).wait() == 0
-    out, moments, kills = tmp_path / "out", random.Random(0), 0
+    moments, kills, comparisons = random.Random(0), 0, 0
     while kills < KILLS:
-        # Before its plan stands there, there is nothing to go on with.
-        running = comparison(out, *arguments, "--resume")
-        try:
-            assert running.wait(moments.uniform(0, LONGEST_LIFE_SECONDS)) == 0
-            break
-        except subprocess.TimeoutExpired:
-            running.send_signal(signal.SIGKILL)
-            running.wait()
-            kills += 1
-    assert kills > KILLS // 2, "it was done before it had been killed often"
-    assert comparison(out, *arguments, "--resume").wait() == 0
-    assert weights(out) == weights(tmp_path / "whole")
+        out = tmp_path / f"out{comparisons}"
+        comparisons += 1
+        while True:
+            # Before its plan stands there, there is nothing to go on with, and it begins.
+            running = comparison(out, *arguments, "--resume")
+            life = moments.uniform(0, LONGEST_LIFE_SECONDS) if kills < KILLS else None
+            try:
+                assert running.wait(life) == 0
+                break
+            except subprocess.TimeoutExpired:
+                running.send_signal(signal.SIGKILL)
+                running.wait()
+                kills += 1
+        assert weights(out) == weights(tmp_path / "whole")
