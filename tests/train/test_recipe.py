@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from keiryo.models.spec import build
 from keiryo.train.recipe import RECIPES, learning_rate_factor, make_optimizer, peak_learning_rate
@@ -44,9 +45,17 @@ def test_norms_and_biases_are_not_decayed() -> None:
 
 
 @pytest.mark.parametrize("spec", ["mobilenet_v1:norm=none", "vgg11", "vgg11:norm=batch"])
-def test_a_network_without_norms_at_its_end_takes_smaller_steps(spec: str) -> None:
+def test_networks_without_norms_and_vgg_take_smaller_steps(spec: str) -> None:
     with torch.device("meta"):
-        network, normed = build(spec, classes=5), build("mobilenet_v1", classes=5)
+        network = build(spec, classes=5)
     recipe = RECIPES["keiryo"]
     assert peak_learning_rate(network, recipe) == recipe.learning_rate_without_norm
-    assert peak_learning_rate(normed, recipe) == recipe.learning_rate
+
+
+def test_networks_with_norms_take_large_steps_whatever_their_last_layers_are() -> None:
+    recipe = RECIPES["keiryo"]
+    with torch.device("meta"):
+        normed = build("mobilenet_v1", classes=5)
+    hidden = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(9, 9), nn.Linear(9, 5))
+    for network in (normed, hidden):
+        assert peak_learning_rate(network, recipe) == recipe.learning_rate

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from keiryo.data.augmentation import Augmentation
+from keiryo.models.vgg import VGG
 from keiryo.nn.residual import zero_residual_scales
 from keiryo.train.as_keras import make_as_keras
 from keiryo.train.uncompiled import leave_compiler_out
@@ -132,13 +133,13 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def peak_learning_rate(network: nn.Module, recipe: Recipe) -> float:
     """Return the recipe's learning rate for a network with, or without, normalisation.
 
-    One whose last norm is followed by several fully connected layers, as VGG's is, counts as
-    without: what they make of their inputs is not normalised.
+    VGG counts as without, whatever norm its convolutions have.
     """
-    layers = list(network.modules())
-    norms = [index for index, layer in enumerate(layers) if isinstance(layer, NORM_LAYERS)]
-    after = layers[norms[-1] :] if norms else []
-    has_norm = bool(norms) and sum(isinstance(layer, nn.Linear) for layer in after) <= 1
+    # Its three fully connected layers have none, and the first has 25,088 inputs: at the higher
+    # rate they blow up, where smaller ones of other networks do not (docs/recipe.md).
+    has_norm = not isinstance(network, VGG) and any(
+        isinstance(layer, NORM_LAYERS) for layer in network.modules()
+    )
     return recipe.learning_rate if has_norm else recipe.learning_rate_without_norm
 
 

@@ -1,4 +1,4 @@
-"""PyTorch's optimisers without its compiler, which takes over a second to import and 90 MB.
+"""PyTorch's optimisers without its compiler, which takes over a second to import, and 70 MB.
 
 They import it only to tell it not to compile some of their methods, which nothing here asks
 of it. What is left out here changes no step.
