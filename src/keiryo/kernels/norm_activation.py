@@ -5,8 +5,10 @@ several times `channels`, where several rows are taken as one wide row. Forward 
 input twice and writes the output once. Backward works out anew from the input what was
 clamped, instead of keeping the output; it reads input and gradient twice and writes once.
 
-Each function returns a kernel for numbers of `kind` (numpy.float32 or numpy.float64).
-Sums are in double precision, as PyTorch's are.
+Each function returns a kernel for feature maps and their gradients of `kind`: numpy.float32,
+numpy.float64, or numpy.uint16, which stands for bfloat16. Of bfloat16 all else, and what is
+worked out between reading and writing, is of float32. Sums are in double precision, as
+PyTorch's are.
 """
 
 from functools import cache
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from keiryo.kernels.brain_floats import as_stored, computed_in, widened
 from keiryo.kernels.team import FAST_MATH, array_at, kernel, own_share, thread_number
 
 # So many rows are summed in the precision of the data before double precision takes over.
@@ -37,6 +40,7 @@ def sums(kind: Any) -> Any:
     Arguments: threads, rows, columns, channels, x, partial sums (threads, 2, columns),
     which must be zero: of the differences and of their squares.
     """
+    number = computed_in(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
@@ -44,16 +48,16 @@ def sums(kind: Any) -> Any:
         partial_sums = array_at(a[5], (threads, 2, columns), np.float64)
         start, end = own_share(rows)
         own = partial_sums[thread_number()]
-        block = np.empty((2, columns), kind)
-        reference = np.empty(columns, kind)
+        block = np.empty((2, columns), number)
+        reference = np.empty(columns, number)
         for column in range(columns):
             # Near the mean, so that the squares keep their precision.
-            reference[column] = x[0, column % channels]
+            reference[column] = widened(x[0, column % channels])
         for block_start in range(start, end, BLOCK_ROWS):
             block[:] = 0
             for row in range(block_start, min(end, block_start + BLOCK_ROWS)):
                 for column in range(columns):
-                    difference = x[row, column] - reference[column]
+                    difference = widened(x[row, column]) - reference[column]
                     block[0, column] += difference
                     block[1, column] += difference * difference
             for column in range(columns):
@@ -72,22 +76,23 @@ def statistics(kind: Any) -> Any:
     mean, running variance (channels each) and statistics (2, channels): mean and 1 /
     deviation.
     """
+    number = computed_in(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
         x = array_at(a[4], (rows, columns), kind)
         partial_sums = array_at(a[5], (threads, 2, columns), np.float64)
         figures = array_at(a[6], (2,), np.float64)
-        running_mean = array_at(a[7], (channels,), kind)
-        running_variance = array_at(a[8], (channels,), kind)
-        result = array_at(a[9], (2, channels), kind)
+        running_mean = array_at(a[7], (channels,), number)
+        running_variance = array_at(a[8], (channels,), number)
+        result = array_at(a[9], (2, channels), number)
         momentum, epsilon = figures[0], figures[1]
         count = rows * (columns // channels)
         for channel in range(channels):
             from_reference = _total(partial_sums, 0, channel, channels) / count
             square = _total(partial_sums, 1, channel, channels) / count
             variance = max(0.0, square - from_reference * from_reference)
-            mean = x[0, channel] + from_reference
+            mean = widened(x[0, channel]) + from_reference
             result[0, channel] = mean
             result[1, channel] = 1.0 / np.sqrt(variance + epsilon)
             unbiased = variance * count / (count - 1)
@@ -104,18 +109,19 @@ def normalize(kind: Any) -> Any:
     Arguments: rows, columns, channels, x, scale, shift, statistics (2, channels), limits
     (2,) in double precision: least, most; then what it writes: y.
     """
+    number = computed_in(kind)
 
     def body(a: Any) -> None:
         rows, columns, channels = a[0], a[1], a[2]
         x = array_at(a[3], (rows, columns), kind)
-        scale = array_at(a[4], (channels,), kind)
-        shift = array_at(a[5], (channels,), kind)
-        given = array_at(a[6], (2, channels), kind)
+        scale = array_at(a[4], (channels,), number)
+        shift = array_at(a[5], (channels,), number)
+        given = array_at(a[6], (2, channels), number)
         limits = array_at(a[7], (2,), np.float64)
         y = array_at(a[8], (rows, columns), kind)
-        least, most = kind(limits[0]), kind(limits[1])
-        factor = np.empty(columns, kind)
-        offset = np.empty(columns, kind)
+        least, most = number(limits[0]), number(limits[1])
+        factor = np.empty(columns, number)
+        offset = np.empty(columns, number)
         for column in range(columns):
             channel = column % channels
             per_deviation = float(given[1, channel])
@@ -124,9 +130,10 @@ def normalize(kind: Any) -> Any:
         start, end = own_share(rows)
         for row in range(start, end):
             for column in range(columns):
-                value = x[row, column] * factor[column] + offset[column]
+                value = widened(x[row, column]) * factor[column] + offset[column]
                 # Written so that a NaN stays one.
-                y[row, column] = least if value < least else (most if value > most else value)
+                value = least if value < least else (most if value > most else value)
+                y[row, column] = as_stored(y, value)
 
     return kernel(body)
 
@@ -139,20 +146,21 @@ def gradient_sums(kind: Any) -> Any:
     (2, channels), limits (2,) in double precision: least, most; partial sums (threads, 2,
     columns), which must be zero.
     """
+    number = computed_in(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
         x = array_at(a[4], (rows, columns), kind)
         gradient = array_at(a[5], (rows, columns), kind)
-        scale = array_at(a[6], (channels,), kind)
-        shift = array_at(a[7], (channels,), kind)
-        statistics = array_at(a[8], (2, channels), kind)
+        scale = array_at(a[6], (channels,), number)
+        shift = array_at(a[7], (channels,), number)
+        statistics = array_at(a[8], (2, channels), number)
         limits = array_at(a[9], (2,), np.float64)
         partial_sums = array_at(a[10], (threads, 2, columns), np.float64)
-        least, most = kind(limits[0]), kind(limits[1])
-        mean = np.empty(columns, kind)
-        factor = np.empty(columns, kind)
-        offset = np.empty(columns, kind)
+        least, most = number(limits[0]), number(limits[1])
+        mean = np.empty(columns, number)
+        factor = np.empty(columns, number)
+        offset = np.empty(columns, number)
         for column in range(columns):
             channel = column % channels
             mean[column] = statistics[0, channel]
@@ -160,15 +168,15 @@ def gradient_sums(kind: Any) -> Any:
             offset[column] = shift[channel]
         start, end = own_share(rows)
         own = partial_sums[thread_number()]
-        block = np.empty((2, columns), kind)
-        zero = kind(0)
+        block = np.empty((2, columns), number)
+        zero = number(0)
         for block_start in range(start, end, BLOCK_ROWS):
             block[:] = 0
             for row in range(block_start, min(end, block_start + BLOCK_ROWS)):
                 for column in range(columns):
-                    difference = x[row, column] - mean[column]
+                    difference = widened(x[row, column]) - mean[column]
                     value = difference * factor[column] + offset[column]
-                    passed = gradient[row, column]
+                    passed = widened(gradient[row, column])
                     passed = zero if (value <= least or value >= most) else passed
                     block[0, column] += passed
                     block[1, column] += passed * difference
@@ -188,27 +196,28 @@ def input_gradient(kind: Any) -> Any:
     Arguments: those of `gradient_sums`, then what it writes: gradient of x, of scale and
     of shift.
     """
+    number = computed_in(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
         x = array_at(a[4], (rows, columns), kind)
         gradient = array_at(a[5], (rows, columns), kind)
-        scale = array_at(a[6], (channels,), kind)
-        shift = array_at(a[7], (channels,), kind)
-        statistics = array_at(a[8], (2, channels), kind)
+        scale = array_at(a[6], (channels,), number)
+        shift = array_at(a[7], (channels,), number)
+        statistics = array_at(a[8], (2, channels), number)
         limits = array_at(a[9], (2,), np.float64)
         partial_sums = array_at(a[10], (threads, 2, columns), np.float64)
         x_gradient = array_at(a[11], (rows, columns), kind)
-        scale_gradient = array_at(a[12], (channels,), kind)
-        shift_gradient = array_at(a[13], (channels,), kind)
-        least, most = kind(limits[0]), kind(limits[1])
+        scale_gradient = array_at(a[12], (channels,), number)
+        shift_gradient = array_at(a[13], (channels,), number)
+        least, most = number(limits[0]), number(limits[1])
         is_first = thread_number() == 0
         count = rows * (columns // channels)
-        mean = np.empty(columns, kind)
-        factor = np.empty(columns, kind)
-        offset = np.empty(columns, kind)
-        common = np.empty(columns, kind)
-        slope = np.empty(columns, kind)
+        mean = np.empty(columns, number)
+        factor = np.empty(columns, number)
+        offset = np.empty(columns, number)
+        common = np.empty(columns, number)
+        slope = np.empty(columns, number)
         for channel in range(channels):
             total = _total(partial_sums, 0, channel, channels)
             moment = _total(partial_sums, 1, channel, channels)
@@ -223,14 +232,14 @@ def input_gradient(kind: Any) -> Any:
                 common[column] = total / count
                 slope[column] = moment / count * per_deviation * per_deviation
         start, end = own_share(rows)
-        zero = kind(0)
+        zero = number(0)
         for row in range(start, end):
             for column in range(columns):
-                difference = x[row, column] - mean[column]
+                difference = widened(x[row, column]) - mean[column]
                 value = difference * factor[column] + offset[column]
-                passed = gradient[row, column]
+                passed = widened(gradient[row, column])
                 passed = zero if (value <= least or value >= most) else passed
                 passed = passed - common[column] - difference * slope[column]
-                x_gradient[row, column] = passed * factor[column]
+                x_gradient[row, column] = as_stored(x_gradient, passed * factor[column])
 
     return kernel(body)

@@ -18,6 +18,12 @@ BOUNDS: dict[type[nn.Module], tuple[float, float]] = {
     nn.ReLU: (0.0, math.inf),
     nn.ReLU6: (0.0, 6.0),
 }
+# The type of the norm's parameters for each type of feature maps that there are kernels for.
+PARAMETERS = {
+    torch.float32: torch.float32,
+    torch.float64: torch.float64,
+    torch.bfloat16: torch.float32,
+}
 # Narrow feature maps are taken several rows at a time, so that vector units have enough to do.
 ENOUGH_COLUMNS = 64
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -83,7 +89,7 @@ def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tens
         and torch.is_grad_enabled()
         and x.is_cpu
         and type(x) is Tensor
-        and x.dtype in (torch.float32, torch.float64)
+        and x.dtype in PARAMETERS
         and x.is_contiguous(memory_format=torch.channels_last)
         and x.numel() > x.shape[1]  # of one value there is no variance: the norm says so
         and type(norm) is nn.BatchNorm2d
@@ -91,11 +97,10 @@ def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tens
         and norm.momentum is not None
         and norm.running_mean is not None
         and norm.weight is not None
-        and norm.weight.dtype == norm.running_mean.dtype == x.dtype
+        and norm.weight.dtype == norm.running_mean.dtype == PARAMETERS[x.dtype]
         and not _is_looked_at(norm)
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
-        and not torch.is_autocast_enabled("cpu")
         and has_kernels()
     )
 
@@ -153,7 +158,7 @@ class _NormActivation(torch.autograd.Function):
         rows, columns, channels = _as_rows(x)
         partial_sums = torch.zeros(threads, 2, columns, dtype=torch.float64)
         figures = torch.tensor((momentum, epsilon), dtype=torch.float64)
-        statistics = x.new_empty(2, channels)
+        statistics = scale.new_empty(2, channels)
         kind = _kind(x)
         summed = (threads, rows, columns, channels, x, partial_sums)
         run(kernels.sums(kind), threads, *summed)
@@ -204,4 +209,5 @@ def _as_rows(x: Tensor) -> tuple[int, int, int]:
 def _kind(x: Tensor) -> Any:
     import numpy as np
 
-    return np.float32 if x.dtype == torch.float32 else np.float64
+    kinds = {torch.float32: np.float32, torch.float64: np.float64, torch.bfloat16: np.uint16}
+    return kinds[x.dtype]

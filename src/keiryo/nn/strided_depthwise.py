@@ -1,0 +1,104 @@
+"""The gradients of strided depthwise convolutions in bfloat16 on the processor.
+
+PyTorch has a fast kernel for all of a depthwise convolution in bfloat16 but its input's
+gradient where the stride is above 1: that takes over ten times as long as in float32. But it
+is a depthwise convolution itself, of the output's gradient with zeros put between.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+
+class FastStridedDepthwise(TorchFunctionMode):
+    """Within it, such convolutions find their gradients fast: those of any network."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if func is functional.conv2d:
+            return _convolved(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def has_strided_depthwise(network: nn.Module) -> bool:
+    """Return whether `network` has layers that `FastStridedDepthwise` is for."""
+    return any(
+        isinstance(layer, nn.Conv2d) and layer.groups > 1 and max(layer.stride) > 1
+        for layer in network.modules()
+    )
+
+
+def _convolved(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Do as `torch.nn.functional.conv2d`, whose arguments these are."""
+    strides, paddings = _pair(stride), _pair(padding)
+    fits = (
+        bias is None
+        and x.dtype == torch.bfloat16
+        and torch.is_grad_enabled()
+        and x.dim() == 4
+        and groups == x.shape[1] == weight.shape[0] > 1
+        and strides != (1, 1)
+        and _pair(dilation) == (1, 1)
+        # The zeros then fill the input's shape to the last row and column.
+        and tuple(2 * p + 1 for p in paddings if isinstance(p, int)) == weight.shape[2:]
+    )
+    if not fits:
+        return functional.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    return _StridedDepthwise.apply(x, weight.to(x.dtype), strides, paddings)
+
+
+def _pair(value: Any) -> Any:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+class _StridedDepthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.stride, ctx.padding = stride, padding
+        return functional.conv2d(x, weight, None, stride, padding, 1, x.shape[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, y_gradient: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        stride, padding, groups = ctx.stride, ctx.padding, x.shape[1]
+        spread = torch.zeros_like(x)
+        spread[:, :, :: stride[0], :: stride[1]] = y_gradient
+        x_gradient = functional.conv2d(spread, weight.flip(2, 3), None, 1, padding, 1, groups)
+        _, weight_gradient, _ = torch.ops.aten.convolution_backward(
+            y_gradient,
+            x,
+            weight,
+            None,
+            stride,
+            padding,
+            (1, 1),
+            False,
+            (0, 0),
+            groups,
+            (False, True, False),
+        )
+        return x_gradient, weight_gradient, None, None
