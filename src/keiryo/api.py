@@ -34,8 +34,8 @@ def compare(
     """Train `models` side by side on `data`, measure and rank them, and write the report.
 
     `options` are those of `keiryo compare` by their long names: `epochs` or `minutes`,
-    `size`, `fit`, `batch`, `accumulate`, `save_memory`, `seeds`, `folds`, `seed`, `recipe`,
-    `augment`, `robust`, `stop_early`, `learning_rate`, `pretrained`, `fine_tune`,
+    `size`, `fit`, `batch`, `accumulate`, `save_memory`, `precision`, `seeds`, `folds`, `seed`,
+    `recipe`, `augment`, `robust`, `stop_early`, `learning_rate`, `pretrained`, `fine_tune`,
     `max_latency_ms`, `max_size_mb`, `max_params`, `device`, `threads`; `preset` gives some
     of them other defaults. Results go into the folder `out`; with `resume`, the comparison
     there goes on, or begins if there is none. `log` names loggers, `tensorboard` and

@@ -322,6 +322,7 @@ class Speed(Record):
     batch: int
     latency_ms: Latency
     images_per_second: float = Field(description="of the median batch")
+    precision: Literal["float32", "bfloat16"] = "float32"
     peak_memory_bytes: int | None
     layers: list[LayerSpeed] = []
 
@@ -337,6 +338,9 @@ class Trial(Record):
     folder: str = Field(description="where its files are, relative to the comparison")
     pretrained: str | None = Field(
         default=None, description="the file or URL of the weights that it began with"
+    )
+    precision: Literal["float32", "bfloat16"] | None = Field(
+        default=None, description="of the training; results are measured in float32"
     )
     parameters: int | None = None
     state_elements: int | None = None

@@ -6,12 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from keiryo.audio.objective import NATS_PER_BIT, likelihoods, on_device, outputs_for_targets
+from keiryo.audio.objective import (
+    NATS_PER_BIT,
+    likelihoods,
+    mixed_where_faster,
+    on_device,
+    outputs_for_targets,
+)
 from keiryo.data.chunks import ChunkBatch, Chunks, plain_chunks
 from keiryo.data.mu_law import CODES
 from keiryo.data.recording_pack import RecordingPack
 from keiryo.models.wavenet import WaveNet
-from keiryo.train.device import mixed_precision
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,11 @@ def held_out_likelihood(
     """
     network.eval()
     total, samples = 0.0, 0
+    surroundings = mixed_where_faster(network, device)
     with torch.inference_mode():
         for chunk_batch in _batches(chunks, batch, confuses_conditions):
             on = on_device(chunk_batch, device)
-            with mixed_precision(device):
+            with surroundings():
                 outputs = outputs_for_targets(network, on)
             total -= float(likelihoods(outputs, network, on).sum(dtype=torch.float64))
             samples += on.targets

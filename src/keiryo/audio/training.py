@@ -16,6 +16,7 @@ from keiryo.audio.evaluation import Likelihood, held_out_likelihood
 from keiryo.audio.objective import (
     SoundBatch,
     likelihoods,
+    mixed_where_faster,
     on_device,
     outputs_by_layers,
     outputs_for_targets,
@@ -36,7 +37,6 @@ from keiryo.sound_results import WaveNetEpoch
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Trainee, load_checkpoint, save_checkpoint
-from keiryo.train.device import mixed_precision
 from keiryo.train.loop import (
     CHECKPOINT_INTERVAL_FACTOR,
     SHORTEST_CHECKPOINT_INTERVAL_SECONDS,
@@ -91,6 +91,7 @@ class SoundTraining:
         self._recipe = recipe
         self._budget = budget
         self._device = device
+        self._mixed_precision = mixed_where_faster(self.network, device)
         self._checkpoint = checkpoint
         average = WeightAverage(self.network, AVERAGED_STEPS)
         self._average = average
@@ -178,7 +179,7 @@ class SoundTraining:
         watches = is_watched(step, position.snapshots)
         watch = StepWatch(self.network, optimizer) if watches else None
         with (
-            mixed_precision(self._device),
+            self._mixed_precision(),
             watch.watched_forward() if watch else nullcontext(),
         ):
             # Hooks look at layers, which the shorter way does not call.

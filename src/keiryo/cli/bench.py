@@ -39,6 +39,7 @@ def bench(
         typer.Option(help="Of a training: keiryo, plain or reported.", show_default="keiryo"),
     ] = None,
     save_memory: options.SaveMemory = False,
+    precision: options.Precision = None,
     layers: Annotated[
         bool,
         typer.Option(
@@ -64,7 +65,12 @@ def bench(
     from keiryo.train.device import choose_device
     from keiryo.train.recipe import RECIPES
 
-    for name, given in (("--recipe", recipe), ("--save-memory", save_memory), ("--layers", layers)):
+    for name, given in (
+        ("--recipe", recipe),
+        ("--save-memory", save_memory),
+        ("--precision", precision),
+        ("--layers", layers),
+    ):
         if given and not training:
             raise InputError(f"{name}: is of a training; add --training, or leave it out")
     if recipe is not None and recipe not in RECIPES:
@@ -86,6 +92,7 @@ def bench(
                 threads=threads,
                 device=chosen.type,
                 save_memory=save_memory,
+                precision=precision,
                 layers=layers,
             )
         else:

@@ -33,6 +33,14 @@ SaveMemory = Annotated[
         "fifth to a third less memory, some 10 % more time, the same bits.",
     ),
 ]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"] | None,
+    typer.Option(
+        help="Of a training: bfloat16 keeps weights in float32 and all that lies between layers "
+        "in half the memory; auto takes it where the device computes faster in it.",
+        show_default="auto",
+    ),
+]
 Accumulate = Annotated[
     int | None,
     typer.Option(

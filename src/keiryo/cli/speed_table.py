@@ -34,7 +34,8 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
         )
     console.print(table)
     latency = first.latency_ms
-    machine = f"{first.mode}, {first.size} px, {latency.device}, {latency.threads} threads"
+    machine = f"{latency.device}, {latency.threads} threads"
+    machine = f"{first.mode} in {first.precision}, {first.size} px, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
 
 

@@ -22,6 +22,7 @@ from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
 from keiryo.results import Fit, Limits, Record, Trial
 from keiryo.train.fine_tuning import DEFAULT_FINE_TUNE, FineTune
+from keiryo.train.precision import Precision
 from keiryo.train.recipe import RECIPES
 
 FORMAT_VERSION = 1
@@ -94,6 +95,7 @@ class Plan(Record):
     batch: int = Field(ge=1)
     accumulate: int = Field(default=1, ge=1)
     save_memory: bool = False
+    precision: Precision | None = None
     epochs: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
     seeds: int = Field(default=1, ge=1)

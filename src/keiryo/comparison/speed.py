@@ -23,6 +23,7 @@ from keiryo.models.saved import (
 from keiryo.models.spec import build, parse_spec
 from keiryo.results import Speed
 from keiryo.train.layer_speed import measure_training_layers
+from keiryo.train.precision import Precision, mixed_precision
 from keiryo.version import __version__
 
 DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
@@ -87,6 +88,7 @@ def training_speed(
     threads: int,
     device: str,
     save_memory: bool,
+    precision: Precision | None,
     layers: bool,
 ) -> Speed:
     """Measure steps of a training in a process of its own, and each layer where `layers` says."""
@@ -100,17 +102,20 @@ def training_speed(
             threads=threads,
             device=device,
             save_memory=save_memory,
+            precision=precision,
         )
     except subprocess.CalledProcessError as error:
         raise _could_not_run(subject, batch, error) from None
     if not layers:
         return speed
     torch.set_num_threads(threads)
-    profile = measure_profile(device=device, threads=threads)
+    kind = torch.bfloat16 if speed.precision == "bfloat16" else torch.float32
+    profile = measure_profile(device=device, threads=threads, kind=kind)
     network = channels_last(build(subject.model, classes=subject.classes))
     inputs = torch.randn(batch, 3, subject.size, subject.size)
     inputs = inputs.to(memory_format=torch.channels_last)
-    measured = measure_training_layers(network, inputs, profile)
+    surroundings = mixed_precision(network, torch.device(device), speed.precision)
+    measured = measure_training_layers(network, inputs, profile, surroundings)
     return speed.model_copy(update={"layers": measured})
 
 

@@ -7,6 +7,7 @@ import argparse
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -20,6 +21,7 @@ from keiryo.train.budget import Budget
 from keiryo.train.device import ALLOCATOR_SETTINGS, prepare_device
 from keiryo.train.loop import Training
 from keiryo.train.pictures import Pictures
+from keiryo.train.precision import Precision, computed_precision
 from keiryo.train.recipe import RECIPES
 from keiryo.train.watcher import Watcher
 
@@ -40,6 +42,7 @@ def measure_training(
     threads: int,
     device: str,
     save_memory: bool = False,
+    precision: Precision | None = None,
 ) -> Speed:
     """Measure steps of keiryo's own loop on random pictures, in a new process.
 
@@ -49,6 +52,7 @@ def measure_training(
     command += ["--size", str(size), "--classes", str(classes), "--batch", str(batch)]
     command += ["--recipe", recipe, "--threads", str(threads), "--device", device]
     command += ["--save-memory"] if save_memory else []
+    command += ["--precision", precision] if precision else []
     environment = {**ALLOCATOR_SETTINGS, **os.environ}
     finished = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return Speed.model_validate_json(finished.stdout)
@@ -62,8 +66,12 @@ def _measure_here(options: argparse.Namespace) -> Speed:
     images = random.integers(0, 256, (count, options.size, options.size, 3), dtype=np.uint8)
     rows = np.arange(count)
     torch.manual_seed(0)
+    recipe = RECIPES[options.recipe]
+    if options.precision:
+        recipe = replace(recipe, precision=options.precision)
+    network = build(options.model, classes=options.classes)
     training = Training(
-        build(options.model, classes=options.classes),
+        network,
         Pictures(
             images,
             random.integers(0, options.classes, count),
@@ -71,7 +79,7 @@ def _measure_here(options: argparse.Namespace) -> Speed:
             rows[:1],
             Preprocessing(size=options.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
         ),
-        recipe=RECIPES[options.recipe],
+        recipe=recipe,
         budget=Budget(epochs=1 + (WARMUP_STEPS + MOST_STEPS) // BATCHES_IN_MEMORY),
         batch=options.batch,
         seed=0,
@@ -106,6 +114,7 @@ def _measure_here(options: argparse.Namespace) -> Speed:
             device=options.device,
         ),
         images_per_second=options.batch / median(measured),
+        precision=computed_precision(network, device, recipe.precision),
         peak_memory_bytes=peak_memory_bytes(device.type),
     )
 
@@ -118,4 +127,5 @@ if __name__ == "__main__":
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--device", required=True)
     parser.add_argument("--save-memory", action="store_true")
+    parser.add_argument("--precision")
     print(_measure_here(parser.parse_args()).model_dump_json())

@@ -28,6 +28,7 @@ from keiryo.train.device import choose_device, prepare_device
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
 from keiryo.train.loop import Training
 from keiryo.train.pictures import Pictures
+from keiryo.train.precision import computed_precision
 from keiryo.train.recipe import RECIPES, Recipe, prepare_network
 from keiryo.train.watcher import Watcher
 from keiryo.version import __version__
@@ -84,6 +85,7 @@ def run_trial(
     trial = trial_plan.record
     trial.status = "done"
     trial.pretrained = start.pretrained
+    trial.precision = computed_precision(network, device, recipe.precision)
     try:
         if not training.run(make_watcher(training), until=until) or until < 1.0:
             trial.status = "stopped"
@@ -139,6 +141,8 @@ def _recipe(plan: Plan, trial_plan: TrialPlan) -> Recipe:
     if plan.learning_rate is not None:
         rate = plan.learning_rate
         recipe = replace(recipe, learning_rate=rate, learning_rate_without_norm=rate)
+    if plan.precision is not None:
+        recipe = replace(recipe, precision=plan.precision)
     if plan.augment is not None:
         augmentation = changed_augmentation(recipe.augmentation, plan.augment)
         recipe = replace(recipe, augmentation=augmentation)

@@ -21,8 +21,13 @@ REPEATS = 15
 SECONDS_EACH = 0.02
 
 
-def measure_profile(*, device: str, threads: int) -> DeviceProfile:
-    """Measure in a few seconds what the machine reaches at best, after warm-up."""
+def measure_profile(
+    *, device: str, threads: int, kind: torch.dtype = torch.float32
+) -> DeviceProfile:
+    """Measure in a few seconds what the machine reaches at best, after warm-up.
+
+    The matrix rate is of matrices of `kind`.
+    """
     torch.set_num_threads(threads)
     with torch.inference_mode():
         calls = _call_seconds(device)
@@ -34,7 +39,7 @@ def measure_profile(*, device: str, threads: int) -> DeviceProfile:
             bandwidths.append((size, size / max(moving, 1e-9)))
         rates = []
         for side in MATRIX_SIDES:
-            square = torch.rand(side, side, device=device)
+            square = torch.rand(side, side, device=device).to(kind)
             rates.append(side**3 / _seconds(lambda square=square: torch.mm(square, square), device))
     return DeviceProfile(
         processor=processor_name(),

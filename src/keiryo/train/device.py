@@ -1,7 +1,6 @@
-"""Which device trains, in which precision, and how it is set up."""
+"""Which device trains, and how it is set up."""
 
 import os
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -37,19 +36,3 @@ def prepare_device(device: torch.device, *, threads: int) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Return the autocast that is faster than float32 on `device`, or none.
-
-    bfloat16 pays where there are units for it: on CUDA from Ampere on, and on
-    processors with AMX. Without AMX it takes half of the memory but is no faster.
-    """
-    has_units = (
-        torch.cuda.is_bf16_supported(including_emulation=False)
-        if device.type == "cuda"
-        else device.type == "cpu" and torch.cpu._is_amx_tile_supported()
-    )
-    if not has_units:
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)

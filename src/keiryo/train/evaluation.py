@@ -1,6 +1,7 @@
 """What a network tells of pictures in inference mode, while it is trained and after."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -11,23 +12,33 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from keiryo.data.batches import Change, plain_batches
 from keiryo.data.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import normalize
-from keiryo.train.device import mixed_precision
 from keiryo.train.pictures import Pictures
+from keiryo.train.precision import Surroundings
 from keiryo.train.scores import Score, Sums
 
 FEWEST_FOR_STATISTICS = 8
 
 
 class Evaluation:
-    """`network` looking at `pictures`, so many at a time."""
+    """`network` looking at `pictures`, so many at a time.
+
+    In float32, as trained networks are run later, or within what `surroundings` makes.
+    """
 
     def __init__(
-        self, network: nn.Module, pictures: Pictures, *, batch: int, device: torch.device
+        self,
+        network: nn.Module,
+        pictures: Pictures,
+        *,
+        batch: int,
+        device: torch.device,
+        surroundings: Surroundings = nullcontext,
     ) -> None:
         self._network = network
         self._pictures = pictures
         self._batch = batch
         self._device = device
+        self._surroundings = surroundings
 
     def score(
         self, rows: np.ndarray, *, change: Change | None = None, size: int | None = None
@@ -83,7 +94,7 @@ class Evaluation:
             for batch in batches:
                 on_device = to_device(batch, self._device)
                 inputs = scaled(inputs_of(on_device, pictures), size)
-                with mixed_precision(self._device):
+                with self._surroundings():
                     logits = network(inputs)
                 yield logits.float(), on_device.labels
 
@@ -105,7 +116,7 @@ def takes_size(network: nn.Module, size: int, device: torch.device) -> bool:
     """Return whether `network` takes pictures of `size` x `size`: some take but their own size."""
     network.eval()
     try:
-        with torch.inference_mode(), mixed_precision(device):
+        with torch.inference_mode():
             network(torch.zeros(1, 3, size, size, device=device))
     except Exception:  # a user's own network may raise anything
         return False

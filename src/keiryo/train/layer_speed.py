@@ -5,6 +5,7 @@ network. A norm and the activation behind it count as one where they run as one.
 """
 
 import time
+from contextlib import nullcontext
 from itertools import pairwise
 from statistics import median
 
@@ -15,25 +16,30 @@ from keiryo.cost import weigh
 from keiryo.cost.roofline import bandwidth
 from keiryo.nn.norm_activation import BOUNDS, FusedSequential
 from keiryo.results import DeviceProfile, LayerSpeed
+from keiryo.train.precision import Surroundings
 
 WARMUP_RUNS = 2
 RUNS = 7
-BYTES = 4  # of a float32
 # Forward, and backward for the input and for the weights.
 PASSES_OF_ARITHMETIC = 3
 
 
 def measure_training_layers(
-    network: nn.Module, inputs: Tensor, profile: DeviceProfile
+    network: nn.Module,
+    inputs: Tensor,
+    profile: DeviceProfile,
+    surroundings: Surroundings = nullcontext,
 ) -> list[LayerSpeed]:
     """Measure the layers of `network` as it trains on `inputs` (N, C, H, W), in the order they run.
 
-    `network` lies on the processor, as `inputs` does, in channels_last.
+    `network` lies on the processor, as `inputs` does, in channels_last; forward passes run
+    within `surroundings`.
     """
     measured = []
-    for index, (name, layer, x) in enumerate(_calls(network, inputs)):
-        y = layer.train()(x)
-        forward, backward = _times(layer, x, is_first=index == 0)
+    for index, (name, layer, x) in enumerate(_calls(network, inputs, surroundings)):
+        with surroundings():
+            y = layer.train()(x)
+        forward, backward = _times(layer, x, surroundings, is_first=index == 0)
         macs = weigh(layer, tuple(x.shape[1:])).macs or 0
         moved = _bytes_moved(layer, x, y, is_first=index == 0)
         passes = PASSES_OF_ARITHMETIC - (index == 0)
@@ -51,7 +57,9 @@ def measure_training_layers(
     return measured
 
 
-def _calls(network: nn.Module, inputs: Tensor) -> list[tuple[str, nn.Module, Tensor]]:
+def _calls(
+    network: nn.Module, inputs: Tensor, surroundings: Surroundings
+) -> list[tuple[str, nn.Module, Tensor]]:
     """Return the leaves with what they are given, and norms with their activations."""
     calls: list[tuple[str, nn.Module, Tensor]] = []
     pairs, seconds = _pairs(network)
@@ -69,7 +77,7 @@ def _calls(network: nn.Module, inputs: Tensor) -> list[tuple[str, nn.Module, Ten
                 )
             )
     try:
-        with torch.no_grad():
+        with torch.no_grad(), surroundings():
             network.train()(inputs)
     finally:
         for handle in handles:
@@ -92,7 +100,9 @@ def _pairs(network: nn.Module) -> tuple[dict[nn.Module, nn.Module], set[nn.Modul
     return pairs, seconds
 
 
-def _times(layer: nn.Module, x: Tensor, *, is_first: bool) -> tuple[float, float]:
+def _times(
+    layer: nn.Module, x: Tensor, surroundings: Surroundings, *, is_first: bool
+) -> tuple[float, float]:
     """Return medians in milliseconds: forward, backward."""
     forward, backward = [], []
     for _ in range(WARMUP_RUNS + RUNS):
@@ -100,7 +110,8 @@ def _times(layer: nn.Module, x: Tensor, *, is_first: bool) -> tuple[float, float
         given = x.clone().requires_grad_(not is_first)
         given = given if is_first else given.view_as(given)
         started = time.perf_counter()
-        y = layer(given)
+        with surroundings():
+            y = layer(given)
         forward.append(time.perf_counter() - started)
         if not y.requires_grad:
             backward.append(0.0)
@@ -119,8 +130,8 @@ def _milliseconds(seconds: list[float]) -> float:
 def _bytes_moved(layer: nn.Module, x: Tensor, y: Tensor, *, is_first: bool) -> int:
     """Return input and output, their gradients, and the input once more for the backward pass."""
     tensors = [x, y, y, x] if is_first else [x, y, y, x, x]
-    weights = sum(p.numel() for p in layer.parameters())
-    return BYTES * (sum(tensor.numel() for tensor in tensors) + 3 * weights)
+    weights = sum(p.numel() * p.element_size() for p in layer.parameters())
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors) + 3 * weights
 
 
 def _kind(layer: nn.Module) -> str:

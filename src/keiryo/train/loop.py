@@ -18,10 +18,10 @@ from keiryo.results import Epoch, Pause
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
-from keiryo.train.device import mixed_precision
 from keiryo.train.evaluation import Evaluation, inputs_of, scaled, takes_size
 from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.pictures import Pictures, training_batches
+from keiryo.train.precision import Surroundings, mixed_precision
 from keiryo.train.recipe import (
     Recipe,
     learning_rate_factor,
@@ -38,7 +38,8 @@ from keiryo.train.watcher import Progress, Watcher
 # what writing it took, and at every stop.
 CHECKPOINT_INTERVAL_FACTOR = 30
 SHORTEST_CHECKPOINT_INTERVAL_SECONDS = 5.0
-FEWEST_FOR_STATISTICS = 8
+# How many times as long the last evaluation, in float32, takes as the others in bfloat16.
+FLOAT32_COST = 1.7
 
 
 class Stopwatch:
@@ -94,6 +95,7 @@ class Training:
             pictures, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
         )
         self._peak = peak_learning_rate(network, recipe)
+        self._mixed_precision = mixed_precision(self.network, device, recipe.precision)
         average = (
             WeightAverage(self.network, recipe.average_epochs * self._batches.steps)
             if recipe.average_epochs
@@ -135,12 +137,16 @@ class Training:
 
     @property
     def evaluation(self) -> Evaluation:
-        """The trained network looking at the pictures of this training."""
+        """The trained network looking at the pictures of this training, in float32."""
+        return self._evaluation(nullcontext)
+
+    def _evaluation(self, surroundings: Surroundings) -> Evaluation:
         return Evaluation(
             self.trained_network,
             self._pictures,
             batch=max(1, self._batch // self._parts),
             device=self._device,
+            surroundings=surroundings,
         )
 
     def images_per_second(self) -> float:
@@ -236,7 +242,7 @@ class Training:
         """Add those of a part of a batch, `weight` of it, to the parameters'; return its loss."""
         inputs = scaled(inputs_of(part, self._pictures), self._size(self._share()))
         with (
-            mixed_precision(self._device),
+            self._mixed_precision(),
             watch.watched_forward() if watch else nullcontext(),
             recomputed_activations() if self._saves_memory else nullcontext(),
         ):
@@ -255,7 +261,12 @@ class Training:
         if not position.history:
             steps = len(self._pictures.val) / self._batches.batch
             forward_seconds = position.last_step_seconds / 3
-            position.last_evaluation_seconds = steps * forward_seconds * self._growth()
+            self._expect_evaluation_of(steps * forward_seconds)
+
+    def _expect_evaluation_of(self, seconds: float) -> None:
+        """Expect the last evaluation to take as long as one now would, which takes `seconds`."""
+        cost = 1.0 if self._mixed_precision is nullcontext else FLOAT32_COST
+        self.position.last_evaluation_seconds = seconds * self._growth() * cost
 
     def _growth(self) -> float:
         """Return how many times the pixels of now a picture of full size has."""
@@ -285,7 +296,7 @@ class Training:
         held_out = self._evaluate_held_out()
         took = self._stopwatch.lap()
         position.evaluation_seconds += took
-        position.last_evaluation_seconds = took * self._growth()
+        self._expect_evaluation_of(took)
         epoch = Epoch(
             epoch=position.epoch + 1,
             train_loss=trained.loss,
@@ -303,7 +314,11 @@ class Training:
 
     def _evaluate_held_out(self) -> Score:
         # Pictures larger than it has been trained at would make a network seem worse than it is.
-        return self.evaluation.score(self._pictures.val, size=self._size(self._share()))
+        size = self._size(self._share())
+        # The last figure is the network's as it will be run.
+        is_last = self._share() >= 1.0
+        surroundings = nullcontext if is_last else self._mixed_precision
+        return self._evaluation(surroundings).score(self._pictures.val, size=size)
 
     def _score_of_epoch(self, sums: Sums) -> Score:
         score = sums.score(self.position.step * self._batches.batch)

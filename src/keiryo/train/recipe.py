@@ -11,6 +11,7 @@ from keiryo.data.augmentation import Augmentation
 from keiryo.models.vgg import VGG
 from keiryo.nn.residual import zero_residual_scales
 from keiryo.train.as_keras import make_as_keras
+from keiryo.train.precision import Precision
 from keiryo.train.uncompiled import leave_compiler_out
 
 SIZE_STEP = 32
@@ -32,7 +33,8 @@ class Recipe:
     the pictures' side that the training begins with; by `full_size_from`, a share of the
     training, it has grown to all of it (progressive resizing). `epsilon` is Adam's;
     `as_keras` sets the network up as Keras does (`keiryo.train.as_keras`),
-    `zero_residual_scales` lets inverted residuals begin as their shortcuts.
+    `zero_residual_scales` lets inverted residuals begin as their shortcuts. `precision` is
+    that of the training (`keiryo.train.precision`).
     """
 
     name: str
@@ -51,6 +53,7 @@ class Recipe:
     average_epochs: float = 0.0
     smallest_size: float = 1.0
     full_size_from: float = 0.0
+    precision: Precision = "auto"
 
 
 # Adam at its defaults, nothing else.
@@ -70,7 +73,7 @@ PLAIN = Recipe(
 RECIPES = {
     "plain": PLAIN,
     # The original experiment to the letter: Keras 2.7's defaults as well.
-    "reported": replace(PLAIN, name="reported", epsilon=1e-7, as_keras=True),
+    "reported": replace(PLAIN, name="reported", epsilon=1e-7, as_keras=True, precision="float32"),
     "keiryo": Recipe(
         name="keiryo",
         optimizer="adamw",

@@ -1,0 +1,68 @@
+"""In which precision a network is trained."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
+
+import torch
+from torch import nn
+
+from keiryo.nn.strided_depthwise import FastStridedDepthwise, has_strided_depthwise
+
+Precision = Literal["auto", "float32", "bfloat16"]
+# Makes the surroundings of one forward pass.
+Surroundings = Callable[[], AbstractContextManager[object]]
+# PyTorch's group norm of fewer channels in a group is slower in bfloat16 than in float32.
+FEWEST_CHANNELS_OF_A_GROUP = 8
+
+
+def computed_precision(
+    network: nn.Module, device: torch.device, precision: Precision
+) -> Literal["float32", "bfloat16"]:
+    """Return what `precision` means for `network` on `device`.
+
+    `auto` is bfloat16 where that is faster: where the device has units for it, which are
+    CUDA's from Ampere on and those of processors with AMX or AVX-512 BF16.
+    """
+    if precision != "auto":
+        return precision
+    is_slow = device.type == "cpu" and _has_small_groups(network)
+    return "bfloat16" if has_bfloat16_units(device) and not is_slow else "float32"
+
+
+def has_bfloat16_units(device: torch.device) -> bool:
+    """Return whether `device` multiplies bfloat16 faster than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and (
+        torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    )
+
+
+def mixed_precision(network: nn.Module, device: torch.device, precision: Precision) -> Surroundings:
+    """Return what a forward pass of `network` is to run within.
+
+    In bfloat16 convolutions and products are, and what they put out; weights, their
+    gradients and the sums within norms stay float32.
+    """
+    if computed_precision(network, device, precision) == "float32":
+        return nullcontext
+    needs_help = device.type == "cpu" and has_strided_depthwise(network)
+
+    @contextmanager
+    def surroundings() -> Iterator[None]:
+        with (
+            torch.autocast(device.type, dtype=torch.bfloat16),
+            FastStridedDepthwise() if needs_help else nullcontext(),
+        ):
+            yield
+
+    return surroundings
+
+
+def _has_small_groups(network: nn.Module) -> bool:
+    return any(
+        isinstance(layer, nn.GroupNorm)
+        and layer.num_channels < FEWEST_CHANNELS_OF_A_GROUP * layer.num_groups
+        for layer in network.modules()
+    )
