@@ -81,6 +81,36 @@ def test_in_single_precision_it_is_as_near_the_truth_as_the_modules() -> None:
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
+@given(
+    count=st.integers(1, 4),
+    channels=st.integers(1, 40),
+    height=st.integers(1, 9),
+    width=st.integers(2, 9),
+)
+@settings(max_examples=30)
+def test_of_bfloat16_it_gives_what_float32_gives_rounded(
+    activation: str, count: int, channels: int, height: int, width: int
+) -> None:
+    torch.manual_seed(channels)
+    plain = nn.Sequential(*layers(activation, channels, torch.float32))
+    fused = FusedSequential(*copy.deepcopy(list(plain)))
+    x = feature_maps(count, channels, height, width, dtype=torch.float32).detach().bfloat16()
+    gradient = torch.randn(count, channels, height, width).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert runs_as_one_step(fused[0], fused[1] if len(fused) > 1 else None, x)
+    got = run(fused, x.clone().requires_grad_(), gradient)
+    expected = run(plain, x.float().requires_grad_(), gradient.float())
+    assert got["y"].dtype == got["x"].dtype == torch.bfloat16
+    # Rounded, half of 2^-8 at the most. A gradient is left over from a difference of large ones.
+    torch.testing.assert_close(got.pop("y").float(), expected.pop("y"), rtol=2**-8, atol=1e-4)
+    largest = float(expected["x"].abs().max())
+    torch.testing.assert_close(
+        got.pop("x").float(), expected.pop("x"), rtol=2**-8, atol=1e-3 * largest + 1e-4
+    )
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradients_are_those_of_finite_differences(activation: str) -> None:
     torch.manual_seed(3)
     network = FusedSequential(*layers(activation, 3, torch.float64))
@@ -98,9 +128,10 @@ def test_a_hook_on_either_module_is_called() -> None:
     assert seen == [nn.BatchNorm2d, nn.ReLU]
 
 
-def test_what_is_not_a_number_stays_so() -> None:
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_what_is_not_a_number_stays_so(kind: torch.dtype) -> None:
     network = FusedSequential(*layers("relu6", 8, torch.float32))
-    x = feature_maps(2, 8, 4, 4, dtype=torch.float32)
+    x = feature_maps(2, 8, 4, 4, dtype=kind)
     with torch.no_grad():
         x[0, 3, 1, 1] = torch.nan
     y = network(x)

@@ -30,6 +30,7 @@ TRIED_RECIPES = {
     "plain": RECIPES["plain"],
     "keiryo": RECIPES["keiryo"],  # which averages weights, and lets pictures grow
     "sgd": replace(RECIPES["keiryo"], optimizer="sgd"),
+    "bfloat16": replace(RECIPES["keiryo"], precision="bfloat16"),
     "mixing": replace(
         RECIPES["keiryo"],
         augmentation=Augmentation(rotation=10.0, mixup=0.4, cutmix=1.0, random_operations=1),
