@@ -35,6 +35,7 @@ def doctor(
     from keiryo.report import words
     from keiryo.results import PROFILE_FILE
     from keiryo.train.device import choose_device
+    from keiryo.train.precision import has_bfloat16_units
     from keiryo.version import __version__
 
     path = out / PROFILE_FILE
@@ -49,9 +50,12 @@ def doctor(
         typer.echo("Measuring, which takes some seconds; let the machine rest.", err=True)
         profile = measure_profile(device=chosen, threads=machine.threads)
         write_text(path, profile.model_dump_json(indent=2) + "\n")
+    fast = has_bfloat16_units(torch.device(chosen))
+    precision = "bfloat16" if fast else "float32"
     if json:
         document = {"keiryo_version": __version__, **machine.model_dump()}
         document["training_kernels"] = has_kernels()
+        document["training_precision"] = precision
         document["profile"] = None if profile is None else profile.model_dump()
         typer.echo(json_format.dumps(document, indent=2))
         return
@@ -63,6 +67,7 @@ def doctor(
         "training": "norm and activation as one step on the processor"
         if has_kernels()
         else "norm and activation apart: PyTorch's OpenMP library was not found",
+        "precision": f"{precision} for most trainings",
         "system": machine.system,
         "versions": f"torch {machine.torch}, Python {machine.python}",
     }
