@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,9 +19,9 @@ from keiryo.cost.memory import LiveBytes
 from keiryo.cost.operators import NOTHING, Rule, is_made_of_others, rule_for
 from keiryo.cost.receptive_field import LOST, Known, input_field
 from keiryo.cost.shortcuts import SHORTCUTS, Shortcut
+from keiryo.cost.weightless import META
 
 FIELD_ATTRIBUTE = "_keiryo_receptive_field"
-META = torch.device("meta")
 CONVOLUTION = torch.ops.aten.convolution.default
 CONVOLUTIONS = frozenset(
     {
@@ -80,7 +81,6 @@ class _Recorder(TorchDispatchMode):
         self._layer: LayerCall | None = None  # the outermost layer that is being run
         self._error: Exception | None = None
         self._failed = LayerCall("", network, [])
-        self._operators: dict[OpOverload, _Operator] = {}
         self._convolved_shapes: dict[Any, torch.Size] = {}
 
     @contextmanager
@@ -144,9 +144,7 @@ class _Recorder(TorchDispatchMode):
         self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        operator = self._operators.get(func)
-        if operator is None:
-            operator = self._operators[func] = _Operator.of(func)
+        operator = _operator_of(func)
         if func in CONVOLUTIONS and args[0].dim() == args[1].dim():
             # What it is made of, found sooner than by asking PyTorch.
             return self.__torch_dispatch__(CONVOLUTION, types, _unabridged(args, kwargs))
@@ -254,7 +252,7 @@ class _Recorder(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class _Operator:
-    """What is known of an operator, found out once."""
+    """What is known of an operator."""
 
     name: str
     is_made_of_others: bool
@@ -265,20 +263,21 @@ class _Operator:
     keeps_field: bool  # its output sees what its first argument saw
     makes_tensor: bool
 
-    @staticmethod
-    def of(func: OpOverload) -> "_Operator":
-        arguments = func._schema.arguments
-        takes_tensors = [a.name for a in arguments if "Tensor" in str(a.type)]
-        return _Operator(
-            name=f"{func.namespace}.{func.overloadpacket.__name__}",
-            is_made_of_others=is_made_of_others(func),
-            rule=rule_for(func),
-            shortcut=SHORTCUTS.get(func),
-            argument_names=[argument.name for argument in arguments],
-            is_view=func.is_view or func is torch.ops.aten._unsafe_view.default,
-            keeps_field=keeps_field(func, takes_tensors),
-            makes_tensor=not takes_tensors and any(a.name == "device" for a in arguments),
-        )
+
+@cache
+def _operator_of(func: OpOverload) -> _Operator:
+    arguments = func._schema.arguments
+    takes_tensors = [a.name for a in arguments if "Tensor" in str(a.type)]
+    return _Operator(
+        name=f"{func.namespace}.{func.overloadpacket.__name__}",
+        is_made_of_others=is_made_of_others(func),
+        rule=rule_for(func),
+        shortcut=SHORTCUTS.get(func),
+        argument_names=[argument.name for argument in arguments],
+        is_view=func.is_view or func is torch.ops.aten._unsafe_view.default,
+        keeps_field=keeps_field(func, takes_tensors),
+        makes_tensor=not takes_tensors and any(a.name == "device" for a in arguments),
+    )
 
 
 def _unabridged(args: Any, kwargs: Any) -> tuple[Any, ...]:

@@ -60,8 +60,8 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
-    lazy = next((name for name, p in module.named_parameters() if is_lazy(p)), None)
-    if lazy is not None:
+    if any(is_lazy(p) for part in module.modules() for p in part._parameters.values()):
+        lazy = next(name for name, p in module.named_parameters() if is_lazy(p))
         raise InputError(
             f"{label}: {lazy} has no shape yet; run the module once before weighing it"
         )

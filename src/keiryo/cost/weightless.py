@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from keiryo.cost.calls import RunError
 from keiryo.errors import InputError
 
+# Told by its name, a device takes longer to find than a tensor without data to make.
+META = torch.device("meta")
 # Types whose values may stand in a module and in its copy alike.
 SHARED = frozenset(
     {
@@ -86,15 +88,16 @@ def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
         if not _is_plain(kind):
             return copy.deepcopy(value, copied)
         twin = copied[id(value)] = object.__new__(kind)
+        parts = twin.__dict__
+        parts.update(vars(value))
         for name, part in vars(value).items():
             # Most of what a module holds is plain or empty, and quickest told here.
-            if name in HOOKS and not part:
-                pass
-            elif type(part) in COLLECTIONS and not part:
-                part = type(part)()
-            elif type(part) not in SHARED:
-                part = _copied(part, copied, keep=keep)
-            twin.__dict__[name] = part
+            if type(part) in SHARED or (name in HOOKS and not part):
+                continue
+            if type(part) in COLLECTIONS and not part:
+                parts[name] = type(part)()
+            else:
+                parts[name] = _copied(part, copied, keep=keep)
     elif isinstance(value, Tensor):
         copied[id(value)] = _kept(value) if keep else _without_data(value)
     elif kind in (dict, OrderedDict):
@@ -125,9 +128,9 @@ def _without_data(tensor: Tensor) -> Tensor:
     # Sparse and quantised tensors have no strides; torch.empty_like takes much longer.
     if tensor.layout is torch.strided and not tensor.is_quantized:
         shape, strides = tensor.shape, tensor.stride()
-        empty = torch.empty_strided(shape, strides, dtype=tensor.dtype, device="meta")
+        empty = torch.empty_strided(shape, strides, dtype=tensor.dtype, device=META)
     else:
-        empty = torch.empty_like(tensor, device="meta", requires_grad=False)
+        empty = torch.empty_like(tensor, device=META, requires_grad=False)
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(empty, requires_grad=tensor.requires_grad)
     return empty
