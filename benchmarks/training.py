@@ -9,7 +9,9 @@
 Each measurement is a process of its own, A B C A B C ..., that trains one model on the same
 pictures in memory with Adam; a step is timed from batch to batch, the first ones are left out,
 and the median of the rest is taken. `pytorch` sets nothing; `tuned` is the same by hand as
-fast as PyTorch's guides make it: the allocator keeps its memory, channels last, fused Adam.
+fast as PyTorch's guides make it: the allocator keeps its memory, channels last, fused Adam;
+`tuned-bfloat16` is that within autocast. `keiryo` takes the precision that it finds best here,
+`keiryo-float32` does not.
 Printed are the medians over the rounds, images per second, and the peak memory of the process.
 """
 
@@ -24,7 +26,7 @@ import sys
 from training_sides import MODELS, SIDES
 
 # Those that need memory that is kept.
-KEEPING_MEMORY = ("keiryo", "tuned")
+KEEPING_MEMORY = ("keiryo", "keiryo-float32", "tuned", "tuned-bfloat16")
 
 
 def main() -> None:
@@ -74,8 +76,9 @@ def run_side(side: str, model: str, options: argparse.Namespace) -> dict[str, fl
         from keiryo.train.device import ALLOCATOR_SETTINGS
 
         environment |= ALLOCATOR_SETTINGS
-    pythons = {"keiryo": sys.executable, "keras": options.keras_python}
-    python = pythons.get(side, options.torch_python)
+    ours = side.startswith("keiryo")
+    other = options.keras_python if side == "keras" else options.torch_python
+    python = sys.executable if ours else other
     command = [python, __file__, *sys.argv[1:], "--side", side, "--model", model]
     finished = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, text=True, check=True

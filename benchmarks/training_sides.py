@@ -6,8 +6,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 CLASSES = 5
 WARMUP_STEPS = 3
@@ -53,7 +55,9 @@ def summarize(step_ends: list[float], batch: int) -> dict[str, float]:
     }
 
 
-def measure_keiryo(options: argparse.Namespace) -> dict[str, float]:
+def measure_keiryo(
+    options: argparse.Namespace, precision: Literal["auto", "float32"] = "auto"
+) -> dict[str, float]:
     """Train through keiryo's own loop, from a memory map on disk as a pack is."""
     import numpy as np
     import torch
@@ -84,7 +88,7 @@ def measure_keiryo(options: argparse.Namespace) -> dict[str, float]:
                 rows[:1],
                 Preprocessing(size=options.size, mean=(0.5,) * 3, std=(0.25,) * 3),
             ),
-            recipe=RECIPES[options.recipe],
+            recipe=replace(RECIPES[options.recipe], precision=precision),
             budget=Budget(epochs=1),
             batch=options.batch,
             seed=0,
@@ -130,13 +134,13 @@ def measure_pytorch(options: argparse.Namespace) -> dict[str, float]:
     return train(options, network, torch.optim.Adam(network.parameters()), channels_last=False)
 
 
-def measure_tuned(options: argparse.Namespace) -> dict[str, float]:
+def measure_tuned(options: argparse.Namespace, *, mixed: bool = False) -> dict[str, float]:
     """Train as PyTorch's guides to speed say: channels last, fused Adam, memory that is kept."""
     import torch
 
     network = torchvision_network(options).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
-    return train(options, network, optimizer, channels_last=True)
+    return train(options, network, optimizer, channels_last=True, mixed=mixed)
 
 
 def measure_timm(options: argparse.Namespace) -> dict[str, float]:
@@ -174,7 +178,12 @@ def declare() -> None:
 
 
 def train(
-    options: argparse.Namespace, network: Any, optimizer: Any, *, channels_last: bool
+    options: argparse.Namespace,
+    network: Any,
+    optimizer: Any,
+    *,
+    channels_last: bool,
+    mixed: bool = False,
 ) -> dict[str, float]:
     """Train with cross-entropy, step after step, and look at each loss, as most loops do."""
     import torch
@@ -185,7 +194,9 @@ def train(
     for images, labels in batches(options):
         # What `permute` gives of (N, H, W, C) is channels last as it stands.
         inputs = images if channels_last else images.contiguous()
-        loss = torch.nn.functional.cross_entropy(network(inputs), labels)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+            outputs = network(inputs)
+        loss = torch.nn.functional.cross_entropy(outputs.float(), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -207,8 +218,10 @@ def batches(options: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
 
 SIDES = {
     "keiryo": measure_keiryo,
+    "keiryo-float32": partial(measure_keiryo, precision="float32"),
     "keras": measure_keras,
     "pytorch": measure_pytorch,
     "tuned": measure_tuned,
+    "tuned-bfloat16": partial(measure_tuned, mixed=True),
     "timm": measure_timm,
 }

@@ -116,7 +116,7 @@ def print_rates(network: WaveNet, rounds: int) -> None:
         least, most = side.streams / max(each), side.streams / min(each)
         print(
             f"| {side.name} | {rate:,.0f} | {least:,.0f} | {most:,.0f} | {rate / RATE:.3g} "
-            f"| {rate / rates[0]:,.3g} | {rate / rates[1]:,.3g} |"
+            f"| {_times(rate / rates[0])} | {_times(rate / rates[1])} |"
         )
     print("\n| way | G multiply-accumulates/s | of the fastest | weights read | of the fastest |")
     print("| --- | --- | --- | --- | --- |")
@@ -182,6 +182,10 @@ def _read(repeats, values, out):
             c = add(c, load(values, at + 32))
             d = add(d, load(values, at + 48))
     store(out, 0, add(add(a, b), add(c, d)))
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 1000 else f"{ratio:.3g}"
 
 
 if __name__ == "__main__":

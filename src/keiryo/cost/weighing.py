@@ -60,7 +60,8 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
-    if any(is_lazy(p) for part in module.modules() for p in part._parameters.values()):
+    parameters = (p for part in module.modules() for p in part._parameters.values())
+    if any(is_lazy(p) for p in parameters if p is not None):
         lazy = next(name for name, p in module.named_parameters() if is_lazy(p))
         raise InputError(
             f"{label}: {lazy} has no shape yet; run the module once before weighing it"
