@@ -1,15 +1,17 @@
-"""Accuracy with norm and activation as one step, and with PyTorch's plain modules, over seeds.
+"""Accuracy as keiryo trains, and with PyTorch's plain modules in float32, over seeds.
 
     keiryo data pack FOLDER --size 64 --out flowers-64
     .venv/bin/python benchmarks/one_step.py flowers-64
 
-Both train the same network by keiryo's recipe for the same number of epochs, from the same
-random weights, on the same batches. Sums are rounded otherwise, so that after some steps the two
-are as far apart as two trainings ever are; what is asked is whether one is better.
+Norm and activation run as one step, in float32 and in bfloat16, or as the plain modules. All
+train the same network by keiryo's recipe for the same number of epochs, from the same random
+weights, on the same batches. Sums are rounded otherwise, so that after some steps any two are
+as far apart as two trainings ever are; what is asked is whether one is better.
 """
 
 import argparse
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -28,12 +30,13 @@ from keiryo.train.watcher import Watcher
 
 
 def main() -> None:
-    """Train both forms for each seed, in turn, and print what they reach."""
+    """Train all forms for each seed, in turn, and print what they reach."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pack", type=Path)
     parser.add_argument("--models", default="mobilenet_v2:width=0.5,resnet18")
+    parser.add_argument("--forms", default="one step,bfloat16,plain")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=64)
@@ -44,7 +47,7 @@ def main() -> None:
     print("| model | form | held-out accuracy of each seed | mean |")
     print("| --- | --- | --- | --- |")
     for model in options.models.split(","):
-        reached: dict[str, list[float]] = {"one step": [], "plain": []}
+        reached: dict[str, list[float]] = {form: [] for form in options.forms.split(",")}
         for seed in range(options.seeds):
             for form, accuracies in reached.items():
                 accuracies.append(accuracy(pack, model, seed, form, options))
@@ -56,11 +59,12 @@ def main() -> None:
 def accuracy(pack: Pack, model: str, seed: int, form: str, options: argparse.Namespace) -> float:
     """Train once and return the accuracy on held-out pictures."""
     # The one place where the form is chosen.
-    norm_activation.has_kernels = HAS_KERNELS if form == "one step" else lambda: False
+    norm_activation.has_kernels = (lambda: False) if form == "plain" else HAS_KERNELS
     splits = split_pictures(pack.survey, seed=0, fold=0)
     mean, std = channel_statistics(pack.images, splits.train)
     preprocessing = Preprocessing(size=pack.header.size, fit=pack.header.fit, mean=mean, std=std)
-    recipe = RECIPES["keiryo"]
+    precision = "bfloat16" if form == "bfloat16" else "float32"
+    recipe = replace(RECIPES["keiryo"], precision=precision)
     torch.manual_seed(seed)
     network = build(model, classes=len(pack.survey.classes))
     prepare_network(network, recipe)

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from keiryo.nn.norm_activation import FusedSequential
-from keiryo.results import DeviceProfile, OperatorKind
 from keiryo.train.layer_speed import measure_training_layers
+from keiryo.weighing_results import DeviceProfile, OperatorKind
 
 MACS_PER_SECOND = 1e9
 BYTES_PER_SECOND = 1e9

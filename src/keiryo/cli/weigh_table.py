@@ -11,7 +11,7 @@ from rich.text import Text
 
 from keiryo.report import weighing_words, words
 from keiryo.report.weighing_words import NOTHING
-from keiryo.results import LayerCost, Weighing
+from keiryo.weighing_results import LayerCost, Weighing
 
 WIDTH_WITHOUT_TERMINAL = 160
 COLUMN_GAP = 3

@@ -9,7 +9,7 @@ from keiryo.measure.layers import measure_layers
 from keiryo.models.saved import channels_last
 from keiryo.models.spec import ModelSpec, build
 from keiryo.models.weightless import build_weightless
-from keiryo.results import Weighing
+from keiryo.weighing_results import Weighing
 
 
 def weigh_model(

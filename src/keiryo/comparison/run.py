@@ -33,17 +33,10 @@ from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
-from keiryo.results import (
-    RESULTS_FILE,
-    TABLE_FILE,
-    THUMBNAILS_FILE,
-    Comparison,
-    Cost,
-    DataSummary,
-    Trial,
-)
+from keiryo.results import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE, Comparison, DataSummary, Trial
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
+from keiryo.weighing_results import Cost
 
 TENSORS_OF_CHECKPOINT = 3  # times those of the weights: with the two moments of Adam
 TABLE_COLUMNS = (

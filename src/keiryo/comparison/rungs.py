@@ -16,7 +16,8 @@ from keiryo.comparison.trial import CHECKPOINT_FILE, TRIAL_FILE
 from keiryo.comparison.trial_runner import complete_trial, read_trial
 from keiryo.errors import InputError
 from keiryo.files import write_text
-from keiryo.results import Cost, Record, Trial
+from keiryo.results import Record, Trial
+from keiryo.weighing_results import Cost
 
 
 class Decision(Record):

@@ -17,8 +17,9 @@ from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.latency import measure_latency
 from keiryo.models.saved import MODEL_FILE
-from keiryo.results import Cost, Epoch, Trial
+from keiryo.results import Epoch, Trial
 from keiryo.train.device import ALLOCATOR_SETTINGS
+from keiryo.weighing_results import Cost
 
 LOG_FILE = "log.txt"
 LAST_WORDS_LINES = 4

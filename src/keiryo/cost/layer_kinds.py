@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from keiryo.cost.layers import NORMALIZATIONS, Shape
-from keiryo.results import LayerKind
+from keiryo.weighing_results import LayerKind
 
 _KINDS: tuple[tuple[type | tuple[type, ...], LayerKind], ...] = (
     (nn.Linear, "linear"),

@@ -7,7 +7,7 @@ from typing import Any
 from keiryo.cost.calls import LayerCall
 from keiryo.cost.formulas import convolution_macs, depthwise_separable_ratio
 from keiryo.cost.layer_kinds import layer_kind
-from keiryo.results import SeparablePair
+from keiryo.weighing_results import SeparablePair
 
 
 def find_pairs(calls: Sequence[LayerCall]) -> dict[int, SeparablePair]:

@@ -22,7 +22,7 @@ from keiryo.cost.separable import find_pairs
 from keiryo.cost.trace import trace
 from keiryo.cost.weightless import NeedsValuesError, evaluating, needs_values, weightless_copy
 from keiryo.errors import InputError
-from keiryo.results import LayerCost, ReceptiveField, SeparablePair, Weighing
+from keiryo.weighing_results import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
 # What batch norm keeps only to know how often it was called.

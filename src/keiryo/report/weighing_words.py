@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from keiryo.report import words
-from keiryo.results import LayerCost, Weighing
+from keiryo.weighing_results import LayerCost, Weighing
 
 NOTHING = "–"
 

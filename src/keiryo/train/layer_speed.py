@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from keiryo.cost import weigh
 from keiryo.cost.roofline import bandwidth
 from keiryo.nn.norm_activation import BOUNDS, FusedSequential
-from keiryo.results import DeviceProfile, LayerSpeed
+from keiryo.results import LayerSpeed
 from keiryo.train.precision import Surroundings
+from keiryo.weighing_results import DeviceProfile
 
 WARMUP_RUNS = 2
 RUNS = 7
