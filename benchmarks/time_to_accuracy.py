@@ -6,8 +6,8 @@ r"""How soon keiryo reaches the accuracy that the original experiment's recipe d
 
 Keras trains as the experiment did: Adam at its defaults, cross-entropy, batches of 128, nothing
 varied. Its best epoch on the held-out pictures counts, chosen by those very pictures, and of its
-time only what it spends training. Then keiryo trains on the same pictures for a share of that
-time, its evaluation included, and its last epoch counts.
+time only what it spends training. Then keiryo trains on the same pictures for so many seconds,
+its evaluation included, and its last epoch counts.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from typing import Any
 
 
 def main() -> None:
-    """Run Keras, then keiryo for each share of the time that Keras took to its best epoch."""
+    """Run Keras, then keiryo for each number of seconds."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pack", type=Path)
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--shares", default="0.2,0.1")
+    parser.add_argument("--seconds", default="20,60,180", help="keiryo's")
     parser.add_argument("--batch", type=int, default=64, help="keiryo's; Keras's is 128")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--keras-python", default=sys.executable)
@@ -53,10 +53,10 @@ def main() -> None:
         which = f"its best epoch, {best + 1} of {len(epochs)}"
         print(f"| Keras, {which} | {seconds:.0f} | {accuracy:.1%} |")
         print(f"| Keras, its last | {epochs[-1][0]:.0f} | {epochs[-1][1]:.1%} |", flush=True)
-        for share in map(float, options.shares.split(",")):
-            trial = train_keiryo(options, seconds * share, folder / f"out-{share}")
+        for wanted in map(float, options.seconds.split(",")):
+            trial = train_keiryo(options, wanted, folder / f"out-{wanted}")
             print(
-                f"| keiryo, {share:g} of the time | {trial['train_seconds']:.0f} "
+                f"| keiryo, {trial['epochs']} epochs | {trial['train_seconds']:.0f} "
                 f"| {trial['val_accuracy']:.1%} |",
                 flush=True,
             )

@@ -11,6 +11,7 @@ HEALTHY = (
     "mobilenet_v1:width=0.5",
     "mobilenet_v1:width=0.25,norm=group",
     "mobilenet_v1:width=0.25,norm=layer",
+    "mobilenet_v1:width=0.25,norm=instance",
     "mobilenet_v2:width=0.35",
     "mobilenet_v2:width=0.5",
     "mobilenet_v2:width=0.5,norm=group",
@@ -18,7 +19,6 @@ HEALTHY = (
     "mobilenet_v2:width=0.5,norm=instance",
     "vgg11",
     "vgg11:norm=batch",
-    "vgg13:norm=batch",
     "resnet18",
     "resnet18:norm=group",
     "resnet18:norm=layer",
@@ -34,12 +34,13 @@ HEALTHY = (
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("model", HEALTHY)
 def test_no_error_is_found_in_a_training_that_learns(model: str, tmp_path: Path) -> None:
-    options = {"size": 32, "batch": 32, "epochs": 6}
-    comparison = keiryo.compare("petals:count=800", [model], out=tmp_path / "out", **options)
+    # Instance norm has nothing to do with what is one pixel.
+    options = {"size": 64 if "instance" in model else 32, "batch": 64, "epochs": 8}
+    comparison = keiryo.compare("digits", [model], out=tmp_path / "out", **options)
     (trial,) = comparison.trials
     errors = [finding for finding in trial.diagnosis if finding.severity == "error"]
     assert trial.status == "done"
-    # Twice as good as chance, so that a finding would be a false one.
+    # Four times as good as chance, so that a finding would be a false one.
     assert trial.val_accuracy is not None
     assert trial.val_accuracy > 0.4
     assert not errors, [(finding.code, finding.evidence) for finding in errors]
