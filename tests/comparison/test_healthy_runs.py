@@ -6,23 +6,25 @@ import pytest
 
 import keiryo
 
+# Without instance norm: the mean of a map that it has normalised, which is what these networks
+# judge by, hardly differs from picture to picture, and it is rightly said that nothing is learnt.
 HEALTHY = (
     "mobilenet_v1:width=0.25",
     "mobilenet_v1:width=0.5",
     "mobilenet_v1:width=0.25,norm=group",
     "mobilenet_v1:width=0.25,norm=layer",
-    "mobilenet_v1:width=0.25,norm=instance",
+    "mobilenet_v1:width=0.5,norm=group",
     "mobilenet_v2:width=0.35",
     "mobilenet_v2:width=0.5",
     "mobilenet_v2:width=0.5,norm=group",
     "mobilenet_v2:width=0.5,norm=layer",
-    "mobilenet_v2:width=0.5,norm=instance",
+    "mobilenet_v2:width=0.35,norm=layer",
     "vgg11",
     "vgg11:norm=batch",
     "resnet18",
     "resnet18:norm=group",
     "resnet18:norm=layer",
-    "resnet18:norm=instance",
+    "mobilenet_v1:width=0.75",
     "resnet34",
     "resnet50",
     "densenet121",
@@ -34,8 +36,7 @@ HEALTHY = (
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("model", HEALTHY)
 def test_no_error_is_found_in_a_training_that_learns(model: str, tmp_path: Path) -> None:
-    # Instance norm has nothing to do with what is one pixel.
-    options = {"size": 64 if "instance" in model else 32, "batch": 64, "epochs": 8}
+    options = {"size": 32, "batch": 64, "epochs": 8}
     comparison = keiryo.compare("digits", [model], out=tmp_path / "out", **options)
     (trial,) = comparison.trials
     errors = [finding for finding in trial.diagnosis if finding.severity == "error"]
