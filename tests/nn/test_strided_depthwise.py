@@ -30,16 +30,30 @@ def gradients(layer: nn.Module, x: Tensor, *, fast: bool) -> tuple[Tensor, Tenso
     channels=st.integers(2, 12),
     kernel=st.sampled_from([1, 3, 5]),
     stride=st.sampled_from([(2, 2), (3, 3), (1, 2), (2, 1)]),
+    padding=st.integers(0, 2),
+    bias=st.booleans(),
     height=st.integers(5, 12),
     width=st.integers(5, 12),
 )
 @settings(max_examples=40)
 def test_gradients_are_pytorchs(
-    channels: int, kernel: int, stride: tuple[int, int], height: int, width: int
+    channels: int,
+    kernel: int,
+    stride: tuple[int, int],
+    padding: int,
+    bias: bool,
+    height: int,
+    width: int,
 ) -> None:
     torch.manual_seed(channels)
     layer = nn.Conv2d(
-        channels, channels, kernel, stride, padding=kernel // 2, groups=channels, bias=False
+        channels,
+        channels,
+        kernel,
+        stride,
+        padding=min(padding, kernel - 1),
+        groups=channels,
+        bias=bias,
     )
     x = torch.randn(2, channels, height, width).bfloat16()
     x = x.contiguous(memory_format=torch.channels_last)
@@ -52,8 +66,7 @@ def test_gradients_are_pytorchs(
 @pytest.mark.parametrize(
     "layer",
     [
-        nn.Conv2d(6, 6, 3, 2, padding=1, groups=6),  # with a bias
-        nn.Conv2d(6, 6, 3, 2, padding=0, groups=6, bias=False),
+        nn.Conv2d(6, 6, 3, 2, padding=3, groups=6, bias=False),  # further than the kernel
         nn.Conv2d(6, 12, 3, 2, padding=1, groups=6, bias=False),
         nn.Conv2d(6, 6, 3, 2, padding=2, dilation=2, groups=6, bias=False),
         nn.Conv2d(6, 6, 3, 2, padding=1, groups=2, bias=False),

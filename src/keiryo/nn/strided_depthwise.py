@@ -50,19 +50,19 @@ def _convolved(
     """Do as `torch.nn.functional.conv2d`, whose arguments these are."""
     strides, paddings = _pair(stride), _pair(padding)
     fits = (
-        bias is None
-        and x.dtype == torch.bfloat16
+        x.dtype == torch.bfloat16
         and torch.is_grad_enabled()
         and x.dim() == 4
         and groups == x.shape[1] == weight.shape[0] > 1
         and strides != (1, 1)
         and _pair(dilation) == (1, 1)
-        # The zeros then fill the input's shape to the last row and column.
-        and tuple(2 * p + 1 for p in paddings if isinstance(p, int)) == weight.shape[2:]
+        and not isinstance(padding, str)
+        and all(p < size for p, size in zip(paddings, weight.shape[2:], strict=True))
     )
     if not fits:
         return functional.conv2d(x, weight, bias, stride, padding, dilation, groups)
-    return _StridedDepthwise.apply(x, weight.to(x.dtype), strides, paddings)
+    y = _StridedDepthwise.apply(x, weight.to(x.dtype), strides, paddings)
+    return y if bias is None else y + bias.to(x.dtype)[:, None, None]
 
 
 def _pair(value: Any) -> Any:
@@ -85,9 +85,19 @@ class _StridedDepthwise(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         stride, padding, groups = ctx.stride, ctx.padding, x.shape[1]
-        spread = torch.zeros_like(x)
-        spread[:, :, :: stride[0], :: stride[1]] = y_gradient
-        x_gradient = functional.conv2d(spread, weight.flip(2, 3), None, 1, padding, 1, groups)
+        kernel, counts = weight.shape[2:], y_gradient.shape[2:]
+        # So long that a window slides over it as often as the input has rows and columns.
+        shape = (x.shape[2] + kernel[0] - 1, x.shape[3] + kernel[1] - 1)
+        spread = torch.empty(
+            *x.shape[:2], *shape, dtype=x.dtype, memory_format=torch.channels_last
+        ).zero_()
+        firsts = [size - 1 - before for size, before in zip(kernel, padding, strict=True)]
+        rows, columns = (
+            slice(first, first + step * count, step)
+            for first, step, count in zip(firsts, stride, counts, strict=True)
+        )
+        spread[:, :, rows, columns] = y_gradient
+        x_gradient = functional.conv2d(spread, weight.flip(2, 3), None, 1, 0, 1, groups)
         _, weight_gradient, _ = torch.ops.aten.convolution_backward(
             y_gradient,
             x,
