@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/watching.py --models mobilenet_v2:width=0.5 resnet18
 
 Every fourth step is looked at, where a training looks at every twenty-fifth, so that there
-are enough to compare; the share is worked out for one in twenty-five. Medians of steps.
+are enough to compare; the share is that of a training. Medians of steps.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
     prepare_device(torch.device("cpu"), threads=options.threads)
     watch.WATCH_INTERVAL, watch.EARLY_STEPS = INTERVAL, ()
     print(f"{options.size} px, batch {options.batch}, {options.threads} threads")
-    print("| model | a step | a step looked at | of the time, at one in 25 |")
+    print(f"| model | a step | a step looked at | of the time, at one in {USUAL_INTERVAL} |")
     print("| --- | --- | --- | --- |")
     for model in options.models:
         seconds = step_seconds(model, options)
