@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/watching.py --models mobilenet_v2:width=0.5 resnet18
 
-Every fourth step is looked at, where a training looks at every twenty-fifth, so that there
+Every fourth step is looked at, where a training looks at far fewer, so that there
 are enough to compare; the share is that of a training. Medians of steps.
 """
 
