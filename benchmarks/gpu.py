@@ -202,15 +202,16 @@ def compiled(options: argparse.Namespace) -> dict[str, Any]:
 
     from keiryo.models.saved import channels_last
     from keiryo.models.spec import build
-    from keiryo.train.device import mixed_precision
+    from keiryo.train.precision import mixed_precision
 
     device = torch.device(options.device)
     network = channels_last(build(options.model, classes=5).to(device).train())
     images = torch.rand(options.batch, 3, options.size, options.size, device=device)
     images = images.to(memory_format=torch.channels_last)
+    surroundings = mixed_precision(network, device, "auto")
 
     def step(run: Callable[[Any], Any]) -> None:
-        with mixed_precision(device):
+        with surroundings():
             loss = run(images).float().square().mean()
         network.zero_grad(set_to_none=True)
         loss.backward()
