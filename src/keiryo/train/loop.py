@@ -107,6 +107,7 @@ class Training:
         smallest = training_size(recipe, pictures.images.shape[1], 0.0)
         self._takes_any_size = takes_size(self.network, smallest, device)
         self._stopwatch = Stopwatch()
+        self._forward_seconds = 0.0  # of the last step
         self._next_checkpoint = SHORTEST_CHECKPOINT_INTERVAL_SECONDS
         self.position = Position()
         if checkpoint is not None:
@@ -214,6 +215,7 @@ class Training:
         watch = StepWatch(self.network, optimizer) if is_watched(step, snapshots) else None
         on_device = to_device(batch, self._device) if isinstance(batch, Batch) else batch
         optimizer.zero_grad(set_to_none=True)
+        self._forward_seconds = 0.0
         loss = torch.zeros((), device=self._device)
         for number, part in enumerate(on_device.parts(self._parts)):
             # All parts but the first would count as further batches of a watched norm.
@@ -246,7 +248,9 @@ class Training:
             watch.watched_forward() if watch else nullcontext(),
             recomputed_activations() if self._saves_memory else nullcontext(),
         ):
+            stopwatch = Stopwatch()
             logits = self.network(inputs)
+            self._forward_seconds += stopwatch.lap()
         loss = mixed_loss(logits.float(), part, self._recipe.label_smoothing)
         # Elsewhere than on the processor, to look is to wait for the step to end.
         if (watch or self._device.type == "cpu") and not loss.isfinite():
@@ -256,11 +260,14 @@ class Training:
         return loss.detach()
 
     def _expect_evaluation(self) -> None:
-        # Until one was measured: a step goes forward, and back for twice as long.
+        # Until one was measured. Elsewhere than on the processor a forward pass is only asked for
+        # in its time; a step goes forward, and back for twice as long, but of a network of many
+        # weights and few pictures the optimiser takes most of it.
         position = self.position
         if not position.history:
             steps = len(self._pictures.val) / self._batches.batch
-            forward_seconds = position.last_step_seconds / 3
+            is_cpu = self._device.type == "cpu"
+            forward_seconds = self._forward_seconds if is_cpu else position.last_step_seconds / 3
             self._expect_evaluation_of(steps * forward_seconds)
 
     def _expect_evaluation_of(self, seconds: float) -> None:
