@@ -49,7 +49,9 @@ class DenseNet(nn.Module):
         self.features.append(nn.ReLU(inplace=True))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(channels, classes)
-        he_initialize(self)
+        # Its convolutions take in many more channels than they give: where no norm brings the
+        # signal back, it would grow by that with each.
+        he_initialize(self, convolutions="forward" if norm == "none" else "backward")
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.pool(self.features(x)).flatten(1))

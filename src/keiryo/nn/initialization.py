@@ -1,25 +1,29 @@
 """Initial weights."""
 
 import math
+from typing import Literal
 
 from torch import nn
 
 CLASSIFIER_STANDARD_DEVIATION = 0.01
 
 
-def he_initialize(module: nn.Module) -> None:
+def he_initialize(
+    module: nn.Module, *, convolutions: Literal["forward", "backward"] = "backward"
+) -> None:
     """Draw all weights of `module` in place as He et al. 2015 ("Delving Deep into Rectifiers").
 
     Convolutions keep the variance of the backward signal (fan out of one group, so
-    that depthwise ones start no smaller than they should), hidden linear layers that
-    of the forward signal (fan in, equation 10). The last linear layer starts near zero,
+    that depthwise ones start no smaller than they should), or that of the `forward` signal
+    (fan in, equation 10), as hidden linear layers do. The last linear layer starts near zero,
     so that the first loss is close to ln(classes).
     """
     linears: list[nn.Linear] = []
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
-            fan_out = layer.out_channels * math.prod(layer.kernel_size) / layer.groups
-            nn.init.normal_(layer.weight, std=math.sqrt(2.0 / fan_out))
+            channels = layer.in_channels if convolutions == "forward" else layer.out_channels
+            fan = channels * math.prod(layer.kernel_size) / layer.groups
+            nn.init.normal_(layer.weight, std=math.sqrt(2.0 / fan))
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.Linear):
