@@ -28,7 +28,7 @@ assert "torch._dynamo" not in sys.modules
 """
 
 
-@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("kind", ["adam", "adamw", "muon", "sgd"])
 def test_a_step_is_the_optimisers_own(kind: str) -> None:
     recipe = replace(RECIPES["keiryo"], optimizer=kind)
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ from keiryo.data.augmentation import Augmentation
 from keiryo.models.vgg import VGG
 from keiryo.nn.residual import zero_residual_scales
 from keiryo.train.as_keras import make_as_keras
+from keiryo.train.muon import Muon, is_made_orthogonal
 from keiryo.train.precision import Precision
 from keiryo.train.uncompiled import leave_compiler_out
 
@@ -38,7 +39,7 @@ class Recipe:
     """
 
     name: str
-    optimizer: Literal["adam", "adamw", "sgd"]
+    optimizer: Literal["adam", "adamw", "muon", "sgd"]
     learning_rate: float
     learning_rate_without_norm: float
     weight_decay: float
@@ -114,12 +115,10 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     Weight decay acts on weights of matrices and convolutions only, not on biases,
     nor on the scales and shifts of norms.
     """
-    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    decayed = [p for p in parameters if p.ndim > 1]
+    others = {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, others]
     learning_rate = peak_learning_rate(network, recipe)
     leave_compiler_out()
     match recipe.optimizer:
@@ -127,6 +126,17 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             return torch.optim.Adam(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
         case "adamw":
             return torch.optim.AdamW(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
+        case "muon":
+            # Not the last, which tells the classes apart.
+            matrices = [p for p in decayed[:-1] if is_made_orthogonal(p)]
+            chosen = set(map(id, matrices))
+            left = [p for p in decayed if id(p) not in chosen]
+            groups = [
+                {"params": matrices, "weight_decay": recipe.weight_decay, "orthogonal": True},
+                {"params": left, "weight_decay": recipe.weight_decay},
+                others,
+            ]
+            return Muon(groups, lr=learning_rate, eps=recipe.epsilon)
         case "sgd":
             return torch.optim.SGD(
                 groups, lr=learning_rate, momentum=0.9, nesterov=True, fused=True

@@ -191,14 +191,17 @@ def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float 
     McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", equation 2.9:
     tr(Σ) / |G|², with Σ the covariance of one picture's gradient. The moments give both:
     E[v] = |G|² + tr(Σ)/B, and E[m²] = |G|² + (1 - β₁)/(1 + β₁) tr(Σ)/B, since m is an
-    average over steps. It takes G to change little within some ten steps. None: the
-    optimiser keeps no such moments, or they are too young.
+    average over steps. It takes G to change little within some ten steps. Where another
+    optimiser changes some of the parameters, it is of the others. None: the optimiser keeps
+    no such moments, or they are too young.
     """
     if "betas" not in optimizer.defaults:
         return None
     beta1, beta2 = optimizer.defaults["betas"]
     squares, means = torch.tensor(0.0), torch.tensor(0.0)
     for state in optimizer.state.values():
+        if "exp_avg" not in state:
+            continue
         steps = float(state["step"])
         if steps < 1 / (1 - beta1):
             return None
