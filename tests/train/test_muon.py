@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from keiryo.train.muon import UPDATE_SIZE, Muon, is_made_orthogonal, orthogonalized
+from keiryo.train.muon import RATE_FACTOR, UPDATE_SIZE, Muon, is_made_orthogonal, orthogonalized
 from keiryo.train.recipe import RECIPES, make_optimizer
 from keiryo.train.uncompiled import make_step
 
@@ -51,9 +51,8 @@ def test_singular_values_come_near_one_and_vectors_stay(rows: int, more: int, se
 def test_steps_on_a_matrix_are_those_of_pytorch(shape: tuple[int, int]) -> None:
     weight, gradients = seeded(*shape), [seeded(*shape, seed=seed) for seed in (1, 2, 3)]
     theirs = nn.Parameter(weight.clone())
-    factor = UPDATE_SIZE / 0.2
     optimizer = torch.optim.Muon(
-        [theirs], lr=RATE * factor, weight_decay=DECAY / factor, adjust_lr_fn="match_rms_adamw"
+        [theirs], lr=RATE * RATE_FACTOR, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw"
     )
     for gradient in gradients:
         theirs.grad = gradient.clone()
@@ -118,4 +117,4 @@ def test_an_update_is_as_large_as_the_rate_says() -> None:
     weight = torch.zeros(32, 64)
     moved = stepped(weight, [seeded(32, 64)])
     size = moved.square().mean().sqrt().item()
-    assert size == pytest.approx(RATE * UPDATE_SIZE, rel=0.3)
+    assert size == pytest.approx(RATE * RATE_FACTOR * UPDATE_SIZE, rel=0.3)

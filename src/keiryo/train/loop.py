@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
@@ -27,6 +27,7 @@ from keiryo.train.recipe import (
     learning_rate_factor,
     make_optimizer,
     peak_learning_rate,
+    testing_size,
     training_size,
 )
 from keiryo.train.scores import Score, Sums, mixed_loss
@@ -242,7 +243,7 @@ class Training:
         self, part: DeviceBatch, weight: float, watch: StepWatch | None, sums: Sums
     ) -> Tensor:
         """Add those of a part of a batch, `weight` of it, to the parameters'; return its loss."""
-        inputs = scaled(inputs_of(part, self._pictures), self._size(self._share()))
+        inputs = scaled(inputs_of(part, self._pictures), self._size(training_size))
         with (
             self._mixed_precision(),
             watch.watched_forward() if watch else nullcontext(),
@@ -268,17 +269,13 @@ class Training:
             steps = len(self._pictures.val) / self._batches.batch
             is_cpu = self._device.type == "cpu"
             forward_seconds = self._forward_seconds if is_cpu else position.last_step_seconds / 3
-            self._expect_evaluation_of(steps * forward_seconds)
+            self._expect_evaluation_of(steps * forward_seconds, self._size(training_size))
 
-    def _expect_evaluation_of(self, seconds: float) -> None:
-        """Expect the last evaluation to take as long as one now would, which takes `seconds`."""
+    def _expect_evaluation_of(self, seconds: float, size: int | None) -> None:
+        """Expect the last evaluation to take as long as one at `size` would, of `seconds`."""
         cost = 1.0 if self._mixed_precision is nullcontext else FLOAT32_COST
-        self.position.last_evaluation_seconds = seconds * self._growth() * cost
-
-    def _growth(self) -> float:
-        """Return how many times the pixels of now a picture of full size has."""
-        full = self._pictures.images.shape[1]
-        return (full / training_size(self._recipe, full, self._share())) ** 2
+        growth = 1.0 if size is None else (self._pictures.images.shape[1] / size) ** 2
+        self.position.last_evaluation_seconds = seconds * growth * cost
 
     def _steps_done(self) -> int:
         return self.position.epoch * self._batches.steps + self.position.step
@@ -291,19 +288,20 @@ class Training:
             f"{self.position.learning_rate:.2g}: {where}"
         )
 
-    def _size(self, share: float) -> int | None:
-        """Return the side in pixels at `share` of the budget; None: that of the pictures."""
+    def _size(self, size_at: Callable[[Recipe, int, float], int]) -> int | None:
+        """Return the side in pixels at this share of the budget; None: that of the pictures."""
         if not self._takes_any_size:
             return None
-        return training_size(self._recipe, self._pictures.images.shape[1], share)
+        return size_at(self._recipe, self._pictures.images.shape[1], self._share())
 
     def _finish_epoch(self, sums: Sums, watcher: Watcher) -> None:
         position = self.position
         trained = self._score_of_epoch(sums)
-        held_out = self._evaluate_held_out()
+        size = self._size(testing_size)
+        held_out = self._evaluate_held_out(size)
         took = self._stopwatch.lap()
         position.evaluation_seconds += took
-        self._expect_evaluation_of(took)
+        self._expect_evaluation_of(took, size)
         epoch = Epoch(
             epoch=position.epoch + 1,
             train_loss=trained.loss,
@@ -319,9 +317,7 @@ class Training:
         position.epoch_started_at_seconds = position.seconds
         watcher.on_epoch(epoch)
 
-    def _evaluate_held_out(self) -> Score:
-        # Pictures larger than it has been trained at would make a network seem worse than it is.
-        size = self._size(self._share())
+    def _evaluate_held_out(self, size: int | None) -> Score:
         # The last figure is the network's as it will be run.
         is_last = self._share() >= 1.0
         surroundings = nullcontext if is_last else self._mixed_precision
@@ -353,7 +349,7 @@ class Training:
             # What a network of the user's own may draw then must not move what is drawn later.
             devices = [self._device] if self._device.type == "cuda" else []
             with torch.random.fork_rng(devices):
-                held_out = self._evaluate_held_out()
+                held_out = self._evaluate_held_out(self._size(testing_size))
             accuracy = held_out.accuracy
             position.evaluation_seconds += self._stopwatch.lap()
         position.pauses.append(Pause(share=self._until, val_accuracy=accuracy))

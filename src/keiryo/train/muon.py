@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from keiryo.train.uncompiled import make_step
 
 MOMENTUM = 0.95
-# Root mean square of an update at a learning rate of 1, near that of AdamW's, so that both take
-# the same rate.
-UPDATE_SIZE = 0.67
+# Root mean square of an update at a learning rate of 1: as large as AdamW's are.
+UPDATE_SIZE = 0.2
+# So many times AdamW's learning rate suits these updates (docs/recipe.md).
+RATE_FACTOR = 10.0 / 3.0
 # A quintic polynomial that draws every singular value to somewhere about 1, whatever it was.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -52,6 +53,7 @@ class Muon(torch.optim.Optimizer):
                 self._step_orthogonally(group)
 
     def _step_orthogonally(self, group: dict[str, Any]) -> None:
+        rate = RATE_FACTOR * group["lr"]
         of_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for parameter in group["params"]:
             if parameter.grad is None:
@@ -61,12 +63,12 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"] = torch.zeros_like(parameter)
             average = state["momentum"].lerp_(parameter.grad, 1.0 - MOMENTUM)
             ahead = parameter.grad.lerp(average, MOMENTUM)
-            parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
+            parameter.mul_(1.0 - rate * group["weight_decay"])
             matrix, update = _matrices(parameter, ahead)
             of_shape[matrix.shape].append((matrix, update))
         for shape, pairs in of_shape.items():
             updates = orthogonalized(torch.stack([update for _, update in pairs]))
-            scale = group["lr"] * UPDATE_SIZE * math.sqrt(max(shape))
+            scale = rate * UPDATE_SIZE * math.sqrt(max(shape))
             for (matrix, _), update in zip(pairs, updates, strict=True):
                 matrix.sub_(update, alpha=scale)
 

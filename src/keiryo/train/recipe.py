@@ -31,8 +31,11 @@ class Recipe:
     for those without, whose signal a large step destroys. `warmup` is the share of
     the training over which the learning rate rises from zero. `average_epochs`: over how
     many epochs the weights are averaged, 0: they are not. `smallest_size`: the share of
-    the pictures' side that the training begins with; by `full_size_from`, a share of the
-    training, it has grown to all of it (progressive resizing). `epsilon` is Adam's;
+    the pictures' side that the training begins with; by `grown_by`, a share of the
+    training, it has grown to `largest_size` (progressive resizing). That is less than all
+    of it where crops show things larger than whole pictures do, by as much: the network is
+    to see them as large as it will later (Touvron et al. 2019, "Fixing the train-test
+    resolution discrepancy"). `epsilon` is Adam's;
     `as_keras` sets the network up as Keras does (`keiryo.train.as_keras`),
     `zero_residual_scales` lets inverted residuals begin as their shortcuts. `precision` is
     that of the training (`keiryo.train.precision`).
@@ -53,7 +56,8 @@ class Recipe:
     zero_residual_scales: bool = False
     average_epochs: float = 0.0
     smallest_size: float = 1.0
-    full_size_from: float = 0.0
+    largest_size: float = 1.0
+    grown_by: float = 0.0
     precision: Precision = "auto"
 
 
@@ -96,7 +100,7 @@ RECIPES = {
         zero_residual_scales=True,
         average_epochs=2.0,
         smallest_size=0.5,
-        full_size_from=0.5,
+        grown_by=0.5,
     ),
 }
 
@@ -175,8 +179,19 @@ def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
 
     In whole multiples of what networks halve a picture by in all, 32.
     """
-    if progress >= recipe.full_size_from:
+    grown = 1.0 if progress >= recipe.grown_by else progress / recipe.grown_by
+    share = recipe.smallest_size + (recipe.largest_size - recipe.smallest_size) * grown
+    return _in_steps(share * full_size, full_size)
+
+
+def testing_size(recipe: Recipe, full_size: int, progress: float) -> int:
+    """Return the side of pictures that suits what has been trained at until `progress`."""
+    if progress >= recipe.grown_by:
         return full_size
-    share = recipe.smallest_size + (1.0 - recipe.smallest_size) * progress / recipe.full_size_from
-    size = SIZE_STEP * round(share * full_size / SIZE_STEP)
-    return min(full_size, max(SIZE_STEP, size))
+    return _in_steps(training_size(recipe, full_size, progress) / recipe.largest_size, full_size)
+
+
+def _in_steps(size: float, full_size: int) -> int:
+    if size >= full_size:
+        return full_size
+    return min(full_size, max(SIZE_STEP, SIZE_STEP * round(size / SIZE_STEP)))
