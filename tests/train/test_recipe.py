@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -5,7 +7,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from keiryo.models.spec import build
-from keiryo.train.recipe import RECIPES, learning_rate_factor, make_optimizer, peak_learning_rate
+from keiryo.train.recipe import (
+    RECIPES,
+    evaluation_size,
+    learning_rate_factor,
+    make_optimizer,
+    peak_learning_rate,
+    training_size,
+)
 
 
 @given(st.floats(0, 1))
@@ -59,3 +68,31 @@ def test_networks_with_norms_take_large_steps_whatever_their_last_layers_are() -
     hidden = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(9, 9), nn.Linear(9, 5))
     for network in (normed, hidden):
         assert peak_learning_rate(network, recipe) == recipe.learning_rate
+
+
+@given(st.integers(32, 600), st.floats(0.3, 1), st.floats(0.3, 1), st.floats(0, 1), st.floats(0, 1))
+def test_pictures_grow_and_are_tested_no_smaller_than_trained_and_whole_at_the_end(
+    full: int, smallest: float, more: float, grown_by: float, progress: float
+) -> None:
+    recipe = replace(
+        RECIPES["keiryo"],
+        smallest_size=smallest,
+        largest_size=smallest + (1.0 - smallest) * more,
+        grown_by=grown_by,
+    )
+    trained = training_size(recipe, full, progress)
+    tested = evaluation_size(recipe, full, progress)
+    assert 32 <= trained <= tested <= full
+    assert trained <= training_size(recipe, full, min(1.0, progress + 0.1))
+    assert evaluation_size(recipe, full, 1.0) == full
+
+
+def test_sizes_are_those_that_networks_can_halve() -> None:
+    recipe = replace(RECIPES["keiryo"], smallest_size=0.5, largest_size=0.75, grown_by=0.5)
+    moments = [0.0, 0.2, 0.3, 0.4, 0.5, 1.0]
+    assert [training_size(recipe, 224, moment) for moment in moments] == [
+        *(128, 128, 160, 160, 160, 160)
+    ]
+    assert [evaluation_size(recipe, 224, moment) for moment in moments] == [
+        *(160, 160, 224, 224, 224, 224)
+    ]

@@ -24,10 +24,10 @@ from keiryo.train.pictures import Pictures, training_batches
 from keiryo.train.precision import Surroundings, mixed_precision
 from keiryo.train.recipe import (
     Recipe,
+    evaluation_size,
     learning_rate_factor,
     make_optimizer,
     peak_learning_rate,
-    testing_size,
     training_size,
 )
 from keiryo.train.scores import Score, Sums, mixed_loss
@@ -297,7 +297,7 @@ class Training:
     def _finish_epoch(self, sums: Sums, watcher: Watcher) -> None:
         position = self.position
         trained = self._score_of_epoch(sums)
-        size = self._size(testing_size)
+        size = self._size(evaluation_size)
         held_out = self._evaluate_held_out(size)
         took = self._stopwatch.lap()
         position.evaluation_seconds += took
@@ -349,7 +349,7 @@ class Training:
             # What a network of the user's own may draw then must not move what is drawn later.
             devices = [self._device] if self._device.type == "cuda" else []
             with torch.random.fork_rng(devices):
-                held_out = self._evaluate_held_out(self._size(testing_size))
+                held_out = self._evaluate_held_out(self._size(evaluation_size))
             accuracy = held_out.accuracy
             position.evaluation_seconds += self._stopwatch.lap()
         position.pauses.append(Pause(share=self._until, val_accuracy=accuracy))

@@ -184,7 +184,7 @@ def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
     return _in_steps(share * full_size, full_size)
 
 
-def testing_size(recipe: Recipe, full_size: int, progress: float) -> int:
+def evaluation_size(recipe: Recipe, full_size: int, progress: float) -> int:
     """Return the side of pictures that suits what has been trained at until `progress`."""
     if progress >= recipe.grown_by:
         return full_size
