@@ -61,6 +61,6 @@ def _norms(evidence: Evidence) -> list[LayerSnapshot]:
 
 
 def _faster(evidence: Evidence) -> str:
-    if evidence.recipe != "keiryo":
+    if not evidence.by_keiryo:
         return "Use --recipe keiryo, whose running statistics follow within some ten steps."
     return "Train for more --epochs, with a smaller --batch, or use norm=group."

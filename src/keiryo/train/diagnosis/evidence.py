@@ -57,6 +57,11 @@ class Evidence:
         return f"'{self.class_names[number]}'" if self.class_names else f"class {number + 1}"
 
     @property
+    def by_keiryo(self) -> bool:
+        """Whether the recipe is one of keiryo's own, not an ordinary one."""
+        return self.recipe in ("keiryo", "long")
+
+    @property
     def chance_loss(self) -> float:
         """The loss of one who guesses: ln of the number of classes."""
         return math.log(self.classes)

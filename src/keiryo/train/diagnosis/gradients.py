@@ -107,6 +107,6 @@ def _finite(value: float) -> float:
 
 
 def _calmer(evidence: Evidence, why: str) -> str:
-    if evidence.recipe != "keiryo":
+    if not evidence.by_keiryo:
         return f"Use --recipe keiryo, {why}, or a variant with a norm, such as norm=batch."
     return "Use a variant with a norm, such as norm=batch, or give a smaller --learning-rate."

@@ -85,11 +85,12 @@ def overfitting(evidence: Evidence) -> Finding | None:
         return None
     if evidence.train_accuracy - evidence.val_accuracy <= OVERFITTING_GAP:
         return None
-    more = (
-        "Use --recipe keiryo for its augmentation"
-        if evidence.recipe != "keiryo"
-        else ("Vary the pictures more (--augment random_operations=2,magnitude=0.5,cutmix=1)")
-    )
+    if not evidence.by_keiryo:
+        more = "Use --recipe keiryo for its augmentation"
+    elif evidence.recipe == "keiryo":
+        more = "Use --recipe long with more --epochs"
+    else:
+        more = "Vary the pictures more (--augment mixup=0.2,cutmix=1)"
     return Finding(
         code="overfitting",
         severity="warning",

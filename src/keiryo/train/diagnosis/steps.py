@@ -89,7 +89,7 @@ def plateau(evidence: Evidence) -> Finding | None:
         f"the {len(losses) - half} epochs after, at {accuracy:.1%} of the training "
         f"pictures{noise}",
         advice="Use --recipe keiryo, which lets the learning rate fall to zero."
-        if evidence.recipe != "keiryo"
+        if not evidence.by_keiryo
         else "Give a smaller --learning-rate, or a larger model or --size.",
     )
 
@@ -110,7 +110,7 @@ def input_bound(evidence: Evidence) -> Finding | None:
 
 def _smaller(evidence: Evidence) -> str:
     rate = max(s.learning_rate for s in evidence.snapshots)
-    if evidence.recipe != "keiryo":
+    if not evidence.by_keiryo:
         return (
             f"Use --recipe keiryo, which warms up and bounds each step, or --learning-rate "
             f"{rate / 10:.1g}."
