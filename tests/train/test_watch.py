@@ -145,6 +145,6 @@ def test_weights_are_averaged() -> None:
     for step in range(1, 60):
         with torch.no_grad():
             network.weight.fill_(float(step))
-        average.update(network, step)
+        average.update(step)
         expected += (step - expected) / min(4.0, 1 + step / 10)
     torch.testing.assert_close(average.network.weight, expected)

@@ -206,7 +206,7 @@ class SoundTraining:
                 batch=len(batch.codes),
             )
             keep(position.snapshots, snapshot)
-        self._average.update(self.network, step + 1)
+        self._average.update(step + 1)
         sums.add(loss.detach(), batch.targets)
         position.pictures_seen += batch.targets
 

@@ -20,19 +20,19 @@ class WeightAverage:
     def __init__(self, network: nn.Module, horizon_steps: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._horizon_steps = max(1.0, horizon_steps)
+        # Looked up once: to walk through all modules takes longer than to average.
+        pairs = list(zip(_state(self.network), _state(network), strict=True))
+        self._averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
 
-    def update(self, network: nn.Module, steps: int) -> None:
-        """Take in the state of `network` after `steps` steps."""
+    def update(self, steps: int) -> None:
+        """Take in the state of the network after `steps` steps."""
         reach = min(self._horizon_steps, 1.0 + steps / 10.0)
-        averaged, current = [], []
-        for average, tensor in zip(_state(self.network), _state(network), strict=True):
-            if average.is_floating_point():
-                averaged.append(average)
-                current.append(tensor)
-            else:
-                average.copy_(tensor)
+        averages, current = zip(*self._averaged, strict=True)
         with torch.no_grad():
-            torch._foreach_lerp_(averaged, current, 1.0 / reach)  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_lerp_(averages, current, 1.0 / reach)  # pyright: ignore[reportPrivateImportUsage]
+            for copied, tensor in self._copied:
+                copied.copy_(tensor)
 
 
 def _state(network: nn.Module) -> list[Tensor]:

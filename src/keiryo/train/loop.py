@@ -18,7 +18,7 @@ from keiryo.results import Epoch, Pause
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
-from keiryo.train.evaluation import Evaluation, inputs_of, scaled, takes_size
+from keiryo.train.evaluation import Evaluation, inputs_of, takes_size
 from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.pictures import Pictures, training_batches
 from keiryo.train.precision import Surroundings, mixed_precision
@@ -87,6 +87,7 @@ class Training:
         self._parts = parts
         self._fine_tuning = fine_tuning
         self.network = channels_last(network.to(device))
+        self._parameters = list(self.network.parameters())
         self._pictures = pictures
         self._recipe = recipe
         self._budget = budget
@@ -225,7 +226,7 @@ class Training:
         if watch:
             watch.after_backward()
         if self._recipe.largest_gradient_norm is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.largest_gradient_norm)
+            nn.utils.clip_grad_norm_(self._parameters, self._recipe.largest_gradient_norm)
         make_step(optimizer)
         if watch:
             snapshot = watch.after_step(
@@ -237,13 +238,13 @@ class Training:
             )
             keep(snapshots, snapshot)
         if self._trainee.average is not None:
-            self._trainee.average.update(self.network, step + 1)
+            self._trainee.average.update(step + 1)
 
     def _add_gradients(
         self, part: DeviceBatch, weight: float, watch: StepWatch | None, sums: Sums
     ) -> Tensor:
         """Add those of a part of a batch, `weight` of it, to the parameters'; return its loss."""
-        inputs = scaled(inputs_of(part, self._pictures), self._size(training_size))
+        inputs = inputs_of(part, self._pictures, self._size(training_size))
         with (
             self._mixed_precision(),
             watch.watched_forward() if watch else nullcontext(),
