@@ -37,12 +37,9 @@ from keiryo.sound_results import WaveNetEpoch
 from keiryo.train.averaging import WeightAverage
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Trainee, load_checkpoint, save_checkpoint
-from keiryo.train.loop import (
-    CHECKPOINT_INTERVAL_FACTOR,
-    SHORTEST_CHECKPOINT_INTERVAL_SECONDS,
-    Stopwatch,
-)
+from keiryo.train.loop import CHECKPOINT_INTERVAL_FACTOR, SHORTEST_CHECKPOINT_INTERVAL_SECONDS
 from keiryo.train.recipe import Recipe, learning_rate_factor, make_optimizer
+from keiryo.train.stopwatch import Stopwatch
 from keiryo.train.uncompiled import make_step
 from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
 

@@ -1,7 +1,6 @@
 """The training loop: one for every device."""
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -31,6 +30,7 @@ from keiryo.train.recipe import (
     training_size,
 )
 from keiryo.train.scores import Score, Sums, mixed_loss
+from keiryo.train.stopwatch import Stopwatch
 from keiryo.train.uncompiled import make_step
 from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
 from keiryo.train.watcher import Progress, Watcher
@@ -41,18 +41,6 @@ CHECKPOINT_INTERVAL_FACTOR = 30
 SHORTEST_CHECKPOINT_INTERVAL_SECONDS = 5.0
 # How many times as long the last evaluation, in float32, takes as the others in bfloat16.
 FLOAT32_COST = 1.7
-
-
-class Stopwatch:
-    """Gives the seconds since it was last asked."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-
-    def lap(self) -> float:
-        now = time.perf_counter()
-        passed, self._last = now - self._last, now
-        return passed
 
 
 class Training:
