@@ -93,6 +93,19 @@ def test_a_set_all_in_grey_is_not_odd() -> None:
     assert codes(audit(survey_of(even(60), classes=2, facts=gray))) == set()
 
 
+def test_pictures_that_were_enlarged_before_are_told_where_they_are_most_of_the_set() -> None:
+    enlarged = replace(PLAIN, width=200, height=160, detail=32)
+    few = dict.fromkeys(range(20), enlarged)
+    assert codes(audit(survey_of(even(60), classes=2, facts=few))) == set()
+    (finding,) = audit(
+        survey_of(even(60), classes=2, facts=dict.fromkeys(range(40), enlarged))
+    ).findings
+    assert (finding.code, finding.severity) == ("little_detail", "warning")
+    assert "67% of the pictures" in finding.evidence
+    assert "32 x 32" in finding.evidence
+    assert "160" in finding.evidence
+
+
 def test_what_fitting_does_is_said() -> None:
     wide = {row: replace(PLAIN, width=180) for row in range(10)}
     survey = survey_of(even(60), classes=2, facts=wide)

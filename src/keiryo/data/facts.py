@@ -1,6 +1,7 @@
 """What is worth knowing of one picture, to find copies, near-copies and pictures of nothing."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -11,6 +12,9 @@ from keiryo.data.pictures import Decoded
 # Pictures are looked at in this many grey pixels a side, so that figures can be compared.
 EXAMINED_SIDE = 128
 HASHED_SIDE = 32
+# Of photographs the Laplacian deviates 0.5 to 0.9 times as much as at half the size; of those that
+# were enlarged to twice their size, by whatever means, 0.35 to 0.45 times.
+SOFT = 0.47
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES**2
 LARGEST_TINGE = 8  # between the channels of a picture without colour, of 255
@@ -27,9 +31,10 @@ class PictureFacts:
     `digest` names its pixels, `hash` what it looks like (hexadecimal; empty where a
     picture is too small or too flat to be recognised). `brightness` and `contrast` are
     mean and standard deviation of grey, from 0 to 255; `sharpness` is the standard
-    deviation of its Laplacian at 128 pixels a side. `scale` above 1 says that the digest
-    is of the picture decoded at that fraction of its size. `notes` are those of its
-    decoding, and `gray` and `filled` (with grey below, as damaged JPEG files decode).
+    deviation of its Laplacian at 128 pixels a side. `detail` is the side in pixels, of 128,
+    64 and 32, at which it would still show all that it does at 128. `scale` above 1 says
+    that the digest is of the picture decoded at that fraction of its size. `notes` are those
+    of its decoding, and `gray` and `filled` (with grey below, as damaged JPEG files decode).
     """
 
     digest: str
@@ -39,6 +44,7 @@ class PictureFacts:
     brightness: float
     contrast: float
     sharpness: float
+    detail: int = EXAMINED_SIDE
     scale: int = 1
     notes: tuple[str, ...] = ()
 
@@ -53,8 +59,10 @@ def examine(picture: Decoded) -> PictureFacts:
     keeps nearly all of these 256 signs; unrelated ones share about half.
     """
     gray = _shrunk(cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY), EXAMINED_SIDE)
+    half = _shrunk(gray, EXAMINED_SIDE // 2)
+    quarter = _shrunk(half, HASHED_SIDE)
     mean, deviation = cv2.meanStdDev(gray)
-    edges = cv2.Laplacian(gray, cv2.CV_16S)
+    sharpness = [_sharpness(each) for each in (gray, half, quarter)]
     contrast = float(deviation[0, 0])
     can_be_recognised = (
         min(picture.width, picture.height) >= HASHED_SIDE and contrast >= BLANK_CONTRAST
@@ -66,12 +74,13 @@ def examine(picture: Decoded) -> PictureFacts:
         notes.append("filled")
     return PictureFacts(
         digest=pixel_digest(picture.pixels),
-        hash=_perceptual_hash(gray) if can_be_recognised else "",
+        hash=_perceptual_hash(quarter) if can_be_recognised else "",
         width=picture.width,
         height=picture.height,
         brightness=round(float(mean[0, 0]), 1),
         contrast=round(contrast, 1),
-        sharpness=round(_deviation(edges), 1),
+        sharpness=round(sharpness[0], 1),
+        detail=_detail(sharpness),
         scale=picture.scale,
         notes=tuple(notes),
     )
@@ -90,10 +99,21 @@ def pixel_digest(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _deviation(values: np.ndarray) -> float:
-    """Return the standard deviation of (H, W), int16; `cv2.meanStdDev` takes four times as long."""
-    mean_square = cv2.norm(values, cv2.NORM_L2SQR) / values.size
-    return (mean_square - cv2.mean(values)[0] ** 2) ** 0.5
+def _sharpness(gray: np.ndarray) -> float:
+    """Return the standard deviation of the Laplacian of (H, W), uint8."""
+    edges = cv2.Laplacian(gray, cv2.CV_16S)
+    # `cv2.meanStdDev` takes four times as long.
+    mean_square = cv2.norm(edges, cv2.NORM_L2SQR) / edges.size
+    return (mean_square - cv2.mean(edges)[0] ** 2) ** 0.5
+
+
+def _detail(sharpness: list[float]) -> int:
+    """Return the side that is enough, by the sharpness at 128 pixels and at each half of that."""
+    enough = EXAMINED_SIDE
+    for halvings, (larger, smaller) in enumerate(pairwise(sharpness), start=1):
+        if larger < SOFT * smaller:
+            enough = EXAMINED_SIDE >> halvings
+    return enough
 
 
 def _is_gray(pixels: np.ndarray) -> bool:
@@ -118,8 +138,8 @@ def _ends_in_filling(picture: Decoded) -> bool:
 
 
 def _perceptual_hash(gray: np.ndarray) -> str:
-    small = _shrunk(gray, HASHED_SIDE).astype(np.float32)
-    frequencies = cv2.dct(small)[:FREQUENCIES, :FREQUENCIES].ravel()
+    """Return the hash of a picture (32, 32), uint8."""
+    frequencies = cv2.dct(gray.astype(np.float32))[:FREQUENCIES, :FREQUENCIES].ravel()
     # The upper of the two middle values: as exact as their mean, and found faster.
     median = np.partition(frequencies, HASH_BITS // 2)[HASH_BITS // 2]
     return np.packbits(frequencies >= median).tobytes().hex()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keiryo.data.facts import BLANK_CONTRAST, PictureFacts
+from keiryo.data.facts import BLANK_CONTRAST, EXAMINED_SIDE, PictureFacts
 from keiryo.data.survey import Survey
 from keiryo.results import Finding, Fit, Severity
 
@@ -16,6 +16,8 @@ SMALL_SHARE = 0.25
 LONGEST_ASPECT = 2.0
 # Of a picture's area: where cropping takes more than this, the object may go with it.
 LARGEST_CUT = 1 / 3
+# Where most pictures show so little for their size, it is the set that is soft, not some of it.
+LITTLE_DETAIL = 0.5
 # Pictures whose shorter side is under this share of the size are mostly made up by enlarging.
 ENLARGED_SHARE = 0.75
 
@@ -41,10 +43,10 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 
 
 def odd_pictures(survey: Survey) -> Iterator[Finding]:
-    """Yield what is odd about single pictures.
+    """Yield what is odd about single pictures, and about all.
 
     Codes are those of the notes made while reading, and `blank`, `dark`, `blurred`, `gray`
-    (where most are in colour), `odd_size`, `elongated`.
+    (where most are in colour), `odd_size`, `elongated`, `little_detail`.
     """
     facts = [picture.facts for picture in survey.pictures]
     for code, (severity, what, advice) in NOTE_FINDINGS.items():
@@ -89,6 +91,27 @@ def odd_pictures(survey: Survey) -> Iterator[Finding]:
         f"more than {LONGEST_ASPECT:g} times as long as wide",
         "--fit crop cuts off more than half of each; --fit letterbox keeps all of it.",
     )
+    yield from _little_detail([fact for fact in facts if fact.contrast >= BLANK_CONTRAST])
+
+
+def _little_detail(facts: list[PictureFacts]) -> Iterator[Finding]:
+    if not facts:
+        return
+    shorter, _ = _sides(facts)
+    detail = np.array([fact.detail for fact in facts])
+    shown = detail / np.minimum(shorter, EXAMINED_SIDE)
+    if np.median(shown) <= LITTLE_DETAIL:
+        side = int(np.median(detail))
+        yield Finding(
+            code="little_detail",
+            severity="warning",
+            evidence=f"{(shown <= LITTLE_DETAIL).mean():.0%} of the pictures hold no more detail "
+            f"than {side} x {side} pixels would, though their median shorter side is "
+            f"{np.median(shorter):.0f}: they were enlarged, or are out of focus",
+            advice="Take the originals if there are any. With these, do not expect the accuracy "
+            f"that others report at this size, and try a --size nearer to {side}: it is faster "
+            "and may lose little.",
+        )
 
 
 def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from keiryo.data.survey import Survey
 from keiryo.errors import InputError
 from keiryo.results import Fit, Record
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 IMAGES_FILE = "images.npy"
 HEADER_FILE = "pack.json"
 
