@@ -111,6 +111,7 @@ def test_large_matrices_small_ones_and_vectors_are_told_apart() -> None:
     shapes |= {(4096, 25088): False, (512, 512, 3, 3): False, (8, 64): False, (64,): False}
     found = {shape: is_made_orthogonal(nn.Parameter(torch.empty(shape))) for shape in shapes}
     assert found == shapes
+    assert not is_made_orthogonal(nn.Parameter(torch.empty(20, 30).T))
 
 
 def test_an_update_is_as_large_as_the_rate_says() -> None:

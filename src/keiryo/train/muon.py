@@ -76,7 +76,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonalized(matrices: Tensor) -> Tensor:
     """Return (N, rows, columns), no more rows than columns, with singular values near 1.
 
-    They keep their singular vectors; the values come to lie between 0.6 and 1.3, by the
+    They keep their singular vectors; the values come to lie between some 0.5 and 1.4, by the
     iteration of Newton and Schulz (Jordan et al. 2024), but for those that were next to none.
     """
     first, second, third = COEFFICIENTS
@@ -91,8 +91,8 @@ def orthogonalized(matrices: Tensor) -> Tensor:
 
 
 def is_made_orthogonal(parameter: nn.Parameter) -> bool:
-    """Return whether a matrix of this shape gains by Muon, and in little time."""
-    if parameter.ndim < 2:
+    """Return whether `parameter` is a matrix, as it lies, that gains by Muon in little time."""
+    if parameter.ndim < 2 or not (parameter.is_contiguous() or _is_channels_last(parameter)):
         return False
     rows = parameter.shape[0]
     side = min(rows, parameter.numel() // rows)
@@ -101,9 +101,13 @@ def is_made_orthogonal(parameter: nn.Parameter) -> bool:
 
 def _matrices(parameter: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
     """Return `parameter` seen as a matrix with no more rows than columns, and `update` like it."""
-    if parameter.ndim == 4 and parameter.is_contiguous(memory_format=torch.channels_last):
+    if _is_channels_last(parameter):
         # As it lies in memory; the order of a matrix's columns makes no difference.
         parameter, update = parameter.permute(0, 2, 3, 1), update.permute(0, 2, 3, 1)
     rows = len(parameter)
     matrix, update = parameter.view(rows, -1), update.reshape(rows, -1)
     return (matrix, update) if rows <= matrix.shape[1] else (matrix.T, update.T)
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    return tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
