@@ -54,9 +54,16 @@ def norm_activation(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tenso
     one backward (`keiryo.kernels.norm_activation`). Wherever they do not fit, the modules
     are called as they are.
     """
-    if not runs_as_one_step(norm, activation, x):
-        x = norm(x)
-        return x if activation is None else activation(x)
+    if not torch.compiler.is_compiling():
+        # Under a `TorchFunctionMode` each look at a tensor would be a call of Python's.
+        with torch._C.DisableTorchFunction():
+            if runs_as_one_step(norm, activation, x):
+                return _as_one_step(norm, activation, x)
+    x = norm(x)
+    return x if activation is None else activation(x)
+
+
+def _as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> Tensor:
     assert norm.num_batches_tracked is not None
     assert norm.momentum is not None
     norm.num_batches_tracked.add_(1)
