@@ -36,7 +36,7 @@ def bench(
     ] = False,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Of a training: keiryo, plain or reported.", show_default="keiryo"),
+        typer.Option(help="Of a training: keiryo, long, plain or reported.", show_default="keiryo"),
     ] = None,
     save_memory: options.SaveMemory = False,
     precision: options.Precision = None,

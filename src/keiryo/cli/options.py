@@ -82,8 +82,9 @@ Seed = Annotated[
 Recipe = Annotated[
     str | None,
     typer.Option(
-        help="How to train: keiryo, plain (Adam at its defaults), or reported (as Keras 2.7 did "
-        "in the course's experiment); several, separated by commas, are compared.",
+        help="How to train: keiryo, long (for some sixty epochs and more), plain (Adam at its "
+        "defaults), or reported (as Keras 2.7 did in the course's experiment); several, separated "
+        "by commas, are compared.",
         show_default="keiryo",
     ),
 ]
