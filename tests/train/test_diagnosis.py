@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from keiryo.results import Epoch, Finding
+from keiryo.results import Epoch, Finding, LayerSnapshot, Snapshot
 from keiryo.train.budget import Budget
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
 from keiryo.train.loop import Training
@@ -272,3 +272,16 @@ def test_a_training_that_paused_is_not_called_too_short_nor_at_its_end() -> None
     assert judged(history=standing_still, has_paused=True) == {}
     # What is wrong on the way is wrong.
     assert judged(has_paused=True, waiting_share=0.3) == {"input_bound": "warning"}
+
+
+@pytest.mark.parametrize(("has_norm", "advised"), [(True, False), (False, True)])
+def test_a_norm_is_not_advised_where_there_is_one(has_norm: bool, advised: bool) -> None:
+    layers = [LayerSnapshot(layer="relu", kind="activation", dead_share=0.95)]
+    if has_norm:
+        layers.append(LayerSnapshot(layer="norm", kind="batch norm"))
+    snapshot = Snapshot(
+        epoch=3, step=50, loss=0.4, learning_rate=1e-3, gradient_norm=1.0, layers=layers
+    )
+    (finding,) = diagnose(Evidence(classes=5, batch=32, snapshots=[snapshot]))
+    assert finding.code == "dead_relus"
+    assert ("norm=batch" in finding.advice) == advised

@@ -107,6 +107,13 @@ def _finite(value: float) -> float:
 
 
 def _calmer(evidence: Evidence, why: str) -> str:
+    has_norm = any(layer.kind == "batch norm" for layer in evidence.snapshots[-1].layers)
     if not evidence.by_keiryo:
-        return f"Use --recipe keiryo, {why}, or a variant with a norm, such as norm=batch."
+        variant = "" if has_norm else ", or a variant with a norm, such as norm=batch"
+        return f"Use --recipe keiryo, {why}{variant}."
+    if has_norm:
+        return (
+            "Give a smaller --learning-rate. If the accuracy is as good as it should be, it says "
+            "only that a narrower network would do."
+        )
     return "Use a variant with a norm, such as norm=batch, or give a smaller --learning-rate."
