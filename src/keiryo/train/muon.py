@@ -26,8 +26,8 @@ ITERATIONS = 5
 SMALLEST_NORM = 1e-7
 # Of a smaller side there is little to make orthogonal.
 SMALLEST_SIDE = 9
-# Of one multiplication in the iteration. Larger matrices would take as long as all else of a step.
-MOST_MULTIPLY_ACCUMULATES = 40_000_000
+# Of one iteration. Larger matrices would take as long as all else of a step on small pictures.
+MOST_MULTIPLY_ACCUMULATES = 45_000_000
 
 
 class Muon(torch.optim.Optimizer):
@@ -96,7 +96,8 @@ def is_made_orthogonal(parameter: nn.Parameter) -> bool:
         return False
     rows = parameter.shape[0]
     side = min(rows, parameter.numel() // rows)
-    return side >= SMALLEST_SIDE and side * parameter.numel() <= MOST_MULTIPLY_ACCUMULATES
+    multiply_accumulates = 2 * side * parameter.numel() + side**3
+    return side >= SMALLEST_SIDE and multiply_accumulates <= MOST_MULTIPLY_ACCUMULATES
 
 
 def _matrices(parameter: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
