@@ -32,11 +32,12 @@ assert "torch._dynamo" not in sys.modules
 def test_a_step_is_the_optimisers_own(kind: str) -> None:
     recipe = replace(RECIPES["keiryo"], optimizer=kind)
     torch.manual_seed(0)
-    ours, theirs = nn.Linear(5, 4), nn.Linear(5, 4)
+    # The first is large enough to be made orthogonal, the last never is.
+    ours, theirs = (nn.Sequential(nn.Linear(12, 10), nn.Linear(10, 4)) for _ in range(2))
     theirs.load_state_dict(ours.state_dict())
     our_optimizer, their_optimizer = (make_optimizer(each, recipe) for each in (ours, theirs))
     for _ in range(3):
-        inputs = torch.randn(8, 5)
+        inputs = torch.randn(8, 12)
         for network, optimizer in ((ours, our_optimizer), (theirs, their_optimizer)):
             optimizer.zero_grad(set_to_none=True)
             network(inputs).square().mean().backward()
