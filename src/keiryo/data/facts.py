@@ -12,8 +12,8 @@ from keiryo.data.pictures import Decoded
 # Pictures are looked at in this many grey pixels a side, so that figures can be compared.
 EXAMINED_SIDE = 128
 HASHED_SIDE = 32
-# Enlarged to twice its size, a picture's Laplacian deviates 0.35 to 0.45 times as much as at half of
-# it; of sharp ones most come to over 0.5 (docs/data.md says on what).
+# Of a picture enlarged to twice its size the Laplacian deviates 0.35 to 0.45 times as much as at
+# half of it; of sharp ones most come to over 0.5 (docs/data.md says on what).
 SOFT = 0.47
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES**2

@@ -42,6 +42,7 @@ class Muon(torch.optim.Optimizer):
         self._adamw = torch.optim.AdamW(others, lr=lr, eps=eps, fused=True)
         super().__init__(groups, self._adamw.defaults)
 
+    @torch.no_grad()
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Change every parameter that has a gradient."""
         # What is loaded takes the place of both.
