@@ -191,7 +191,7 @@ def repeated(options: argparse.Namespace, name: str, folder: str) -> str:
 def measure_keiryo_packing(options: argparse.Namespace) -> dict[str, float]:
     """Pack as `keiryo data pack` does."""
     from keiryo.data.locate import locate
-    from keiryo.data.packing import prepare_pack
+    from keiryo.data.packs.packing import prepare_pack
 
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         start = time.perf_counter()
@@ -252,7 +252,7 @@ def measure_keiryo_batches(options: argparse.Namespace) -> dict[str, float]:
     """Take the batches that a training takes, from a pack, on both cores."""
     import numpy as np
 
-    from keiryo.data.batches import TrainingBatches
+    from keiryo.data.batches.batches import TrainingBatches
     from keiryo.train.recipe import RECIPES
 
     pack = flower_pack(options)
@@ -308,15 +308,15 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
     """Train through keiryo's own loop for some steps."""
     import torch
 
-    from keiryo.data.statistics import channel_statistics
+    from keiryo.data.packs.channel_statistics import channel_statistics
     from keiryo.models.saved import Preprocessing
     from keiryo.models.spec import build
     from keiryo.train.budget import Budget
+    from keiryo.train.classification.image_set import Pictures
     from keiryo.train.device import prepare_device
+    from keiryo.train.listener import Watcher
     from keiryo.train.loop import Training
-    from keiryo.train.pictures import Pictures
     from keiryo.train.recipe import RECIPES
-    from keiryo.train.watcher import Watcher
 
     device = torch.device("cpu")
     prepare_device(device, threads=WORKERS)
@@ -348,7 +348,7 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
 def flower_pack(options: argparse.Namespace) -> Any:
     """Return the pack of the folder's pictures, made once for all rounds."""
     from keiryo.data.locate import locate
-    from keiryo.data.packing import prepare_pack
+    from keiryo.data.packs.packing import prepare_pack
 
     return prepare_pack(
         locate(options.folder),

@@ -179,7 +179,7 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def training(options: argparse.Namespace) -> dict[str, Any]:
     """Measure steps of keiryo's loop, as `keiryo bench --training` does."""
-    from keiryo.comparison.training_speed import measure_training
+    from keiryo.bench.training_steps import measure_training
 
     try:
         speed = measure_training(
@@ -234,7 +234,7 @@ def augmentation(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from keiryo.data.device_batches import DeviceBatches
+    from keiryo.data.batches.device_batches import DeviceBatches
     from keiryo.train.recipe import RECIPES
 
     device, random = torch.device(options.device), np.random.default_rng(0)
@@ -259,7 +259,7 @@ def wavenet(options: argparse.Namespace) -> dict[str, Any]:
     """Measure generation of `--batch` streams, which on CUDA plays a recorded graph."""
     import torch
 
-    from keiryo.audio.generation import generate
+    from keiryo.audio.generation.generate import generate
     from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 
     torch.manual_seed(0)

@@ -16,17 +16,17 @@ from pathlib import Path
 
 import torch
 
-from keiryo.data.pack import Pack, open_pack
-from keiryo.data.split import split_pictures
-from keiryo.data.statistics import channel_statistics
+from keiryo.data.packs.channel_statistics import channel_statistics
+from keiryo.data.packs.pack import Pack, open_pack
+from keiryo.data.survey.split import split_pictures
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.nn import norm_activation
 from keiryo.train.budget import Budget
+from keiryo.train.classification.image_set import Pictures
+from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
-from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES, prepare_network
-from keiryo.train.watcher import Watcher
 
 
 def main() -> None:

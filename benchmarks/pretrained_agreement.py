@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 import keiryo
-from keiryo.models.pretrained import fit_weights, load_fitted
 from keiryo.models.spec import parse_spec
-from keiryo.models.weight_file import read_weights
+from keiryo.models.weights.matching import fit_weights, load_fitted
+from keiryo.models.weights.weight_file import read_weights
 from weighing import declare_torchvision_operators
 
 CLASSES = 1000

@@ -11,11 +11,11 @@ import statistics
 
 import torch
 
-from keiryo.comparison.costs import measured, weigh_model
+from keiryo.bench.weighing import measured, weigh_model
 from keiryo.cost.roofline import with_predicted_times
 from keiryo.measure.profile import measure_profile
 from keiryo.models.spec import parse_spec
-from keiryo.weighing_results import DeviceProfile, LayerCost, Weighing
+from keiryo.records.costs import DeviceProfile, LayerCost, Weighing
 
 MODELS = ("mobilenet_v2", "mobilenet_v1", "resnet18", "resnet50", "densenet121", "vgg16")
 INPUT = (3, 224, 224)

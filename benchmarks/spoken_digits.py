@@ -16,12 +16,12 @@ import numpy as np
 
 import keiryo
 from keiryo.audio.folder import PACK_FOLDER
-from keiryo.audio.sampling import Sampling
+from keiryo.audio.generation.sampling import Sampling
+from keiryo.audio.generation.sound import speak
 from keiryo.audio.saved import load_wavenet
-from keiryo.audio.speaking import speak
-from keiryo.data.mu_law import decode
-from keiryo.data.recording_pack import open_recording_pack
-from keiryo.data.recording_split import split_recordings
+from keiryo.recordings.mu_law import decode
+from keiryo.recordings.pack import open_recording_pack
+from keiryo.recordings.split import split_recordings
 from keiryo.report.spectrograms import spectrogram
 
 SIDE = 64

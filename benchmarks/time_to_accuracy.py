@@ -66,8 +66,8 @@ def write_arrays(place: Path, folder: Path) -> None:
     """Write the pictures of both sides of keiryo's own split, and their labels."""
     import numpy as np
 
-    from keiryo.data.pack import open_pack
-    from keiryo.data.split import split_pictures
+    from keiryo.data.packs.pack import open_pack
+    from keiryo.data.survey.split import split_pictures
 
     pack = open_pack(place)
     splits = split_pictures(pack.survey, seed=0, fold=0)

@@ -65,11 +65,11 @@ def measure_keiryo(
     from keiryo.models.saved import Preprocessing
     from keiryo.models.spec import build
     from keiryo.train.budget import Budget
+    from keiryo.train.classification.image_set import Pictures
     from keiryo.train.device import prepare_device
+    from keiryo.train.listener import Watcher
     from keiryo.train.loop import Training
-    from keiryo.train.pictures import Pictures
     from keiryo.train.recipe import RECIPES
-    from keiryo.train.watcher import Watcher
 
     device = torch.device("cpu")
     prepare_device(device, threads=options.threads)

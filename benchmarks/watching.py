@@ -16,13 +16,13 @@ import torch
 
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
-from keiryo.train import watch
 from keiryo.train.budget import Budget
+from keiryo.train.classification.image_set import Pictures
 from keiryo.train.device import prepare_device
+from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
-from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES
-from keiryo.train.watcher import Watcher
+from keiryo.train.watching import step_watch as watch
 
 USUAL_INTERVAL = watch.WATCH_INTERVAL
 INTERVAL = 4

@@ -19,13 +19,13 @@ import numba
 import numpy as np
 import torch
 
-from keiryo.audio.buffered import BufferedStepper
-from keiryo.audio.fast import FastStepper
-from keiryo.audio.packing import pack
-from keiryo.audio.reference import NaiveStepper
-from keiryo.audio.sampling import Draws
-from keiryo.audio.stepping import Stepper
-from keiryo.audio.weights import WeightKind
+from keiryo.audio.generation.buffered import BufferedStepper
+from keiryo.audio.generation.compiled import FastStepper
+from keiryo.audio.generation.layer_weights import WeightKind
+from keiryo.audio.generation.naive import NaiveStepper
+from keiryo.audio.generation.packed_weights import pack
+from keiryo.audio.generation.sampling import Draws
+from keiryo.audio.generation.stepper import Stepper
 from keiryo.kernels.products import multiply, packed
 from keiryo.kernels.vector import add, load, store
 from keiryo.measure.machine import processor_name, usable_cores

@@ -22,12 +22,12 @@ from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from keiryo import api
-from keiryo.audio.evaluation import counts_of_codes, entropy_of_codes
 from keiryo.audio.folder import PACK_FOLDER
-from keiryo.audio.objective import NATS_PER_BIT
-from keiryo.data.mu_law import CODES, MU, decode
-from keiryo.data.recording_pack import RecordingPack, open_recording_pack
-from keiryo.data.recording_split import split_recordings
+from keiryo.audio.training.evaluation import counts_of_codes, entropy_of_codes
+from keiryo.audio.training.objective import NATS_PER_BIT
+from keiryo.recordings.mu_law import CODES, MU, decode
+from keiryo.recordings.pack import RecordingPack, open_recording_pack
+from keiryo.recordings.split import split_recordings
 
 RIDGE = 1e-6  # of the power, so that the equations can be solved
 LEAST_PROBABILITY = 1e-9  # a code keeps, whatever is foretold

@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import keiryo
 from keiryo.models.spec import FACTORIES
-from keiryo.weighing_results import Weighing
+from keiryo.records.costs import Weighing
 from torchvision_operators import declare_torchvision_operators
 
 TIMM = (

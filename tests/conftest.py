@@ -17,7 +17,7 @@ from hypothesis import settings
 from PIL import Image
 
 from keiryo.cli.main import main
-from keiryo.data.builtin.petals import CLASSES, draw_picture
+from keiryo.data.sources.petals import CLASSES, draw_picture
 
 torch.set_num_threads(2)
 # A shell's job in the background ignores interrupts, and so would the processes that tests start.

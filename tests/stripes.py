@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from keiryo.models.saved import Preprocessing
-from keiryo.train.pictures import Pictures
+from keiryo.train.classification.image_set import Pictures
 from keiryo.train.recipe import RECIPES
 
 SIZE, CLASSES = 16, 5

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from keiryo.data.facts import PictureFacts
-from keiryo.data.near_copies import NearCopy
-from keiryo.data.reading import Picture
-from keiryo.data.sources import Split
-from keiryo.data.survey import Survey
+from keiryo.data.image.facts import PictureFacts
+from keiryo.data.items import Picture, Split
+from keiryo.data.survey_record import NearCopy, Survey
 
 Described = tuple[int, str, Split | None]
 

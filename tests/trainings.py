@@ -5,15 +5,15 @@ from typing import Any
 
 import torch
 
-from keiryo.audio.evaluation import counts_of_codes
-from keiryo.audio.initialization import initialize
-from keiryo.audio.position import TrainingProgress
 from keiryo.audio.run import WaveNetListener
-from keiryo.audio.training import SoundTraining, wavenet_recipe
-from keiryo.data.chunks import ChunkBatches, Chunks
-from keiryo.data.recording_pack import RecordingPack
-from keiryo.data.recording_split import split_recordings
+from keiryo.audio.training.evaluation import counts_of_codes
+from keiryo.audio.training.initialization import initialize
+from keiryo.audio.training.position import TrainingProgress
+from keiryo.audio.training.training import SoundTraining, wavenet_recipe
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
+from keiryo.recordings.chunks import ChunkBatches, Chunks
+from keiryo.recordings.pack import RecordingPack
+from keiryo.recordings.split import split_recordings
 from keiryo.train.budget import Budget
 
 TONES = "tones:count=12,seconds=0.2"

@@ -13,10 +13,10 @@ from keiryo.comparison.plan import has_plan, new_plan, resumed_plan
 from keiryo.comparison.run import run_comparison
 from keiryo.loggers import make_loggers
 from keiryo.measure.machine import usable_cores
+from keiryo.records.comparison import Comparison
+from keiryo.records.wavenet import WaveNetTraining
 from keiryo.report.page import write_report
 from keiryo.report.wavenet_page import write_wavenet_report
-from keiryo.results import Comparison
-from keiryo.sound_results import WaveNetTraining
 
 
 def compare(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from keiryo.audio.buffered import BufferedStepper
-from keiryo.audio.fast import FastStepper
-from keiryo.audio.reference import NaiveStepper
-from keiryo.audio.sampling import Draws, Sampling, draw
-from keiryo.audio.weights import rounded_to_int8
+from keiryo.audio.generation.buffered import BufferedStepper
+from keiryo.audio.generation.compiled import FastStepper
+from keiryo.audio.generation.layer_weights import rounded_to_int8
+from keiryo.audio.generation.naive import NaiveStepper
+from keiryo.audio.generation.sampling import Draws, Sampling, draw
 from keiryo.models.wavenet import WaveNetConfiguration
 from wavenets import OPTIONS, full_outputs, small_wavenet
 
@@ -116,7 +116,7 @@ def test_conditions_of_a_long_piece_are_taken_in_parts(
     given = small_wavenet(option, streams=2)
     draws = Draws(8, 2, given.network.configuration).take(190)
     whole = FastStepper(given.network, streams=2, local=given.local).advance(draws)
-    monkeypatch.setattr("keiryo.audio.fast.CONDITION_BYTES", 1)
+    monkeypatch.setattr("keiryo.audio.generation.compiled.CONDITION_BYTES", 1)
     in_parts = FastStepper(given.network, streams=2, local=given.local)
     buffered = BufferedStepper(given.network, streams=2, local=given.local, most_steps=32)
     for stepper in (in_parts, buffered):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from keiryo.audio.cuda_graph import CudaGraphStepper
-from keiryo.audio.generation import generate
-from keiryo.audio.sampling import Draws, Sampling
+from keiryo.audio.generation.cuda_graph import CudaGraphStepper
+from keiryo.audio.generation.generate import generate
+from keiryo.audio.generation.sampling import Draws, Sampling
 from keiryo.errors import InputError
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 from wavenets import small_wavenet

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from keiryo.audio.evaluation import counts_of_codes, entropy_of_codes, held_out_likelihood
-from keiryo.audio.initialization import initialize
-from keiryo.audio.objective import (
+from keiryo.audio.training.evaluation import counts_of_codes, entropy_of_codes, held_out_likelihood
+from keiryo.audio.training.initialization import initialize
+from keiryo.audio.training.objective import (
     SoundBatch,
     codes_of_samples,
     levels_of_codes,
@@ -21,9 +21,9 @@ from keiryo.audio.objective import (
     outputs_by_rows,
     outputs_for_targets,
 )
-from keiryo.data.chunks import Chunks
 from keiryo.models.wavenet import Output, WaveNet, WaveNetConfiguration
-from recordings import pack_in_memory, pack_of, tone, write
+from keiryo.recordings.chunks import Chunks
+from small_recordings import pack_in_memory, pack_of, tone, write
 from wavenets import OPTIONS, small_wavenet
 
 pytestmark = pytest.mark.usefixtures("one_thread")

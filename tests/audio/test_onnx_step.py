@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from keiryo.audio.onnx_export import DESCRIPTION_KEY, export_step
-from keiryo.audio.onnx_step import WaveNetStep
+from keiryo.audio.export.onnx import DESCRIPTION_KEY, export_step
+from keiryo.audio.export.onnx_step import WaveNetStep
 from keiryo.audio.saved import SavedWaveNet
 from keiryo.models.wavenet import WaveNetConfiguration
 from wavenets import OPTIONS, Conditioned, full_outputs, small_wavenet

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from keiryo.audio.saved import SavedWaveNet, load_wavenet, save_wavenet
-from keiryo.data.conditions import Category
 from keiryo.errors import InputError
 from keiryo.models.tensor_file import write_tensors
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
+from keiryo.recordings.conditions import Category
 
 
 @pytest.fixture

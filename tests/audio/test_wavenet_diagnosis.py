@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from keiryo.audio.diagnosis import SoundEvidence, diagnose_wavenet
-from keiryo.results import Epoch, LayerSnapshot, Snapshot
-from keiryo.sound_results import Sound
+from keiryo.audio.training.diagnosis import SoundEvidence, diagnose_wavenet
+from keiryo.records.training import Epoch, LayerSnapshot, Snapshot
+from keiryo.records.wavenet import Sound
 
 
 def epochs(*losses: float) -> list[Epoch]:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from keiryo.audio.position import TrainingWatcher
-from keiryo.audio.training import SoundTraining
-from keiryo.data.recording_pack import RecordingPack
+from keiryo.audio.training.position import TrainingWatcher
+from keiryo.audio.training.training import SoundTraining
 from keiryo.errors import InputError
-from recordings import pack_of, tone, write
+from keiryo.recordings.pack import RecordingPack
+from small_recordings import pack_of, tone, write
 from trainings import small_training
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -19,7 +19,8 @@ from keiryo import api
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import TrialPlan
 from keiryo.models.tensor_file import write_tensors
-from keiryo.results import Epoch, Trial
+from keiryo.records.comparison import Trial
+from keiryo.records.training import Epoch
 from keiryo.train.checkpoint import Position
 
 SMALL = ["--size", 32, "--batch", 8, "--threads", 2]

@@ -23,10 +23,10 @@ from conftest import Finished
 from keiryo import api
 from keiryo.audio.folder import CHECKPOINT_FILE
 from keiryo.audio.saved import load_wavenet, save_wavenet
-from keiryo.cli.wavenet_sound import write_sound
+from keiryo.cli.wavenet.sound import write_sound
 from keiryo.models.tensor_file import read_tensors
-from keiryo.results import REPORT_FILE
-from recordings import noise, tone, write
+from keiryo.records.places import REPORT_FILE
+from small_recordings import noise, tone, write
 from trainings import SIZE, SIZE_OPTIONS, TONES, StoppingListener
 
 pytestmark = pytest.mark.usefixtures("one_thread")

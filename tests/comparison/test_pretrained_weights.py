@@ -13,12 +13,12 @@ from safetensors.torch import load_file, save_file
 from conftest import Finished
 from keiryo.comparison.plan import new_plan, resumed_plan, write_plan
 from keiryo.comparison.pretrained_download import fetch_weights
-from keiryo.comparison.pretrained_places import places_of
+from keiryo.comparison.pretrained_option import places_of
 from keiryo.errors import InputError
-from keiryo.models.foreign_names import IMAGENET_MEAN
 from keiryo.models.saved import read_description
 from keiryo.models.spec import build
-from keiryo.results import Comparison
+from keiryo.models.weights.foreign_names import IMAGENET_MEAN
+from keiryo.records.comparison import Comparison
 
 MODEL = "mobilenet_v2:width=0.35"
 CONTENT = b"weights" * 1000

@@ -2,7 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keiryo.comparison.rank import rank
-from keiryo.results import Latency, Limits, Trial
+from keiryo.records.comparison import Limits, Trial
+from keiryo.records.speed import Latency
 
 
 def trial(

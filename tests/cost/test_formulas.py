@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from keiryo.cost import weigh
-from keiryo.cost.formulas import depthwise_separable_ratio, output_length
-from keiryo.weighing_results import LayerCost
+from keiryo.cost.formula.formulas import depthwise_separable_ratio, output_length
+from keiryo.records.costs import LayerCost
 
 CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}

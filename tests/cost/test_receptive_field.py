@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import keiryo
 from keiryo.cost import weigh
-from keiryo.weighing_results import ReceptiveField
+from keiryo.records.costs import ReceptiveField
 
 
 class Branches(nn.Module):

@@ -3,7 +3,7 @@ from torch import nn
 
 from keiryo.cost import weigh
 from keiryo.cost.roofline import bandwidth, with_predicted_times
-from keiryo.weighing_results import DeviceProfile
+from keiryo.records.costs import DeviceProfile
 
 
 def profile(*, macs: float = 1e9, bandwidths: list[tuple[int, float]], call: float = 0.0):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from keiryo.cost.shortcuts import SHORTCUTS
+from keiryo.cost.running.shortcuts import SHORTCUTS
 
 aten = torch.ops.aten
 

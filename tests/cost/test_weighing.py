@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import keiryo
 from keiryo.cost import CONVENTION, weigh
 from keiryo.models.spec import FACTORIES
-from keiryo.weighing_results import Weighing
+from keiryo.records.costs import Weighing
 
 NORMS = ("batch", "layer", "instance", "group", "none")
 

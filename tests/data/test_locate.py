@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from keiryo.data.locate import locate
-from keiryo.data.packing import prepare_pack
+from keiryo.data.packs.packing import prepare_pack
 from keiryo.errors import InputError
 
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import keiryo
-from keiryo.data.fit import fit_picture, read_for
+from keiryo.data.image.fit import fit_picture, read_for
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
 from keiryo.models.spec import build

@@ -12,7 +12,7 @@ from trials import DATA, MODEL, begin, epoch, record, tell_again, tell_epochs
 
 from conftest import Finished, write_pictures
 from keiryo.comparison.listener import Listener, Listeners
-from keiryo.comparison.trial_process import TrialReport
+from keiryo.comparison.trial.process import TrialReport
 from keiryo.loggers import make_loggers
 from keiryo.loggers.tensorboard import TensorBoardLogger
 

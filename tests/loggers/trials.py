@@ -4,8 +4,12 @@ from pathlib import Path
 
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, TrialPlan, new_plan, write_plan
-from keiryo.comparison.trial_process import TrialReport
-from keiryo.results import DataSummary, Epoch, Finding, Latency, Trial
+from keiryo.comparison.trial.process import TrialReport
+from keiryo.records.base import Finding
+from keiryo.records.comparison import Trial
+from keiryo.records.data import DataSummary
+from keiryo.records.speed import Latency
+from keiryo.records.training import Epoch
 
 MODEL = "mobilenet_v1:width=0.25"
 DATA = DataSummary(name="petals", size=32, classes=["daisy", "rose"], train_images=40, val_images=9)

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from keiryo.errors import InputError
-from keiryo.models.foreign_names import IMAGENET_MEAN, INCEPTION_MEAN, foreign_namings
-from keiryo.models.pretrained import Fitted, fit_weights, load_fitted
+from keiryo.models.meta import build_weightless
 from keiryo.models.saved import Preprocessing, SavedModel
 from keiryo.models.spec import FACTORIES, build, parse_spec
-from keiryo.models.weight_file import Weights
-from keiryo.models.weightless import build_weightless
+from keiryo.models.weights.foreign_names import IMAGENET_MEAN, INCEPTION_MEAN, foreign_namings
+from keiryo.models.weights.matching import Fitted, fit_weights, load_fitted
+from keiryo.models.weights.weight_file import Weights
 from models.published_states import RECORDS, picture, recorded
 
 PATH = Path("weights.pth")

@@ -5,7 +5,7 @@ import torch
 
 from keiryo.cost import weigh
 from keiryo.models.spec import build
-from keiryo.weighing_results import Cost
+from keiryo.records.costs import Cost
 
 
 def cost_of(spec: str, classes: int, size: int = 224) -> Cost:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from keiryo.errors import InputError
-from keiryo.models.weight_file import read_weights
+from keiryo.models.weights.weight_file import read_weights
 
 STATE = {"layer.weight": torch.arange(6.0).view(2, 3), "layer.bias": torch.ones(2)}
 

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from keiryo.results import Epoch, Finding, LayerSnapshot, Snapshot
+from keiryo.records.base import Finding
+from keiryo.records.training import Epoch, LayerSnapshot, Snapshot
 from keiryo.train.budget import Budget
+from keiryo.train.classification.image_set import Pictures
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
+from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
-from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES, Recipe
-from keiryo.train.watcher import Watcher
 from stripes import CLASSES, PLAIN, deep, pictures, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")

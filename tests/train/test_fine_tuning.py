@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keiryo.data.builtin.petals import CLASSES, draw_picture
+from keiryo.data.sources.petals import CLASSES, draw_picture
 from keiryo.models.saved import Preprocessing
 from keiryo.train.budget import Budget
+from keiryo.train.classification.image_set import Pictures
 from keiryo.train.fine_tuning import HEAD_SHARE, PEAK_FACTOR_OF_ALL, FineTune, FineTuning
+from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
-from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES
-from keiryo.train.watcher import Watcher
 
 SIZE = 16
 STEPS_PER_EPOCH = 5

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from keiryo.train.label_errors import suspect_labels
+from keiryo.train.classification.label_errors import suspect_labels
 
 
 def test_planted_label_errors_are_found_first() -> None:

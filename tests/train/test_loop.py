@@ -8,20 +8,20 @@ import pytest
 import torch
 from torch import nn
 
-from keiryo.data.augmentation import Augmentation
-from keiryo.data.batches import TrainingBatches
-from keiryo.data.builtin.petals import CLASSES, draw_picture
+from keiryo.data.augmentation.amounts import Augmentation
+from keiryo.data.batches.batches import TrainingBatches
+from keiryo.data.sources.petals import CLASSES, draw_picture
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.nn.norm_activation import FusedSequential
-from keiryo.results import Epoch
+from keiryo.records.training import Epoch
 from keiryo.train import loop
 from keiryo.train.budget import Budget
+from keiryo.train.classification.image_set import Pictures
+from keiryo.train.listener import Progress, Watcher
 from keiryo.train.loop import Training
-from keiryo.train.pictures import Pictures
 from keiryo.train.recipe import RECIPES
-from keiryo.train.watcher import Progress, Watcher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,9 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from keiryo.train.muon import RATE_FACTOR, UPDATE_SIZE, Muon, is_made_orthogonal, orthogonalized
+from keiryo.train.optimizer.muon import (
+    RATE_FACTOR,
+    UPDATE_SIZE,
+    Muon,
+    is_made_orthogonal,
+    orthogonalized,
+)
+from keiryo.train.optimizer.without_compiler import make_step
 from keiryo.train.recipe import RECIPES, make_optimizer
-from keiryo.train.uncompiled import make_step
 
 RATE, DECAY, EPSILON = 0.01, 0.5, 1e-8
 RECIPE = replace(RECIPES["keiryo"], optimizer="muon", learning_rate=RATE, weight_decay=DECAY)

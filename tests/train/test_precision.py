@@ -10,8 +10,9 @@ from torch import nn
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.train.budget import Budget
+from keiryo.train.classification.image_set import Pictures
+from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
-from keiryo.train.pictures import Pictures
 from keiryo.train.precision import (
     Precision,
     computed_precision,
@@ -19,7 +20,6 @@ from keiryo.train.precision import (
     mixed_precision,
 )
 from keiryo.train.recipe import RECIPES
-from keiryo.train.watcher import Watcher
 
 CPU = torch.device("cpu")
 

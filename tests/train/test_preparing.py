@@ -10,7 +10,7 @@ from torch import nn
 from keiryo.models.saved import Preprocessing, SavedModel, load_model, save_model
 from keiryo.models.spec import build
 from keiryo.nn.residual import InvertedResidual
-from keiryo.train.as_keras import KERAS_EPSILON
+from keiryo.train.keras_defaults import KERAS_EPSILON
 from keiryo.train.recipe import RECIPES, prepare_network
 
 

@@ -7,20 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from keiryo.results import Snapshot
+from keiryo.records.training import Snapshot
 from keiryo.train import loop
 from keiryo.train.budget import Budget
+from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
-from keiryo.train.watch import (
+from keiryo.train.watching.finite import first_non_finite
+from keiryo.train.watching.step_watch import (
     EARLY_STEPS,
     MOST_SNAPSHOTS,
     WATCH_INTERVAL,
     StepWatch,
-    first_non_finite,
     is_watched,
     keep,
 )
-from keiryo.train.watcher import Watcher
 from stripes import CLASSES, PLAIN, pictures, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -137,7 +137,7 @@ def test_a_record_keeps_what_is_no_number() -> None:
 
 
 def test_weights_are_averaged() -> None:
-    from keiryo.train.averaging import WeightAverage
+    from keiryo.train.optimizer.averaging import WeightAverage
 
     network = nn.Linear(2, 1, bias=False)
     average = WeightAverage(network, horizon_steps=4.0)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from keiryo.audio.sound_files import level_db, write_wav
-from keiryo.audio.speaking import speak
-from keiryo.data.mu_law import decode
-from keiryo.data.recording_pack import RecordingPack
-from keiryo.data.recordings import read_recording
+from keiryo.audio.generation.sound import speak
+from keiryo.audio.generation.wav import level_db, write_wav
 from keiryo.models.wavenet import WaveNet
-from keiryo.sound_results import SOUNDS_FOLDER, Sound
+from keiryo.recordings.forming import read_recording
+from keiryo.recordings.mu_law import decode
+from keiryo.recordings.pack import RecordingPack
+from keiryo.records.wavenet import SOUNDS_FOLDER, Sound
 
 EXAMPLES = 6
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 3.0

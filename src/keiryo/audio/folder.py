@@ -6,8 +6,8 @@ from pathlib import Path
 from keiryo.audio.plan import PLAN_FILE, WaveNetPlan, has_plan, write_plan
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE
-from keiryo.results import REPORT_FILE, RESULTS_FILE
-from keiryo.sound_results import SOUNDS_FOLDER, WAVENET_SNAPSHOTS_FILE
+from keiryo.records.places import REPORT_FILE, RESULTS_FILE
+from keiryo.records.wavenet import SOUNDS_FOLDER, WAVENET_SNAPSHOTS_FILE
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 PACK_FOLDER = "recordings"

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from keiryo.data.locate_recordings import TONES
-from keiryo.data.mu_law import CODES
-from keiryo.data.recording_pack import RecordingPack
-from keiryo.data.recordings import DEFAULT_TRIM_DB, RecordingForm
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.models.wavenet import Output, WaveNetConfiguration
-from keiryo.results import Record
+from keiryo.recordings.forming import DEFAULT_TRIM_DB, RecordingForm
+from keiryo.recordings.locate import TONES
+from keiryo.recordings.mu_law import CODES
+from keiryo.recordings.pack import RecordingPack
+from keiryo.records.base import Record
 
 PLAN_FILE = "wavenet-plan.json"
 FORMAT_VERSION = 1

@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from keiryo.audio.diagnosis import SoundEvidence, diagnose_wavenet
-from keiryo.audio.evaluation import counts_of_codes, entropy_of_codes, some_rows
 from keiryo.audio.examples import Examples
 from keiryo.audio.folder import (
     CHECKPOINT_FILE,
@@ -17,27 +15,30 @@ from keiryo.audio.folder import (
     clear_leftovers,
     release_folder,
 )
-from keiryo.audio.initialization import initialize
-from keiryo.audio.objective import NATS_PER_BIT
 from keiryo.audio.plan import WaveNetPlan
-from keiryo.audio.position import TrainingProgress, TrainingWatcher
 from keiryo.audio.saved import SavedWaveNet, save_wavenet
 from keiryo.audio.summaries import summary_of_network, summary_of_recordings
-from keiryo.audio.training import SoundTraining, wavenet_recipe
-from keiryo.data.chunks import ChunkBatches, Chunks
-from keiryo.data.locate_recordings import locate_recordings
-from keiryo.data.mu_law import CODES
-from keiryo.data.recording_pack import RecordingPack
-from keiryo.data.recording_packing import prepare_recording_pack
-from keiryo.data.recording_split import split_recordings
+from keiryo.audio.training.diagnosis import SoundEvidence, diagnose_wavenet
+from keiryo.audio.training.evaluation import counts_of_codes, entropy_of_codes, some_rows
+from keiryo.audio.training.initialization import initialize
+from keiryo.audio.training.objective import NATS_PER_BIT
+from keiryo.audio.training.position import TrainingProgress, TrainingWatcher
+from keiryo.audio.training.training import SoundTraining, wavenet_recipe
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE
 from keiryo.models.wavenet import WaveNet
-from keiryo.results import RESULTS_FILE, SnapshotFile
-from keiryo.sound_results import (
+from keiryo.recordings.chunks import ChunkBatches, Chunks
+from keiryo.recordings.locate import locate_recordings
+from keiryo.recordings.mu_law import CODES
+from keiryo.recordings.pack import RecordingPack
+from keiryo.recordings.packing import prepare_recording_pack
+from keiryo.recordings.split import split_recordings
+from keiryo.records.places import RESULTS_FILE
+from keiryo.records.training import SnapshotFile
+from keiryo.records.wavenet import (
     WAVENET_SNAPSHOTS_FILE,
     LossPoint,
     NetworkSummary,

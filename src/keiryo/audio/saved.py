@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, Field, ValidationError
 
-from keiryo.data.conditions import Category
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
+from keiryo.recordings.conditions import Category
 
 FORMAT_VERSION = 1
 

@@ -2,11 +2,11 @@
 
 import torch
 
-from keiryo.data.recording_audit import audit_recordings
-from keiryo.data.recording_pack import RecordingPack
-from keiryo.data.recording_split import RecordingSplits
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
-from keiryo.sound_results import ConditionValues, NetworkSummary, RecordingsSummary
+from keiryo.recordings.audit import audit_recordings
+from keiryo.recordings.pack import RecordingPack
+from keiryo.recordings.split import RecordingSplits
+from keiryo.records.wavenet import ConditionValues, NetworkSummary, RecordingsSummary
 
 
 def summary_of_network(configuration: WaveNetConfiguration, rate: int) -> NetworkSummary:

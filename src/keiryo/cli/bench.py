@@ -9,7 +9,7 @@ import typer
 from keiryo.cli import options
 
 if TYPE_CHECKING:
-    from keiryo.results import Speed
+    from keiryo.records.speed import Speed
 
 
 def bench(
@@ -58,8 +58,8 @@ def bench(
     """
     import torch
 
-    from keiryo.cli.speed_table import print_layer_speeds, print_speeds
-    from keiryo.comparison.speed import Subject, inference_speed, training_speed
+    from keiryo.bench.speed import Subject, inference_speed, training_speed
+    from keiryo.cli.tables.speed import print_layer_speeds, print_speeds
     from keiryo.errors import InputError
     from keiryo.measure.machine import usable_cores
     from keiryo.train.device import choose_device

@@ -60,7 +60,7 @@ def compare(
     """Train candidates side by side on your pictures, measure, rank and report."""
     from keiryo import api
     from keiryo.cli.progress import shown_progress
-    from keiryo.cli.table import print_table
+    from keiryo.cli.tables.comparison import print_table
     from keiryo.models.spec import parse_specs
 
     try:

@@ -37,14 +37,14 @@ def check(
     json: options.Json = False,
 ) -> None:
     """Say what is wrong with pictures: unreadable, copies, near-copies, leaks, wrong labels."""
-    from keiryo.cli.check_table import print_check
     from keiryo.cli.progress import shown_progress
-    from keiryo.data.audit import audit
+    from keiryo.cli.tables.check import print_check
+    from keiryo.data.audit.audit import audit
     from keiryo.data.locate import locate
-    from keiryo.data.survey import survey
+    from keiryo.data.survey.survey import survey
     from keiryo.errors import InputError
     from keiryo.measure.machine import usable_cores
-    from keiryo.results import CHECK_FILE
+    from keiryo.records.places import CHECK_FILE
 
     if html and (out / CHECK_FILE).exists() and not force:
         raise InputError(
@@ -55,7 +55,7 @@ def check(
         surveyed = survey(source, workers=threads or usable_cores(), progress=listener.packing)
     found = audit(surveyed)
     if html:
-        from keiryo.data.thumbnails import names_to_show, source_thumbnails
+        from keiryo.data.audit.thumbnails import names_to_show, source_thumbnails
         from keiryo.report.check_page import write_check_page
 
         shown = source_thumbnails(names_to_show(found.findings), source)
@@ -83,11 +83,11 @@ def pack(
     Interrupted, it goes on where it was when it is given again.
     """
     from keiryo.cli.progress import shown_progress
-    from keiryo.data.fit import DEFAULT_SIZE
+    from keiryo.data.image.fit import DEFAULT_SIZE
     from keiryo.data.locate import locate
-    from keiryo.data.pack import is_pack
-    from keiryo.data.packing import prepare_pack
-    from keiryo.data.storage import was_url
+    from keiryo.data.packs.pack import is_pack
+    from keiryo.data.packs.packing import prepare_pack
+    from keiryo.data.sources.storage import was_url
     from keiryo.errors import InputError
     from keiryo.measure.machine import usable_cores
 

@@ -17,8 +17,8 @@ def diagnose(
     json: options.Json = False,
 ) -> None:
     """Say what went wrong in a training, finished or not, from evidence."""
-    from keiryo.cli.diagnosis_table import print_diagnosis, print_layers
-    from keiryo.comparison.judging import judge_trial
+    from keiryo.cli.tables.diagnosis import print_diagnosis, print_layers
+    from keiryo.comparison.trial.trial_folder import judge_trial
 
     record, snapshots = judge_trial(trial)
     if json:

@@ -32,11 +32,11 @@ def doctor(
     from keiryo.measure.machine import describe_machine, usable_cores
     from keiryo.measure.profile import measure_profile
     from keiryo.nn.norm_activation import has_kernels
+    from keiryo.records.costs import PROFILE_FILE
     from keiryo.report import words
     from keiryo.train.device import choose_device
     from keiryo.train.precision import has_bfloat16_units
     from keiryo.version import __version__
-    from keiryo.weighing_results import PROFILE_FILE
 
     path = out / PROFILE_FILE
     if measure and path.exists() and not force:

@@ -8,19 +8,8 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli import (
-    bench,
-    compare,
-    data,
-    diagnose,
-    doctor,
-    models,
-    predict,
-    report,
-    train,
-    wavenet,
-    weigh,
-)
+from keiryo.cli import bench, compare, data, diagnose, doctor, models, predict, report, train, weigh
+from keiryo.cli.wavenet import commands as wavenet
 from keiryo.errors import InputError
 from keiryo.version import __version__
 

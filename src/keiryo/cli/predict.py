@@ -18,7 +18,7 @@ def predict(
     json: options.Json = False,
 ) -> None:
     """Label pictures with a trained model."""
-    from keiryo.data.pictures import UnreadablePictureError
+    from keiryo.data.image.decoding import UnreadablePictureError
     from keiryo.errors import InputError
     from keiryo.export.predictor import load
 

@@ -8,12 +8,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from keiryo.comparison.listener import Listener
+from keiryo.records.base import Finding
+from keiryo.records.comparison import Trial
+from keiryo.records.data import DataSummary
+from keiryo.records.training import Epoch
 from keiryo.report import words
-from keiryo.results import DataSummary, Epoch, Finding, Trial
 
 if TYPE_CHECKING:  # which would load torch
     from keiryo.comparison.plan import TrialPlan
-    from keiryo.comparison.trial_process import TrialReport
+    from keiryo.comparison.trial.process import TrialReport
 
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 

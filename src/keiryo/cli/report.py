@@ -16,10 +16,11 @@ def report(
     from pydantic import ValidationError
 
     from keiryo.errors import InputError
+    from keiryo.records.comparison import Comparison
+    from keiryo.records.places import RESULTS_FILE
+    from keiryo.records.wavenet import WaveNetTraining
     from keiryo.report.page import write_report
     from keiryo.report.wavenet_page import write_wavenet_report
-    from keiryo.results import RESULTS_FILE, Comparison
-    from keiryo.sound_results import WaveNetTraining
 
     try:
         results = json.loads((folder / RESULTS_FILE).read_bytes())

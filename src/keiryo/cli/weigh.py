@@ -9,7 +9,7 @@ import typer
 from keiryo.cli import options
 
 if TYPE_CHECKING:
-    from keiryo.weighing_results import DeviceProfile
+    from keiryo.records.costs import DeviceProfile
 
 DEFAULT_INPUT = "3x224x224"
 DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
@@ -48,12 +48,12 @@ def weigh(
     json: options.Json = False,
 ) -> None:
     """Weigh models before any training: parameters, arithmetic, memory, what each layer sees."""
-    from keiryo.cli.weigh_table import print_layers, print_weighings
-    from keiryo.comparison.costs import measured, weigh_model
+    from keiryo.bench.weighing import measured, weigh_model
+    from keiryo.cli.tables.weighing import print_layers, print_weighings
     from keiryo.cost.roofline import with_predicted_times
     from keiryo.errors import InputError
     from keiryo.models.spec import parse_spec
-    from keiryo.weighing_results import WEIGHING_FILE
+    from keiryo.records.costs import WEIGHING_FILE
 
     if html and (out / WEIGHING_FILE).exists() and not force:
         raise InputError(
@@ -103,7 +103,7 @@ def _profile(path: Path) -> "DeviceProfile":
     from pydantic import ValidationError
 
     from keiryo.errors import InputError
-    from keiryo.weighing_results import DeviceProfile
+    from keiryo.records.costs import DeviceProfile
 
     try:
         return DeviceProfile.model_validate_json(path.read_bytes())

@@ -11,9 +11,9 @@ from keiryo.comparison.plan import (
     has_plan,
     write_plan,
 )
-from keiryo.data.storage import was_url
+from keiryo.data.sources.storage import was_url
 from keiryo.errors import InputError
-from keiryo.results import (
+from keiryo.records.places import (
     CURVES_FOLDER,
     MLFLOW_FOLDER,
     REPORT_FILE,

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from keiryo.results import DataSummary, Trial
+from keiryo.records.comparison import Trial
+from keiryo.records.data import DataSummary
 
 if TYPE_CHECKING:  # which would load torch
     from keiryo.comparison.plan import TrialPlan
-    from keiryo.comparison.trial_process import TrialReport
+    from keiryo.comparison.trial.process import TrialReport
 
 
 class Listener:

@@ -9,18 +9,20 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from keiryo.comparison.pretrained_places import from_anywhere
-from keiryo.data.augmentation import Augmentation, changed_augmentation
-from keiryo.data.fit import DEFAULT_SIZE
+from keiryo.comparison.pretrained_option import from_anywhere
+from keiryo.data.augmentation.amounts import Augmentation, changed_augmentation
+from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_by_name
-from keiryo.data.pack import is_pack, open_pack
-from keiryo.data.split import FOLDS
-from keiryo.data.storage import is_url
+from keiryo.data.packs.pack import is_pack, open_pack
+from keiryo.data.sources.storage import is_url
+from keiryo.data.survey.split import FOLDS
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
-from keiryo.results import Fit, Limits, Record, Trial
+from keiryo.records.base import Record
+from keiryo.records.comparison import Limits, Trial
+from keiryo.records.data import Fit
 from keiryo.train.fine_tuning import DEFAULT_FINE_TUNE, FineTune
 from keiryo.train.precision import Precision
 from keiryo.train.recipe import RECIPES

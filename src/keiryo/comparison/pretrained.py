@@ -8,16 +8,16 @@ from torch import nn
 
 from keiryo.comparison.plan import Plan
 from keiryo.comparison.pretrained_download import fetch_weights
-from keiryo.comparison.pretrained_places import places_of
-from keiryo.data.download import Progress, no_progress
-from keiryo.data.storage import is_url
+from keiryo.comparison.pretrained_option import places_of
+from keiryo.data.sources.download import Progress, no_progress
+from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
-from keiryo.models.classifier import classifier_name
-from keiryo.models.pretrained import fit_weights, load_fitted
+from keiryo.models.meta import build_weightless
 from keiryo.models.saved import MODEL_FILE, Preprocessing
 from keiryo.models.spec import parse_spec
-from keiryo.models.weight_file import read_weights
-from keiryo.models.weightless import build_weightless
+from keiryo.models.weights.classifier import classifier_name
+from keiryo.models.weights.matching import fit_weights, load_fitted
+from keiryo.models.weights.weight_file import read_weights
 from keiryo.train.fine_tuning import FineTuning
 
 

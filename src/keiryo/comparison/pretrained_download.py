@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from keiryo.data.download import Progress, download, no_progress
-from keiryo.data.named_sets import cache_folder
+from keiryo.data.sources.download import Progress, download, no_progress
+from keiryo.data.sources.published import cache_folder
 from keiryo.errors import InputError
 
 WEIGHTS_FOLDER = "weights"

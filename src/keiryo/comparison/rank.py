@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from keiryo.results import Limits, Trial
+from keiryo.records.comparison import Limits, Trial
 
 BYTES_PER_MEGABYTE = 1_000_000
 

@@ -8,35 +8,32 @@ from pathlib import Path
 
 import torch
 
-from keiryo.comparison.costs import weigh_model
-from keiryo.comparison.folder import (
-    check_space,
-    claim_folder,
-    clear_leftovers,
-    release_folder,
-)
-from keiryo.comparison.held_out import find_suspects
+from keiryo.bench.weighing import weigh_model
+from keiryo.comparison.folder import check_space, claim_folder, clear_leftovers, release_folder
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, pack_place
 from keiryo.comparison.pretrained import checked_pretrained
 from keiryo.comparison.rank import rank
 from keiryo.comparison.rungs import Rungs
-from keiryo.data.audit import audit
+from keiryo.comparison.trial.held_out import find_suspects
+from keiryo.data.audit.audit import audit
+from keiryo.data.audit.odd_images import effects_of_fitting
+from keiryo.data.audit.thumbnails import names_to_show, thumbnails
 from keiryo.data.locate import locate
-from keiryo.data.oddities import effects_of_fitting
-from keiryo.data.pack import Pack
-from keiryo.data.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
-from keiryo.data.sources import Source
-from keiryo.data.split import has_own_split, split_pictures
-from keiryo.data.thumbnails import names_to_show, thumbnails
+from keiryo.data.packs.pack import Pack
+from keiryo.data.packs.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
+from keiryo.data.sources.source import Source
+from keiryo.data.survey.split import has_own_split, split_pictures
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
-from keiryo.results import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE, Comparison, DataSummary, Trial
+from keiryo.records.comparison import Comparison, Trial
+from keiryo.records.costs import Cost
+from keiryo.records.data import DataSummary
+from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
-from keiryo.weighing_results import Cost
 
 TENSORS_OF_CHECKPOINT = 3  # times those of the weights: with the two moments of Adam
 TABLE_COLUMNS = (

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from keiryo.comparison.halving import Standing, halve, rung_shares, why_dropped
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import HALVING_FILE, Plan, TrialPlan
-from keiryo.comparison.trial import CHECKPOINT_FILE, TRIAL_FILE
-from keiryo.comparison.trial_runner import complete_trial, read_trial
+from keiryo.comparison.trial.runner import complete_trial, read_trial
+from keiryo.comparison.trial.trial import CHECKPOINT_FILE, TRIAL_FILE
 from keiryo.errors import InputError
 from keiryo.files import write_text
-from keiryo.results import Record, Trial
-from keiryo.weighing_results import Cost
+from keiryo.records.base import Record
+from keiryo.records.comparison import Trial
+from keiryo.records.costs import Cost
 
 
 class Decision(Record):

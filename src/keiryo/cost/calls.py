@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from keiryo.cost.layers import Shape
-from keiryo.cost.receptive_field import Known
+from keiryo.cost.formula.layers import Shape
+from keiryo.cost.receptive_field.field import Known
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Holding a layer's closed formula against what was counted when it ran."""
 
 from keiryo.cost.calls import LayerCall
-from keiryo.cost.layers import LayerFormula, formula_class
+from keiryo.cost.formula.layers import LayerFormula, formula_class
 
 
 def explain_difference(call: LayerCall, formula: LayerFormula | None) -> str | None:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from keiryo.cost.calls import RunError
-from keiryo.cost.trace import trace
-from keiryo.cost.weightless import weightless_copy
+from keiryo.cost.running.meta_copy import weightless_copy
+from keiryo.cost.running.trace import trace
 from keiryo.errors import InputError
 
 Shape = Sequence[int]

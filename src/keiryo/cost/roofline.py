@@ -9,7 +9,7 @@ calling its operators takes, which for small layers is the most.
 from bisect import bisect_left
 from math import log
 
-from keiryo.weighing_results import Bound, DeviceProfile, LayerCost, OperatorKind, Weighing
+from keiryo.records.costs import Bound, DeviceProfile, LayerCost, OperatorKind, Weighing
 
 MILLISECONDS = 1000.0
 MATRIX_PRODUCTS = frozenset({"mm", "addmm", "bmm", "baddbmm", "mv", "addmv"})

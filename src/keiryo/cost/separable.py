@@ -5,9 +5,9 @@ from math import prod
 from typing import Any
 
 from keiryo.cost.calls import LayerCall
-from keiryo.cost.formulas import convolution_macs, depthwise_separable_ratio
-from keiryo.cost.layer_kinds import layer_kind
-from keiryo.weighing_results import SeparablePair
+from keiryo.cost.formula.formulas import convolution_macs, depthwise_separable_ratio
+from keiryo.cost.formula.kinds import layer_kind
+from keiryo.records.costs import SeparablePair
 
 
 def find_pairs(calls: Sequence[LayerCall]) -> dict[int, SeparablePair]:

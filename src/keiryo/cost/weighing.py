@@ -14,15 +14,20 @@ from keiryo.cost.blocks import block_names
 from keiryo.cost.calls import LayerCall, RunError, Trace
 from keiryo.cost.convention import CONVENTION
 from keiryo.cost.differences import explain_difference
+from keiryo.cost.formula.kinds import layer_kind
+from keiryo.cost.formula.layers import layer_formula
 from keiryo.cost.inputs import Inputs, example_inputs, shapes_without_batch, wrong_input
-from keiryo.cost.layer_kinds import layer_kind
-from keiryo.cost.layers import layer_formula
-from keiryo.cost.receptive_field import Field, Known
+from keiryo.cost.receptive_field.field import Field, Known
+from keiryo.cost.running.meta_copy import (
+    NeedsValuesError,
+    evaluating,
+    needs_values,
+    weightless_copy,
+)
+from keiryo.cost.running.trace import trace
 from keiryo.cost.separable import find_pairs
-from keiryo.cost.trace import trace
-from keiryo.cost.weightless import NeedsValuesError, evaluating, needs_values, weightless_copy
 from keiryo.errors import InputError
-from keiryo.weighing_results import LayerCost, ReceptiveField, SeparablePair, Weighing
+from keiryo.records.costs import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
 # What batch norm keeps only to know how often it was called.

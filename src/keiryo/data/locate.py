@@ -4,18 +4,20 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from keiryo.data.builtin.digits import Digits
-from keiryo.data.builtin.petals import Petals
-from keiryo.data.download import Progress, no_progress
-from keiryo.data.folders import files_below, readable_name, subfolders
-from keiryo.data.named_sets import NAMED_SETS, fetch_named_set
-from keiryo.data.pack import PackSource, is_pack
-from keiryo.data.pictures import PICTURE_SUFFIXES
-from keiryo.data.shards import are_shards, shard_source
-from keiryo.data.sources import SPLIT_NAMES, FileSource, Item, Source, Split
-from keiryo.data.storage import is_url
+from keiryo.data.image.decoding import PICTURE_SUFFIXES
+from keiryo.data.items import SPLIT_NAMES, Item, Split
+from keiryo.data.packs.pack import PackSource, is_pack
+from keiryo.data.sources.digits import Digits
+from keiryo.data.sources.download import Progress, no_progress
+from keiryo.data.sources.files import FileSource
+from keiryo.data.sources.folders import files_below, readable_name, subfolders
+from keiryo.data.sources.petals import Petals
+from keiryo.data.sources.published import NAMED_SETS, fetch_named_set
+from keiryo.data.sources.shards import are_shards, shard_source
+from keiryo.data.sources.source import Source
+from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
-from keiryo.results import Finding
+from keiryo.records.base import Finding
 
 BUILTIN_NAMES = ("petals", "digits")
 

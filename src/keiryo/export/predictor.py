@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from keiryo.data.fit import fit_picture, read_for
+from keiryo.data.image.fit import fit_picture, read_for
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, channels_last, load_model, normalize
 

@@ -1,6 +1,6 @@
 """Drawing one sample from what a network says of it, by numbers drawn before.
 
-`keiryo.audio.sampling` says what is drawn, in NumPy.
+`keiryo.audio.generation.sampling` says what is drawn, in NumPy.
 """
 
 from math import exp, log
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from keiryo.kernels.team import FAST_MATH
+from keiryo.kernels.openmp import FAST_MATH
 from keiryo.kernels.vector import (
     add,
     exponential,

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from keiryo.kernels.brain_floats import as_stored, computed_in, widened
-from keiryo.kernels.team import FAST_MATH, array_at, kernel, own_share, thread_number
+from keiryo.kernels.bfloat16 import as_stored, computed_in, widened
+from keiryo.kernels.openmp import FAST_MATH, array_at, kernel, own_share, thread_number
 
 # So many rows are summed in the precision of the data before double precision takes over.
 BLOCK_ROWS = 128

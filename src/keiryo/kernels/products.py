@@ -11,14 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from keiryo.kernels.accumulators import (
-    accumulate,
-    columns_at_once,
-    columns_taken,
-    nothing,
-    put,
-)
-from keiryo.kernels.team import FAST_MATH
+from keiryo.kernels.accumulators import accumulate, columns_at_once, columns_taken, nothing, put
+from keiryo.kernels.openmp import FAST_MATH
 from keiryo.kernels.vector import LANES
 
 BLOCK_ROWS = (4 * LANES, 2 * LANES, LANES)

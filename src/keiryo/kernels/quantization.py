@@ -5,15 +5,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from keiryo.kernels.team import FAST_MATH
-from keiryo.kernels.vector import (
-    larger,
-    largest_lane,
-    load,
-    magnitude,
-    spread,
-    store_rounded,
-)
+from keiryo.kernels.openmp import FAST_MATH
+from keiryo.kernels.vector import larger, largest_lane, load, magnitude, spread, store_rounded
 
 LARGEST_INT8 = 127
 LARGEST_INT16 = 32767

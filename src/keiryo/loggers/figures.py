@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keiryo.comparison.plan import Plan, TrialPlan
-from keiryo.results import DataSummary, Finding, Record
+from keiryo.records.base import Finding, Record
+from keiryo.records.data import DataSummary
 
 # Those of a plan that say which trials there are; each trial has its own instead.
 FIELDS_OF_ALL_TRIALS = {"format_version", "models", "seeds", "folds", "seed"}

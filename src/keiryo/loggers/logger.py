@@ -15,10 +15,12 @@ from keiryo.comparison.plan import TrialPlan, read_plan
 from keiryo.errors import InputError
 from keiryo.loggers.figures import hyperparameters
 from keiryo.models.saved import MODEL_FILE
-from keiryo.results import DataSummary, Epoch, Trial
+from keiryo.records.comparison import Trial
+from keiryo.records.data import DataSummary
+from keiryo.records.training import Epoch
 
 if TYPE_CHECKING:  # which would load torch
-    from keiryo.comparison.trial_process import TrialReport
+    from keiryo.comparison.trial.process import TrialReport
 
 # A tracker that failed is left alone so long: the training waits while it is asked.
 SECONDS_BETWEEN_ATTEMPTS = 60.0

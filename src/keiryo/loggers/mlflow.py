@@ -14,7 +14,9 @@ from keiryo.files import write_text
 from keiryo.loggers.figures import as_text, numbers
 from keiryo.loggers.logger import LoggedEpoch, Logger, first_line, import_extra, without_password
 from keiryo.models.saved import MODEL_FILE
-from keiryo.results import MLFLOW_FOLDER, DataSummary, Trial
+from keiryo.records.comparison import Trial
+from keiryo.records.data import DataSummary
+from keiryo.records.places import MLFLOW_FOLDER
 from keiryo.version import __version__
 
 DATABASE = "mlflow.db"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from keiryo.comparison.plan import TrialPlan
 from keiryo.loggers.figures import as_text, numbers
 from keiryo.loggers.logger import LoggedEpoch, Logger, import_extra
-from keiryo.results import TENSORBOARD_FOLDER, Trial
+from keiryo.records.comparison import Trial
+from keiryo.records.places import TENSORBOARD_FOLDER
 
 if TYPE_CHECKING:  # which needs the extra
     from torch.utils.tensorboard import SummaryWriter

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from keiryo.measure.memory import peak_memory_bytes
-from keiryo.results import Latency
+from keiryo.records.speed import Latency
 
 WARMUP_RUNS = 10
 FEWEST_RUNS = 30

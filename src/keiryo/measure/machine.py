@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from keiryo.results import Machine
+from keiryo.records.base import Machine
 
 LINUX_PROCESSOR = Path("/proc/cpuinfo")
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from keiryo.measure.layers import measure_layers
+from keiryo.measure.layer_times import measure_layers
 from keiryo.measure.machine import processor_name
 from keiryo.models.saved import channels_last
-from keiryo.weighing_results import DeviceProfile, OperatorKind
+from keiryo.records.costs import DeviceProfile, OperatorKind
 
 MATRIX_SIDES = (512, 1024, 2048)
 SMALL_CHANNELS, SMALL_SIDE, SMALL_LAYERS = 8, 4, 15

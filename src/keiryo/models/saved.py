@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from keiryo.errors import InputError
 from keiryo.models.spec import build
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
-from keiryo.results import Fit
+from keiryo.records.data import Fit
 
 MODEL_FILE = "model.safetensors"
 FORMAT_VERSION = 1
@@ -25,7 +25,7 @@ PIXEL_MAXIMUM = 255.0
 class Preprocessing(BaseModel):
     """How an RGB picture of values 0 to 255 becomes the network's input.
 
-    It is made a square of `size` as `fit` says (`keiryo.data.fit`); then each channel
+    It is made a square of `size` as `fit` says (`keiryo.data.image.fit`); then each channel
     becomes (value / 255 - mean) / std.
     """
 

@@ -118,7 +118,7 @@ def _is_looked_at(module: nn.Module) -> bool:
 
 def has_kernels() -> bool:
     """Return whether this machine's PyTorch can run the kernels."""
-    from keiryo.kernels.team import has_team
+    from keiryo.kernels.openmp import has_team
 
     return has_team()
 
@@ -135,7 +135,7 @@ class Normalized(NamedTuple):
     def compute(self) -> Tensor:
         """Return the output, the same bits each time."""
         from keiryo.kernels import norm_activation as kernels
-        from keiryo.kernels.team import run
+        from keiryo.kernels.openmp import run
 
         x = self.x
         y = torch.empty_like(x)
@@ -159,7 +159,7 @@ class _NormActivation(torch.autograd.Function):
         bounds: tuple[float, float],
     ) -> tuple[Tensor, Tensor]:
         from keiryo.kernels import norm_activation as kernels
-        from keiryo.kernels.team import run
+        from keiryo.kernels.openmp import run
 
         threads = torch.get_num_threads()
         rows, columns, channels = _as_rows(x)
@@ -182,7 +182,7 @@ class _NormActivation(torch.autograd.Function):
         ctx: Any, y_gradient: Tensor, _: None
     ) -> tuple[Tensor | None, ...]:
         from keiryo.kernels import norm_activation as kernels
-        from keiryo.kernels.team import run
+        from keiryo.kernels.openmp import run
 
         x, scale, shift, statistics = ctx.saved_tensors
         threads = torch.get_num_threads()

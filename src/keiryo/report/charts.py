@@ -7,9 +7,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from keiryo.records.comparison import Comparison, Trial
 from keiryo.report import words
 from keiryo.report.colors import HELD_OUT, MODELS, TRAINING
-from keiryo.results import Comparison, Trial
 
 PANELS_PER_ROW = 2
 PANEL_HEIGHT = 270

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from keiryo.files import write_text
+from keiryo.records.data import DataCheck
+from keiryo.records.places import CHECK_FILE
 from keiryo.report.page_parts import page_style, page_template
-from keiryo.results import CHECK_FILE, DataCheck
 
 
 def write_check_page(check: DataCheck, thumbnails: Mapping[str, str], folder: Path) -> Path:

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keiryo.files import replaced_file
+from keiryo.records.comparison import Comparison, Trial
 from keiryo.report import words
 from keiryo.report.colors import HELD_OUT, TRAINING
-from keiryo.results import Comparison, Trial
 
 
 def write_curves(comparison: Comparison, folder: Path) -> list[Path]:

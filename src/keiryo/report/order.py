@@ -1,6 +1,6 @@
 """In which order trials are shown."""
 
-from keiryo.results import Comparison, Trial
+from keiryo.records.comparison import Comparison, Trial
 
 
 def best_first(comparison: Comparison) -> list[Trial]:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keiryo.files import write_text
+from keiryo.records.comparison import Comparison, Limits
+from keiryo.records.places import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE
 from keiryo.report import charts, words
 from keiryo.report.curves import write_curves
-from keiryo.report.gradients import gradient_heat_maps, read_snapshots
+from keiryo.report.gradient_chart import gradient_heat_maps, read_snapshots
 from keiryo.report.order import best_first, dropped_early
 from keiryo.report.page_parts import page_parts, page_template
-from keiryo.results import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE, Comparison, Limits
 
 
 def write_report(comparison: Comparison, folder: Path) -> Path:

@@ -10,12 +10,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from keiryo.files import write_text
+from keiryo.records.places import REPORT_FILE
+from keiryo.records.wavenet import Sound, WaveNetTraining
 from keiryo.report.charts import LAYOUT
 from keiryo.report.colors import HELD_OUT, TRAINING
 from keiryo.report.page_parts import page_parts, page_template
 from keiryo.report.spectrograms import draw_sound, read_wav
-from keiryo.results import REPORT_FILE
-from keiryo.sound_results import Sound, WaveNetTraining
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from keiryo.files import write_text
+from keiryo.records.costs import WEIGHING_FILE, DeviceProfile, LayerCost, Weighing
 from keiryo.report import weighing_words, words
 from keiryo.report.charts import LAYOUT
 from keiryo.report.colors import KINDS
 from keiryo.report.page_parts import page_parts, page_template
-from keiryo.weighing_results import WEIGHING_FILE, DeviceProfile, LayerCost, Weighing
 
 PANEL_HEIGHT = 150
 BAR_WIDTH = 0.9

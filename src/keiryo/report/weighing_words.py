@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from keiryo.records.costs import LayerCost, Weighing
 from keiryo.report import words
-from keiryo.weighing_results import LayerCost, Weighing
 
 NOTHING = "–"
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from keiryo.errors import InputError
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
-from keiryo.results import Epoch, Pause, Record, Snapshot
-from keiryo.train.averaging import WeightAverage
+from keiryo.records.base import Record
+from keiryo.records.training import Epoch, Pause, Snapshot
+from keiryo.train.optimizer.averaging import WeightAverage
 
 LONGEST_REASON = 160
 _BEGIN_AGAIN = "remove it to begin this trial again"

@@ -9,17 +9,20 @@ from typing import NoReturn
 import torch
 from torch import Tensor, nn
 
-from keiryo.data.batches import Batch
-from keiryo.data.device_batches import DeviceBatch, to_device
+from keiryo.data.batches.batches import Batch
+from keiryo.data.batches.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import channels_last
 from keiryo.nn.recomputation import recomputed_activations
-from keiryo.results import Epoch, Pause
-from keiryo.train.averaging import WeightAverage
+from keiryo.records.training import Epoch, Pause
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
-from keiryo.train.evaluation import Evaluation, inputs_of, takes_size
+from keiryo.train.classification.evaluation import Evaluation, inputs_of, takes_size
+from keiryo.train.classification.image_set import Pictures, training_batches
+from keiryo.train.classification.scores import Score, Sums, mixed_loss
 from keiryo.train.fine_tuning import FineTuning
-from keiryo.train.pictures import Pictures, training_batches
+from keiryo.train.listener import Progress, Watcher
+from keiryo.train.optimizer.averaging import WeightAverage
+from keiryo.train.optimizer.without_compiler import make_step
 from keiryo.train.precision import Surroundings, mixed_precision
 from keiryo.train.recipe import (
     Recipe,
@@ -29,11 +32,9 @@ from keiryo.train.recipe import (
     peak_learning_rate,
     training_size,
 )
-from keiryo.train.scores import Score, Sums, mixed_loss
 from keiryo.train.stopwatch import Stopwatch
-from keiryo.train.uncompiled import make_step
-from keiryo.train.watch import StepWatch, first_non_finite, is_watched, keep
-from keiryo.train.watcher import Progress, Watcher
+from keiryo.train.watching.finite import first_non_finite
+from keiryo.train.watching.step_watch import StepWatch, is_watched, keep
 
 # A checkpoint is written when the time since the last one is this many times
 # what writing it took, and at every stop.

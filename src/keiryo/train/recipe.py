@@ -7,13 +7,13 @@ from typing import Literal
 import torch
 from torch import nn
 
-from keiryo.data.augmentation import Augmentation
+from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.models.vgg import VGG
 from keiryo.nn.residual import zero_residual_scales
-from keiryo.train.as_keras import make_as_keras
-from keiryo.train.muon import Muon, is_made_orthogonal
+from keiryo.train.keras_defaults import make_as_keras
+from keiryo.train.optimizer.muon import Muon, is_made_orthogonal
+from keiryo.train.optimizer.without_compiler import leave_compiler_out
 from keiryo.train.precision import Precision
-from keiryo.train.uncompiled import leave_compiler_out
 
 SIZE_STEP = 32
 NORM_LAYERS = (
@@ -36,7 +36,7 @@ class Recipe:
     of it where crops show things larger than whole pictures do, by as much: the network is
     to see them as large as it will later (Touvron et al. 2019, "Fixing the train-test
     resolution discrepancy"). `epsilon` is Adam's;
-    `as_keras` sets the network up as Keras does (`keiryo.train.as_keras`),
+    `as_keras` sets the network up as Keras does (`keiryo.train.keras_defaults`),
     `zero_residual_scales` lets inverted residuals begin as their shortcuts. `precision` is
     that of the training (`keiryo.train.precision`).
     """

@@ -3,7 +3,7 @@
 Each check takes the evidence and returns a finding, or None where it is silent.
 """
 
-from keiryo.results import Finding
+from keiryo.records.base import Finding
 from keiryo.train.diagnosis import batch_norm, gradients, learning, steps
 from keiryo.train.diagnosis.evidence import Evidence, HeldOut
 

@@ -1,6 +1,7 @@
 """Whether batch norm's statistics serve: those that are kept, and those of small batches."""
 
-from keiryo.results import Finding, LayerSnapshot
+from keiryo.records.base import Finding
+from keiryo.records.training import LayerSnapshot
 from keiryo.train.diagnosis.evidence import Evidence
 
 STATISTICS_GAP = 0.15

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from keiryo.results import Epoch, LayerSnapshot, Snapshot
+from keiryo.records.training import Epoch, LayerSnapshot, Snapshot
 
 CHANCE_MARGIN = 0.03  # a loss within 3 % of ln(classes) knows no more than the class shares
 EPOCHS_BEFORE_VERDICT = 5

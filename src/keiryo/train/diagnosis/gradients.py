@@ -3,7 +3,8 @@
 import math
 from statistics import median
 
-from keiryo.results import Finding, Snapshot
+from keiryo.records.base import Finding
+from keiryo.records.training import Snapshot
 from keiryo.train.diagnosis.evidence import Evidence, layers_with_weights, relative_gradient
 
 VANISHED = 1e-3  # first layers' relative gradient over the last ones'

@@ -3,10 +3,10 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from keiryo.results import Finding
+from keiryo.records.base import Finding
+from keiryo.train.classification.label_errors import suspect_labels
 from keiryo.train.diagnosis.batch_norm import statistics_lag
 from keiryo.train.diagnosis.evidence import Evidence
-from keiryo.train.label_errors import suspect_labels
 
 OVERFITTING_GAP = 0.15
 POOR_ACCURACY = 0.75

@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from keiryo.results import Finding
+from keiryo.records.base import Finding
 from keiryo.train.diagnosis.evidence import Evidence, median_update
 
 LARGE_UPDATE = 0.03

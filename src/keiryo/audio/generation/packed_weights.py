@@ -1,0 +1,97 @@
+"""Weights as the compiled loop reads them: one behind the other, in whole vectors."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keiryo.audio.generation.layer_weights import LayerWeights, WeightKind, Weights, weights_of
+from keiryo.kernels.products import packed, padded
+from keiryo.kernels.quantization import quantized_rows
+from keiryo.models.wavenet import WaveNet
+
+
+class PackedWeights(NamedTuple):
+    """What `keiryo.kernels.wavenet_loop` takes, and channels in whole vectors."""
+
+    values: np.ndarray  # all matrices, float32 or int8: of each layer two, then the head's two
+    scales: np.ndarray  # a scale for each row of them; float32 needs none, and has ones
+    biases: np.ndarray  # (layers, residual + skip)
+    head_biases: np.ndarray  # (skip + outputs,)
+    table: np.ndarray  # the input convolution: bias, then (taps, input channels, residual)
+    layers: int
+    residual: int
+    gate: int
+    skip: int
+    outputs: int
+
+
+def pack(network: WaveNet, kind: WeightKind) -> PackedWeights:
+    """Return the weights of `network` packed, rounded to whole numbers where `kind` is int8."""
+    weights = weights_of(network)
+    configuration = network.configuration
+    residual = padded(configuration.residual_channels)
+    gate = padded(configuration.gate_channels)
+    skip = padded(configuration.skip_channels)
+    outputs = padded(configuration.output_channels)
+    matrices: list[np.ndarray] = []
+    biases = np.zeros((len(weights.layers), residual + skip), np.float32)
+    for index, layer in enumerate(weights.layers):
+        matrices.append(_filter_gate(layer, residual, gate))
+        both = np.zeros((residual + skip, gate), np.float32)
+        _put(both, layer.residual)
+        _put(both[residual:], layer.skip)
+        matrices.append(both)
+        _put(biases[index], layer.residual_bias)
+        _put(biases[index, residual:], layer.skip_bias)
+    head_biases = np.zeros(skip + outputs, np.float32)
+    _put(head_biases, weights.hidden_bias)
+    _put(head_biases[skip:], weights.output_bias)
+    matrices.append(_put(np.zeros((skip, skip), np.float32), weights.hidden))
+    matrices.append(_put(np.zeros((outputs, skip), np.float32), weights.output))
+    scales = [np.ones(len(matrix), np.float32) for matrix in matrices]
+    if kind == "int8":
+        matrices, scales = map(list, zip(*map(quantized_rows, matrices), strict=True))
+    return PackedWeights(
+        np.concatenate([packed(matrix) for matrix in matrices]),
+        np.concatenate(scales),
+        biases,
+        head_biases,
+        _table(weights, residual),
+        len(weights.layers),
+        residual,
+        gate,
+        skip,
+        outputs,
+    )
+
+
+def spaced(rows: np.ndarray, gate: int) -> np.ndarray:
+    """Return rows (..., 2 · gate channels) with filter and gate filled up to `gate` each."""
+    *front, both = rows.shape
+    filled = np.zeros((*front, 2, gate), np.float32)
+    filled[..., : both // 2] = rows.reshape(*front, 2, both // 2)
+    return filled.reshape(*front, 2 * gate)
+
+
+def _filter_gate(layer: LayerWeights, residual: int, gate: int) -> np.ndarray:
+    """Return the matrix (2 · gate, taps · residual) for inputs of the oldest tap first."""
+    both, channels, taps = layer.filter_gate.shape
+    matrix = np.zeros((2, gate, taps, residual), np.float32)
+    matrix[:, : both // 2, :, :channels] = layer.filter_gate.reshape(
+        2, both // 2, channels, taps
+    ).transpose(0, 1, 3, 2)
+    return matrix.reshape(2 * gate, taps * residual)
+
+
+def _table(weights: Weights, residual: int) -> np.ndarray:
+    channels, inputs, taps = weights.input.shape
+    table = np.zeros((1 + taps * inputs, residual), np.float32)
+    table[0, :channels] = weights.input_bias
+    table[1:, :channels] = weights.input.transpose(2, 1, 0).reshape(taps * inputs, channels)
+    return table
+
+
+def _put(target: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Write `source` to the front of `target`, and return that."""
+    target[tuple(slice(size) for size in source.shape)] = source
+    return target

@@ -1,0 +1,1 @@
+"""Training a WaveNet: its objective, batches, evaluation and diagnosis."""

@@ -1,0 +1,190 @@
+"""Why a WaveNet's training went as it did: the checks of pictures that apply, and its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from keiryo.audio.training.objective import NATS_PER_BIT
+from keiryo.records.base import Finding
+from keiryo.records.wavenet import Sound
+from keiryo.train.diagnosis import SEVERITIES, gradients, learning, steps
+from keiryo.train.diagnosis.evidence import Evidence
+
+OVERFITTING_BITS = 0.25
+STILL_FALLING_BITS = 0.05
+CONDITIONS_MATTER_BITS = 0.002
+SILENT_DB = 25.0  # below the recordings
+LARGE_STEP = "Give a smaller --learning-rate."
+
+
+@dataclass(frozen=True)
+class SoundEvidence(Evidence):
+    """A WaveNet's training: losses in nats per sample, and what was measured at its end.
+
+    `guessing` is the loss of one who knows but how often each code comes; `train_bits` and
+    `val_bits` are of the averaged weights; `conditions_save_bits` is what a held-out sample
+    needs more when its recording is given another's conditions.
+    """
+
+    guessing: float = 0.0
+    train_bits: float | None = None
+    val_bits: float | None = None
+    conditions_save_bits: float | None = None
+    sounds: Sequence[Sound] = ()
+    is_whole: bool = True
+
+    @property
+    def chance_loss(self) -> float:
+        return self.guessing
+
+
+# What is found out as for pictures, with advice that a WaveNet can follow.
+SHARED_CHECKS: tuple[tuple[Callable[[Evidence], Finding | None], str], ...] = (
+    (learning.non_finite, LARGE_STEP),
+    (
+        gradients.vanishing_gradients,
+        "Use fewer --layers or --stacks, or a larger --learning-rate.",
+    ),
+    (gradients.exploding_gradients, LARGE_STEP),
+    (steps.step_too_large, LARGE_STEP),
+)
+
+
+def diagnose_wavenet(evidence: SoundEvidence) -> list[Finding]:
+    """Return what stands out in a training, the gravest first."""
+    findings = [
+        found.model_copy(update={"advice": advice})
+        for check, advice in SHARED_CHECKS
+        if (found := check(evidence)) is not None
+    ]
+    if (small := steps.step_too_small(evidence)) is not None:
+        findings.append(small)  # its advice is the rate that would do
+    findings += [found for check in OWN_CHECKS if (found := check(evidence)) is not None]
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def learns_no_past(evidence: SoundEvidence) -> Finding | None:
+    """Find a network that after enough steps makes nothing of what came before a sample."""
+    if not evidence.at_chance or not evidence.can_be_judged:
+        return None
+    last = evidence.history[-1]
+    return Finding(
+        code="stuck_at_chance",
+        severity="error",
+        evidence=f"after {last.epoch} epochs the training loss is "
+        f"{last.train_loss / NATS_PER_BIT:.2f} bits a sample; who knows only how often each code "
+        f"comes needs {evidence.guessing / NATS_PER_BIT:.2f}",
+        advice="Listen to the recordings: noise cannot be foretold. Other findings may say why "
+        "it does not learn; if none does, try another --learning-rate.",
+    )
+
+
+def memorises(evidence: SoundEvidence) -> Finding | None:
+    """Find a network that knows its training recordings far better than others."""
+    train, val = evidence.train_bits, evidence.val_bits
+    if train is None or val is None or val - train < OVERFITTING_BITS:
+        return None
+    return Finding(
+        code="overfitting",
+        severity="warning",
+        evidence=f"{train:.2f} bits a sample on training recordings, {val:.2f} on held-out ones",
+        advice="Give more recordings, fewer --epochs or --minutes, or a smaller network "
+        "(--residual, --skip).",
+    )
+
+
+def held_out_rose(evidence: SoundEvidence) -> Finding | None:
+    """Find a training whose best epoch on held-out recordings is long past."""
+    losses = [epoch.val_loss / NATS_PER_BIT for epoch in evidence.history]
+    if len(losses) < 4 or losses[-1] - min(losses) < STILL_FALLING_BITS:
+        return None
+    best = losses.index(min(losses)) + 1
+    return Finding(
+        code="held_out_rose",
+        severity="warning",
+        evidence=f"on held-out recordings it had {min(losses):.2f} bits a sample after epoch "
+        f"{best}, and {losses[-1]:.2f} at the end",
+        advice=f"Train for about {best} epochs, or give more recordings.",
+    )
+
+
+def still_falling(evidence: SoundEvidence) -> Finding | None:
+    """Find a training that was ended while it still got better fast."""
+    losses = [epoch.val_loss / NATS_PER_BIT for epoch in evidence.history]
+    if not evidence.is_whole or len(losses) < 2:
+        return None
+    back = max(1, len(losses) // 4)
+    fall = losses[-1 - back] - losses[-1]
+    if fall < STILL_FALLING_BITS:
+        return None
+    return Finding(
+        code="too_short",
+        severity="info",
+        evidence=f"held-out bits a sample still fell from {losses[-1 - back]:.2f} to "
+        f"{losses[-1]:.2f} over the last {back} of {len(losses)} epochs",
+        advice="Give it more --minutes or --epochs.",
+    )
+
+
+def hardly_an_epoch(evidence: SoundEvidence) -> Finding | None:
+    """Find a training that was over before it had heard its recordings a second time."""
+    if not evidence.is_whole or len(evidence.history) != 1 or evidence.failure is not None:
+        return None
+    return Finding(
+        code="too_short",
+        severity="info",
+        evidence="it heard the recordings once, or not all of them",
+        advice="Give it more --minutes or --epochs, or a smaller network.",
+    )
+
+
+def ignores_conditions(evidence: SoundEvidence) -> Finding | None:
+    """Find a network to which its conditions make no difference."""
+    saved = evidence.conditions_save_bits
+    if saved is None or saved >= CONDITIONS_MATTER_BITS:
+        return None
+    return Finding(
+        code="conditions_ignored",
+        severity="warning",
+        evidence=f"with the conditions of other recordings, held-out ones need {saved:+.4f} bits "
+        "a sample: the network does not listen to conditions yet",
+        advice="Give it more --minutes or --epochs; see whether the conditions are those of the "
+        "recordings.",
+    )
+
+
+def generates_silence(evidence: SoundEvidence) -> Finding | None:
+    """Find generated sounds that are far softer than the recordings."""
+    real = _levels(evidence.sounds, "recording")
+    made = _levels(evidence.sounds, "generated")
+    if not real or not made:
+        return None
+    soft = sum(level < min(real) - SILENT_DB for level in made)
+    if soft * 2 <= len(made):
+        return None
+    return Finding(
+        code="generates_silence",
+        severity="warning",
+        evidence=f"{soft} of {len(made)} generated sounds are more than {SILENT_DB:.0f} dB "
+        "softer than any recording beside them",
+        advice="Train for longer; cut silence off the recordings' ends (--trim-db 40); generate "
+        "with a higher --temperature, or --prime a recording.",
+    )
+
+
+OWN_CHECKS = (
+    learns_no_past,
+    memorises,
+    held_out_rose,
+    ignores_conditions,
+    generates_silence,
+    still_falling,
+    hardly_an_epoch,
+)
+
+
+def _levels(sounds: Sequence[Sound], kind: str) -> list[float]:
+    return [
+        -200.0 if sound.level_db is None else sound.level_db
+        for sound in sounds
+        if sound.kind == kind and (kind == "recording" or sound.epoch is None)
+    ]

@@ -1,0 +1,1 @@
+"""Measurements of this machine that join several rooms: speed, training steps, generation."""

@@ -1,0 +1,138 @@
+"""How fast a WaveNet generates on this machine, one way after the other in turn."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from keiryo.audio.generation.buffered import BufferedStepper
+from keiryo.audio.generation.compiled import FastStepper
+from keiryo.audio.generation.layer_weights import WeightKind
+from keiryo.audio.generation.naive import NaiveStepper
+from keiryo.audio.generation.sampling import Draws
+from keiryo.audio.generation.stepper import Stepper
+from keiryo.audio.plan import new_plan
+from keiryo.audio.saved import load_wavenet
+from keiryo.audio.summaries import summary_of_network
+from keiryo.audio.training.objective import levels_of_codes
+from keiryo.errors import InputError
+from keiryo.measure.machine import describe_machine
+from keiryo.models.wavenet import WaveNet
+from keiryo.recordings.mu_law import SILENCE
+from keiryo.records.wavenet import GenerationBench, GenerationSpeed
+from keiryo.version import __version__
+
+DEFAULT_RATE = 16_000
+ROUND_SECONDS = 0.3  # about, of each way
+MOST_STEPS = 20_000
+
+
+class _Way(NamedTuple):
+    name: str
+    streams: int
+    make: Callable[[WaveNet, torch.Tensor | None], Stepper]
+
+
+def bench_generation(
+    place: Path | None,
+    size: Mapping[str, Any],
+    *,
+    rate: int | None = None,
+    streams: int = 16,
+    rounds: int = 5,
+    threads: int = 1,
+) -> GenerationBench:
+    """Measure all ways to generate from the model at `place`, or from one of random weights.
+
+    `size` holds options of a training's plan by their names, `rate` samples a second, both for
+    random weights alone. Each round measures every way once. Raises InputError for a model that
+    cannot be read, and sizes beside one.
+    """
+    torch.set_num_threads(threads)
+    if place is None:
+        rate = DEFAULT_RATE if rate is None else rate
+        plan = new_plan({**size, "rate": rate, "threads": threads})
+        configuration = plan.configuration_of(rate, ())
+        torch.manual_seed(0)
+        network = WaveNet(configuration).eval()
+    else:
+        if size or rate is not None:
+            raise InputError(f"{place}: has its own size and rate; leave the options out")
+        network, description = load_wavenet(place)
+        rate = description.rate
+    labels = torch.zeros(len(network.configuration.labels), dtype=torch.int64)
+    ways = [
+        _ReadyWay(way, network, labels if len(labels) else None) for way in _ways(streams, threads)
+    ]
+    times: list[list[float]] = [[] for _ in ways]
+    for _ in range(rounds):
+        for way, own in zip(ways, times, strict=True):
+            own.append(way.run())
+    machine = describe_machine(device="cpu", threads=threads, torch_version=torch.__version__)
+    return GenerationBench(
+        keiryo_version=__version__,
+        machine=machine,
+        model=None if place is None else str(place),
+        rate_hz=rate,
+        network=summary_of_network(network.configuration, rate),
+        speeds=[
+            GenerationSpeed(
+                way=way.name,
+                streams=way.streams,
+                threads=threads if way.streams > 1 or way.is_torch else 1,
+                samples_per_second=way.streams / statistics.median(own),
+                least_samples_per_second=way.streams / max(own),
+                most_samples_per_second=way.streams / min(own),
+                real_time_factor=way.streams / statistics.median(own) / rate,
+                rounds=rounds,
+            )
+            for way, own in zip(ways, times, strict=True)
+        ],
+    )
+
+
+def _ways(streams: int, threads: int) -> list[_Way]:
+    def loop(weights: WeightKind, count: int) -> _Way:
+        return _Way(
+            f"keiryo's loop, {weights}",
+            count,
+            lambda network, labels: FastStepper(
+                network, streams=count, labels=labels, weights=weights, threads=threads
+            ),
+        )
+
+    ways = [
+        _Way("naive", 1, lambda network, labels: NaiveStepper(network, labels=labels)),
+        _Way("buffered", 1, lambda network, labels: BufferedStepper(network, labels=labels)),
+        loop("float32", 1),
+        loop("int8", 1),
+    ]
+    return ways + ([loop("float32", streams), loop("int8", streams)] if streams > 1 else [])
+
+
+class _ReadyWay:
+    """A way that has heard silence, as long as its receptive field, and knows its pace."""
+
+    def __init__(self, way: _Way, network: WaveNet, labels: torch.Tensor | None) -> None:
+        self.name, self.streams = way.name, way.streams
+        self.is_torch = way.name in ("naive", "buffered")
+        self._stepper = way.make(network, labels)
+        self._draws = Draws(0, way.streams, network.configuration)
+        silence = torch.full((way.streams, network.configuration.receptive_field), SILENCE)
+        given = silence.float()
+        if network.configuration.output == "logistics":
+            given = levels_of_codes(silence)
+        self._stepper.advance(self._draws.take(given.shape[1]), given.numpy())
+        self._steps = 2
+        pace = min(self.run(), self.run())
+        self._steps = max(2, min(MOST_STEPS, round(ROUND_SECONDS / pace)))
+
+    def run(self) -> float:
+        """Return the seconds of one step, the mean over some."""
+        draws = self._draws.take(self._steps)
+        start = time.perf_counter()
+        self._stepper.advance(draws)
+        return (time.perf_counter() - start) / self._steps

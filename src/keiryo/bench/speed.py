@@ -1,0 +1,146 @@
+"""How fast a model that the user names runs, or trains, on this machine."""
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from keiryo.bench.training_layers import measure_training_layers
+from keiryo.bench.training_steps import measure_training
+from keiryo.bench.weighing import weigh_model
+from keiryo.errors import InputError
+from keiryo.measure.latency import measure_latency
+from keiryo.measure.profile import measure_profile
+from keiryo.models.saved import (
+    MODEL_FILE,
+    Preprocessing,
+    SavedModel,
+    channels_last,
+    read_description,
+    save_model,
+)
+from keiryo.models.spec import build, parse_spec
+from keiryo.records.speed import Speed
+from keiryo.train.precision import Precision, mixed_precision
+from keiryo.version import __version__
+
+DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
+DEFAULT_SIZE = 224
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: a model by its name, with random weights, or a trained one in a file."""
+
+    name: str
+    model: str
+    size: int
+    classes: int
+    file: Path | None = None
+
+    @classmethod
+    def named(cls, name: str, *, size: int | None, classes: int | None) -> "Subject":
+        """Find the trial's folder, or its file, or the model called `name`.
+
+        Raises InputError where there is no such thing, or it does not take the size.
+        """
+        path = Path(name)
+        file = path / MODEL_FILE if path.is_dir() else path
+        if path.is_dir() or path.suffix == file.suffix == Path(MODEL_FILE).suffix:
+            description = read_description(file)
+            trained_at = description.preprocessing.size
+            for option, given in (("--size", size), ("--classes", classes)):
+                if given is not None:
+                    raise InputError(f"{option}: {name} has its own; leave it out")
+            return cls(name, description.model, trained_at, len(description.classes), file)
+        spec = parse_spec(name)
+        size, classes = size or DEFAULT_SIZE, classes or DEFAULT_CLASSES
+        weigh_model(spec, [(3, size, size)], classes=classes)  # says what it cannot take
+        return cls(str(spec), str(spec), size, classes)
+
+
+def inference_speed(subject: Subject, *, batch: int, threads: int, device: str) -> Speed:
+    """Measure inference in a process of its own, as keiryo runs models: channels last."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = subject.file or _saved_with_random_weights(subject, Path(folder))
+        try:
+            latency = measure_latency(file, device=device, threads=threads, batch=batch)
+        except subprocess.CalledProcessError as error:
+            raise _could_not_run(subject, batch, error) from None
+    return Speed(
+        model=subject.model,
+        mode="inference",
+        size=subject.size,
+        batch=batch,
+        latency_ms=latency,
+        images_per_second=1000.0 * batch / latency.p50,
+        peak_memory_bytes=latency.peak_memory_bytes,
+    )
+
+
+def training_speed(
+    subject: Subject,
+    *,
+    batch: int,
+    recipe: str,
+    threads: int,
+    device: str,
+    save_memory: bool,
+    precision: Precision | None,
+    layers: bool,
+) -> Speed:
+    """Measure steps of a training in a process of its own, and each layer where `layers` says."""
+    try:
+        speed = measure_training(
+            subject.model,
+            size=subject.size,
+            classes=subject.classes,
+            batch=batch,
+            recipe=recipe,
+            threads=threads,
+            device=device,
+            save_memory=save_memory,
+            precision=precision,
+        )
+    except subprocess.CalledProcessError as error:
+        raise _could_not_run(subject, batch, error) from None
+    if not layers:
+        return speed
+    torch.set_num_threads(threads)
+    kind = torch.bfloat16 if speed.precision == "bfloat16" else torch.float32
+    profile = measure_profile(device=device, threads=threads, kind=kind)
+    network = channels_last(build(subject.model, classes=subject.classes))
+    inputs = torch.randn(batch, 3, subject.size, subject.size)
+    inputs = inputs.to(memory_format=torch.channels_last)
+    surroundings = mixed_precision(network, torch.device(device), speed.precision)
+    measured = measure_training_layers(network, inputs, profile, surroundings)
+    return speed.model_copy(update={"layers": measured})
+
+
+def _saved_with_random_weights(subject: Subject, folder: Path) -> Path:
+    torch.manual_seed(0)
+    description = SavedModel(
+        keiryo_version=__version__,
+        model=subject.model,
+        classes=[str(number) for number in range(subject.classes)],
+        preprocessing=Preprocessing(
+            size=subject.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
+        ),
+    )
+    path = folder / MODEL_FILE
+    save_model(path, build(subject.model, classes=subject.classes), description)
+    return path
+
+
+def _could_not_run(
+    subject: Subject, batch: int, error: subprocess.CalledProcessError
+) -> InputError:
+    if error.returncode < 0:
+        return InputError(
+            f"--batch {batch}: the system ended the process of {subject.name} "
+            f"(signal {-error.returncode}), most likely for want of memory; give a smaller one"
+        )
+    last = (error.stderr or "").strip().splitlines()[-1:] or ["it said nothing"]
+    return InputError(f"{subject.name}, --batch {batch}: could not be run: {last[0]}")

@@ -1,0 +1,52 @@
+"""What the models that a user names cost."""
+
+import torch
+
+from keiryo.cost import weigh
+from keiryo.cost.inputs import Inputs, example_inputs
+from keiryo.cost.running.meta_copy import NeedsValuesError
+from keiryo.measure.layer_times import measure_layers
+from keiryo.models.meta import build_weightless
+from keiryo.models.saved import channels_last
+from keiryo.models.spec import ModelSpec, build
+from keiryo.records.costs import Weighing
+
+
+def weigh_model(
+    spec: ModelSpec, inputs: Inputs, *, classes: int, name: str | None = None
+) -> Weighing:
+    """Weigh the model that `spec` names, for `classes` classes; `name` is what to call it.
+
+    It takes no memory for weights, unless the forward of a user's own model needs values.
+    Raises InputError where it cannot be built, or does not take the inputs.
+    """
+    name = name or str(spec)
+    network = build_weightless(spec, classes=classes)
+    try:
+        weighing = weigh(network, inputs, name=name)
+    except NeedsValuesError:
+        weighing = weigh(build(spec, classes=classes), inputs, name=name)
+    return weighing.model_copy(update={"classes": classes})
+
+
+def measured(
+    weighing: Weighing, spec: ModelSpec, inputs: Inputs, *, threads: int | None
+) -> Weighing:
+    """Return `weighing` with the time that each layer takes on this machine's processor.
+
+    One example at a time, as keiryo runs models: channels last, in inference mode. An
+    operator that stands in a module's own forward is not measured apart.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network = channels_last(build(spec, classes=weighing.classes or 1).eval())
+    examples = [
+        tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+        for tensor in example_inputs(inputs, "cpu")
+    ]
+    times = measure_layers(network, examples, [layer.name for layer in weighing.layers])
+    layers = [
+        layer.model_copy(update={"measured_ms": times.layers.get(layer.name)})
+        for layer in weighing.layers
+    ]
+    return weighing.model_copy(update={"layers": layers, "measured_ms": times.whole})

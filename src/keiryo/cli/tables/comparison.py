@@ -1,0 +1,66 @@
+"""The comparison as a table on the terminal."""
+
+import shlex
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from keiryo.records.comparison import Comparison, Trial
+from keiryo.records.places import REPORT_FILE
+from keiryo.report import words
+from keiryo.report.order import best_first, dropped_early
+
+WIDTH_WITHOUT_TERMINAL = 140
+
+
+def print_table(comparison: Comparison, out: Path) -> None:
+    """Print all trials, the best model first, and what to do next, to standard output."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_WITHOUT_TERMINAL)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    for heading in ("held out", "training", "latency", "size", "params", "MACs", "trained in"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for trial in best_first(comparison):
+        recommended = trial.folder == comparison.recommended_trial
+        table.add_row(*_row(trial), style="bold" if recommended else None)
+    console.print(table)
+    for candidate, because in dropped_early(comparison).items():
+        _say(console, f"{candidate} {because}")
+    if comparison.recommended_trial:
+        trial = out / comparison.recommended_trial
+        _say(console, f"Recommended: {comparison.recommended}")
+        _say(console, f"Use it:      keiryo predict {shlex.quote(str(trial))} PICTURE.jpg")
+    elif comparison.ranking:
+        _say(console, "Recommended: none, since no model is within the limits")
+    else:
+        _say(console, "Recommended: none, since no model has finished")
+    _say(console, f"Report:      {out / REPORT_FILE}")
+
+
+def _row(trial: Trial) -> list[str]:
+    is_first = trial.seed == 0 and trial.fold is None
+    name = (
+        trial.candidate if is_first else f"{trial.candidate} ({words.run(trial.seed, trial.fold)})"
+    )
+    if trial.status != "done":
+        name += f": {trial.status}"
+    if trial.dropped_at is not None:
+        name += f" at {words.share(trial.dropped_at)}"
+    return [
+        name,
+        words.percent(trial.val_accuracy),
+        words.percent(trial.train_accuracy),
+        words.milliseconds(trial.latency_ms.p50 if trial.latency_ms else None),
+        words.size(trial.artifact_bytes),
+        words.number(trial.parameters),
+        words.number(trial.macs),
+        words.duration(trial.train_seconds),
+    ]
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

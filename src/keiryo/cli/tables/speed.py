@@ -1,0 +1,87 @@
+"""How fast models run, as tables on the terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from keiryo.records.speed import LayerSpeed, Speed
+from keiryo.report import words
+
+WIDTH_WITHOUT_TERMINAL = 160
+NOT_MEASURED = "-"
+
+
+def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
+    """Print a row for each batch size, and what it was measured with."""
+    console = _console()
+    first = speeds[0]
+    unit = "step" if first.mode == "training" else "batch"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(first.model))
+    for title in ("batch", f"ms a {unit}", "95th percentile", "images/s", "peak memory", "runs"):
+        table.add_column(title, justify="right")
+    for speed in speeds:
+        latency, memory = speed.latency_ms, speed.peak_memory_bytes
+        table.add_row(
+            str(speed.batch),
+            _milliseconds(latency.p50),
+            _milliseconds(latency.p95),
+            f"{speed.images_per_second:.1f}",
+            NOT_MEASURED if memory is None else words.size(memory),
+            str(latency.runs),
+        )
+    console.print(table)
+    latency = first.latency_ms
+    machine = f"{latency.device}, {latency.threads} threads"
+    machine = f"{first.mode} in {first.precision}, {first.size} px, {machine}"
+    console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
+
+
+def print_layer_speeds(speed: Speed) -> None:
+    """Print each layer's time in a training step beside its limits, and the sums."""
+    console = _console()
+    title = Text(f"{speed.model}, a training step of {speed.batch}")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title)
+    for heading in ("layer", "kind", "output"):
+        table.add_column(heading)
+    for heading in ("forward ms", "backward ms", "least: arithmetic", "memory", "times the least"):
+        table.add_column(heading, justify="right")
+    for layer in speed.layers:
+        shape = "x".join(map(str, layer.output_shape))
+        table.add_row(Text(layer.layer), layer.kind, shape, *_cells([layer]))
+    table.add_section()
+    for kind in dict.fromkeys(layer.kind for layer in speed.layers):
+        alike = [layer for layer in speed.layers if layer.kind == kind]
+        table.add_row("", kind, f"{len(alike)} layers", *_cells(alike))
+    table.add_section()
+    table.add_row("total", "", "", *_cells(speed.layers), style="bold")
+    console.print(table)
+    arithmetic = sum(layer.arithmetic_ms for layer in speed.layers) / 1000.0
+    memory = sum(layer.memory_ms for layer in speed.layers) / 1000.0
+    text = (
+        f"The machine's matrix rate would allow {speed.batch / arithmetic:.0f} images/s, its "
+        f"memory {speed.batch / memory:.0f} if each layer's tensors were moved once; measured as "
+        f"a whole: {speed.images_per_second:.1f}. Layers are measured alone."
+    )
+    console.print(Text(text, style="dim"))
+
+
+def _cells(layers: Sequence[LayerSpeed]) -> list[str]:
+    forward = sum(layer.forward_ms for layer in layers)
+    backward = sum(layer.backward_ms for layer in layers)
+    arithmetic = sum(layer.arithmetic_ms for layer in layers)
+    memory = sum(layer.memory_ms for layer in layers)
+    least = sum(max(layer.arithmetic_ms, layer.memory_ms) for layer in layers)
+    times = f"{(forward + backward) / least:.1f}" if least else NOT_MEASURED
+    return [*map(_milliseconds, (forward, backward, arithmetic, memory)), times]
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)

@@ -1,0 +1,165 @@
+"""What is seen while a WaveNet is trained: a live bar on a terminal, plain lines elsewhere."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from keiryo.audio.run import WaveNetListener
+from keiryo.audio.training.position import TrainingProgress
+from keiryo.cli.progress import SEVERITY_STYLES
+from keiryo.records.base import Finding
+from keiryo.records.wavenet import (
+    NetworkSummary,
+    RecordingsSummary,
+    Sound,
+    WaveNetEpoch,
+    WaveNetTraining,
+)
+from keiryo.report import words
+
+
+class PlainWaveNetListener(WaveNetListener):
+    """Writes a line for each thing that is finished; an interrupt makes it want to stop."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stops = False
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """Heed a signal: the first asks to save and end, a second will not wait for that."""
+        if self._stops:
+            raise KeyboardInterrupt
+        self._stops = True
+
+    def wants_stop(self) -> bool:
+        return self._stops
+
+    def began(self, data: RecordingsSummary, network: NetworkSummary) -> None:
+        self.say(
+            f"{data.name}: {data.train_recordings} training recordings "
+            f"({words.duration(data.train_seconds)}) and {data.val_recordings} held-out ones "
+            f"({words.duration(data.val_seconds)}), {data.rate_hz} Hz"
+        )
+        for condition in data.conditions:
+            shown = ", ".join(condition.values[:20])
+            more = ", ..." if condition.values[20:] else ""
+            self.say(f"  {condition.name}: {shown}{more}")
+        for finding in data.findings:
+            self._say_finding(finding)
+        kind = "dilated" if network.dilated else "ordinary"
+        self.say(
+            f"WaveNet of {network.stacks * network.layers_per_stack} {kind} layers, "
+            f"{words.number(network.parameters)} parameters; it hears "
+            f"{network.receptive_field_samples} samples "
+            f"({network.receptive_field_ms:.0f} ms) back"
+        )
+
+    def epoch_ended(self, epoch: WaveNetEpoch, sound: Sound | None) -> None:
+        listen = "" if sound is None else f", {sound.file}"
+        self.say(
+            f"  epoch {epoch.epoch}: {epoch.train_bits_per_sample:.3f} bits a sample training, "
+            f"{epoch.val_bits_per_sample:.3f} held out, {words.duration(epoch.seconds)}{listen}"
+        )
+
+    def finished(self, training: WaveNetTraining) -> None:
+        if training.status == "done":
+            self.say(
+                f"  {training.val_bits_per_sample:.3f} bits a sample on held-out recordings "
+                f"(guessing: {training.guessing_bits_per_sample:.3f}) after "
+                f"{words.duration(training.train_seconds)}"
+            )
+        elif training.error:
+            self.say(f"  {training.status}: {training.error}")
+        for finding in training.diagnosis:
+            self._say_finding(finding)
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def _say_finding(self, finding: Finding) -> None:
+        self._console.print(
+            f"  {finding.severity}: {finding.evidence}. {finding.advice}",
+            style=SEVERITY_STYLES[finding.severity],
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+class LiveWaveNetListener(PlainWaveNetListener):
+    """Keeps a bar at the foot of the terminal: decoding, then the training."""
+
+    def __init__(self, console: Console, bar: Progress) -> None:
+        super().__init__(console)
+        self._bar = bar
+        self._task: TaskID | None = None
+        self._held_out = ""
+
+    def packing(self, done: int, total: int) -> None:
+        self._show("decoding", done / total, f"{done} of {total} recordings")
+
+    def began(self, data: RecordingsSummary, network: NetworkSummary) -> None:
+        self._clear()
+        super().began(data, network)
+
+    def progressed(self, progress: TrainingProgress) -> None:
+        self._show(
+            f"epoch {progress.epoch}",
+            progress.share,
+            f"{words.duration(progress.seconds_left)} left · "
+            f"{words.number(progress.samples_per_second)} samples/s{self._held_out}",
+        )
+
+    def epoch_ended(self, epoch: WaveNetEpoch, sound: Sound | None) -> None:
+        self._held_out = f" · {epoch.val_bits_per_sample:.3f} bits held out"
+        super().epoch_ended(epoch, sound)
+
+    def finished(self, training: WaveNetTraining) -> None:
+        self._clear()
+        super().finished(training)
+
+    def _show(self, what: str, share: float, figures: str) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(f"  {what}", total=1.0, figures=figures)
+        self._bar.update(self._task, description=f"  {what}", completed=share, figures=figures)
+
+    def _clear(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+@contextmanager
+def shown_wavenet_progress() -> Iterator[PlainWaveNetListener]:
+    """Give the listener that suits standard error, and let it hear of interrupts."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        with _interrupts_to(PlainWaveNetListener(console)) as listener:
+            yield listener
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with (
+        Progress(*columns, console=console, transient=True) as bar,
+        _interrupts_to(LiveWaveNetListener(console, bar)) as listener,
+    ):
+        yield listener
+
+
+@contextmanager
+def _interrupts_to(listener: PlainWaveNetListener) -> Iterator[PlainWaveNetListener]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, listener.stop) for number in numbers]
+    try:
+        yield listener
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

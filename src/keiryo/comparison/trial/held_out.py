@@ -1,0 +1,68 @@
+"""What trials said of pictures they were not trained on, and which labels that puts in doubt."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keiryo.data.packs.pack import Pack
+from keiryo.files import replaced_file
+from keiryo.records.comparison import Comparison
+from keiryo.records.data import SuspectLabel
+from keiryo.train.classification.label_errors import suspect_labels
+
+HELD_OUT_FILE = "held-out.npz"
+MOST_SUSPECTS = 50
+
+
+def write_held_out(folder: Path, rows: np.ndarray, probabilities: np.ndarray) -> None:
+    """Write a trial's probabilities (N, classes) for the rows (N,) of the pack it was not shown."""
+    with replaced_file(folder / HELD_OUT_FILE) as temporary, temporary.open("wb") as file:
+        np.savez(file, rows=rows, probabilities=probabilities.astype(np.float32))
+
+
+def find_suspects(comparison: Comparison, pack: Pack, out: Path) -> None:
+    """Set the suspect labels of `comparison`, by its best model's trials in `out`.
+
+    Over several seeds the probabilities are averaged; over five folds, each picture
+    was held out once.
+    """
+    if not comparison.ranking:
+        return
+    folders = [
+        out / trial.folder
+        for trial in comparison.trials
+        if trial.candidate == comparison.ranking[0] and trial.status == "done"
+    ]
+    rows, probabilities = _predictions(folders, len(pack.survey.classes))
+    pictures = [pack.survey.pictures[row] for row in rows]
+    labels = np.array([picture.label for picture in pictures], dtype=np.int64)
+    comparison.suspects_among = len(rows)
+    comparison.suspect_labels = [
+        SuspectLabel(
+            file=pictures[place].name,
+            label=pack.survey.classes[labels[place]],
+            suggested=pack.survey.classes[likeliest],
+            label_probability=round(float(probabilities[place, labels[place]]), 4),
+            suggested_probability=round(float(probabilities[place, likeliest]), 4),
+        )
+        for place, likeliest in suspect_labels(probabilities, labels)[:MOST_SUSPECTS]
+    ]
+
+
+def _predictions(folders: Sequence[Path], classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that were held out in any of the trials, with their mean probabilities."""
+    sums: dict[int, np.ndarray] = {}
+    counts: dict[int, int] = {}
+    for folder in folders:
+        try:
+            with np.load(folder / HELD_OUT_FILE, allow_pickle=False) as file:
+                held_out = list(zip(file["rows"].tolist(), file["probabilities"], strict=True))
+        except OSError:
+            continue
+        for row, probabilities in held_out:
+            sums[row] = sums.get(row, 0.0) + probabilities
+            counts[row] = counts.get(row, 0) + 1
+    rows = np.array(sorted(sums), dtype=np.int64)
+    means = [sums[row] / counts[row] for row in rows.tolist()]
+    return rows, np.array(means, dtype=np.float64).reshape(-1, classes)

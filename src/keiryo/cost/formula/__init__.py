@@ -1,0 +1,1 @@
+"""Closed formulas: one a kind of layer, with its source."""

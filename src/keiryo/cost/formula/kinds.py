@@ -1,0 +1,44 @@
+"""What kind of layer a module is, and which inputs no layer of its kind takes."""
+
+from collections.abc import Sequence
+from math import prod
+
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from keiryo.cost.formula.layers import NORMALIZATIONS, Shape
+from keiryo.records.costs import LayerKind
+
+_KINDS: tuple[tuple[type | tuple[type, ...], LayerKind], ...] = (
+    (nn.Linear, "linear"),
+    (nn.MultiheadAttention, "attention"),
+    (nn.RNNBase, "recurrent"),
+    (NORMALIZATIONS, "normalisation"),
+)
+
+
+def layer_kind(layer: nn.Module) -> LayerKind:
+    """Return what kind of layer this is, as the papers speak of it."""
+    if isinstance(layer, _ConvNd):
+        if layer.groups == layer.in_channels == layer.out_channels > 1:
+            return "depthwise convolution" if prod(layer.kernel_size) > 1 else "convolution"
+        is_pointwise = layer.groups == prod(layer.kernel_size) == 1
+        return "pointwise convolution" if is_pointwise else "convolution"
+    for classes, kind in _KINDS:
+        if isinstance(layer, classes):
+            return kind
+    return "other"
+
+
+def check_rank(layer: nn.Module, shapes: Sequence[Shape]) -> None:
+    """Raise ValueError for a convolution whose input has no batch, or too few axes.
+
+    PyTorch takes (C, H, W) for one example without its batch; here that is (N, H, W)
+    with an axis missing, which would be weighed as something else.
+    """
+    if isinstance(layer, _ConvNd) and shapes and len(shapes[0]) != len(layer.kernel_size) + 2:
+        axes = len(layer.kernel_size)
+        raise ValueError(
+            f"takes {axes + 1} sizes (channels and {axes} spatial axes), was given "
+            f"{len(shapes[0]) - 1}"
+        )

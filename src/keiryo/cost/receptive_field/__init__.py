@@ -1,0 +1,1 @@
+"""Receptive fields: followed from operator to operator through a network."""

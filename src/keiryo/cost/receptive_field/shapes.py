@@ -1,0 +1,176 @@
+"""Which dimension of a rearranged tensor runs over which axis of the input."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from torch import Tensor
+
+from keiryo.cost.receptive_field.field import LOST, Axis, Field, Known
+
+Arguments = dict[str, Any]
+MIXED = -1
+
+
+def same(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow what leaves every position where it was."""
+    return field
+
+
+def restriding(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow another layout of the same values, as long as all positions are where they were."""
+    shape = outputs[0].shape
+    for axis in field.axes:
+        if axis.dimension is not None and tuple(shape)[axis.dimension :][:1] != (axis.positions,):
+            return LOST
+    return field
+
+
+def permutation(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow dimensions that are put into another order."""
+    order = [dimension % len(arguments["dims"]) for dimension in arguments["dims"]]
+    return field.renamed({old: new for new, old in enumerate(order)})
+
+
+def transposition(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow two dimensions that change places; the only two where none are named."""
+    rank = outputs[0].dim()
+    one = arguments.get("dim0", 0) % max(1, rank)
+    other = arguments.get("dim1", 1) % max(1, rank)
+    order = {dimension: dimension for dimension in range(rank)} | {one: other, other: one}
+    return field.renamed(order)
+
+
+def slicing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow positions from a start on, each or every some."""
+    source, output = arguments["self"], outputs[0]
+    along = arguments.get("dim", 0) % source.dim()
+    length = source.shape[along]
+    if output.shape[along] == length:
+        return field
+    start, stride = arguments.get("start") or 0, arguments.get("step", 1)
+    start = max(0, start + length) if start < 0 else min(start, length)
+    sliced = [axis for axis in field.axes if axis.dimension == along]
+    if any(field.shares_dimension(axis) and axis.step for axis in sliced):
+        return LOST
+
+    def change(axis: Axis, dimension: int) -> Axis:
+        if dimension != along:
+            return axis
+        return axis._replace(
+            first=axis.first + start * axis.step,
+            last=axis.last + start * axis.step,
+            step=axis.step * stride,
+            positions=output.shape[along],
+        )
+
+    return field.changed(change)
+
+
+def selection(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow one position of a dimension, which is taken for all of them."""
+    along = arguments.get("dim", 0) % arguments["self"].dim()
+    return _without(field, {along})
+
+
+def squeezing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow the removal of dimensions of size 1."""
+    source, given = arguments["self"], arguments.get("dim")
+    named = range(source.dim()) if given is None else [given] if isinstance(given, int) else given
+    return _without(field, {d % source.dim() for d in named if source.shape[d] == 1})
+
+
+def unsqueezing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow a new dimension of size 1."""
+    rank = outputs[0].dim()
+    along = arguments["dim"] % rank
+    return field.renamed({d: d if d < along else d + 1 for d in range(rank)})
+
+
+def splitting(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow a division into parts along channels."""
+    along = arguments.get("dim", 0) % arguments["self"].dim()
+    return LOST if any(axis.dimension == along for axis in field.axes) else field
+
+
+def _without(field: Field, gone: set[int]) -> Field:
+    def change(axis: Axis, dimension: int) -> Axis:
+        if dimension in gone:
+            return axis.pooled()
+        return axis._replace(dimension=dimension - sum(d < dimension for d in gone))
+
+    return field.changed(change)
+
+
+def reduction(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow a sum, mean or maximum over dimensions, all where none are named."""
+    source, given = arguments["self"], arguments.get("dim")
+    if given is None or given == []:
+        reduced = set(range(source.dim()))
+    else:
+        reduced = {d % source.dim() for d in ([given] if isinstance(given, int) else given)}
+    if not arguments.get("keepdim", False):
+        return _without(field, reduced)
+    return field.changed(lambda axis, d: axis.pooled() if d in reduced else axis)
+
+
+def reshaping(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+    """Follow dimensions through a change of shape.
+
+    Axes may share a dimension afterwards (a map read as tokens), and come apart again.
+    """
+    old_shape, new_shape = arguments["self"].shape, outputs[0].shape
+    axes = list(field.axes)
+    for old, new in _matching_groups(old_shape, new_shape):
+        inside = [i for i, axis in enumerate(field.axes) if axis.dimension in old]
+        if not inside:
+            continue
+        places = _new_places(field, inside, old, new, old_shape, new_shape)
+        if places is None:
+            return LOST
+        for index, place in zip(inside, places, strict=True):
+            axis = field.axes[index]
+            axes[index] = axis.pooled() if place == MIXED else axis._replace(dimension=place)
+    return Field(tuple(axes))
+
+
+def _new_places(
+    field: Field,
+    inside: list[int],
+    old: list[int],
+    new: list[int],
+    old_shape: Sequence[int],
+    new_shape: Sequence[int],
+) -> list[int] | None:
+    """Return the new dimension of each axis `inside` a group, MIXED for one among channels."""
+    dimensions = {field.axes[index].dimension for index in inside}
+    wide = [d for d in new if new_shape[d] > 1] or new[:1]
+    if len(wide) == 1:
+        others = [d for d in old if d not in dimensions and old_shape[d] > 1]
+        # The batch may be in front; anything else that is merged in is features.
+        return [wide[0] if not any(others) else MIXED] * len(inside)
+    positions = [field.axes[index].positions for index in inside]
+    last = wide[-len(inside) :]
+    return last if [new_shape[d] for d in last] == positions else None
+
+
+def _matching_groups(old: Sequence[int], new: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+    """Return the smallest groups of neighbouring dimensions whose sizes have equal products."""
+    groups: list[tuple[list[int], list[int]]] = []
+    at_old = at_new = 0
+    while at_old < len(old) or at_new < len(new):
+        left, right = [], []
+        while True:
+            sizes = prod(old[d] for d in left), prod(new[d] for d in right)
+            if left and right and sizes[0] == sizes[1]:
+                break
+            if at_old < len(old) and (not left or sizes[0] < sizes[1] or at_new == len(new)):
+                left.append(at_old)
+                at_old += 1
+            elif at_new < len(new):
+                right.append(at_new)
+                at_new += 1
+            else:
+                break
+        groups.append((left, right))
+    return groups

@@ -1,0 +1,1 @@
+"""Findings about a set of images: copies, leaks, imbalance, odd images."""

@@ -1,0 +1,165 @@
+"""Pictures that are unlike the rest: of nothing, of another kind, of an odd shape or size."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from keiryo.data.image.facts import BLANK_CONTRAST, EXAMINED_SIDE, PictureFacts
+from keiryo.data.survey_record import Survey
+from keiryo.records.base import Finding, Severity
+from keiryo.records.data import Fit
+
+# Mean and two standard deviations of grey: of a picture this dark, hardly a pixel is brighter.
+DARK = 40.0
+# Against the set's median, since how sharp pictures are differs from set to set.
+BLURRED_SHARE = 0.3
+SMALL_SHARE = 0.25
+LONGEST_ASPECT = 2.0
+# Of a picture's area: where cropping takes more than this, the object may go with it.
+LARGEST_CUT = 1 / 3
+# Where most pictures show so little for their size, it is the set that is soft, not some of it.
+LITTLE_DETAIL = 0.5
+# Pictures whose shorter side is under this share of the size are mostly made up by enlarging.
+ENLARGED_SHARE = 0.75
+
+# code of a note -> severity, what it is, what to do
+NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
+    "animated": ("info", "animated; the first frame is used", "Nothing, if that frame shows it."),
+    "cmyk": ("info", "in CMYK; converted to RGB", "Check that the colours are right."),
+    "sixteen_bit": ("info", "with 16 bits a channel; reduced to 8", "Nothing to do."),
+    "transparent": ("info", "with transparency; laid on white", "Nothing, if white is right."),
+    "wrong_suffix": ("info", "not of the format their names say", "Rename them."),
+    "turned": (
+        "info",
+        "turned upright by the orientation in their EXIF",
+        "Nothing here; tools that ignore it will show them lying.",
+    ),
+    "filled": (
+        "warning",
+        "ending in flat grey below, as damaged JPEG files do",
+        "Look at them, and fetch them again if a part is missing.",
+    ),
+    "tiny": ("warning", "under 8 pixels on a side", "Check whether they show anything."),
+}
+
+
+def odd_pictures(survey: Survey) -> Iterator[Finding]:
+    """Yield what is odd about single pictures, and about all.
+
+    Codes are those of the notes made while reading, and `blank`, `dark`, `blurred`, `gray`
+    (where most are in colour), `odd_size`, `elongated`, `little_detail`.
+    """
+    facts = [picture.facts for picture in survey.pictures]
+    for code, (severity, what, advice) in NOTE_FINDINGS.items():
+        are = [code in fact.notes for fact in facts]
+        yield from _finding(survey, code, severity, are, what, advice)
+    if not facts:
+        return
+    contrast = np.array([fact.contrast for fact in facts])
+    sharpness = np.array([fact.sharpness for fact in facts])
+    is_blank = contrast < BLANK_CONTRAST
+    is_dark = ~is_blank & (np.array([fact.brightness for fact in facts]) + 2 * contrast < DARK)
+    is_blurred = ~is_blank & ~is_dark & (sharpness < BLURRED_SHARE * np.median(sharpness))
+    look = "Look at them: a network cannot learn from what cannot be seen."
+    yield from _finding(survey, "blank", "warning", is_blank, "of one flat colour", look)
+    yield from _finding(survey, "dark", "warning", is_dark, "nearly black", look)
+    yield from _finding(survey, "blurred", "info", is_blurred, "much less sharp than most", look)
+    is_gray = np.array(["gray" in fact.notes for fact in facts])
+    if is_gray.mean() <= 0.5:
+        yield from _finding(
+            survey,
+            "gray",
+            "info",
+            is_gray,
+            "without colour, unlike most",
+            "If one class has more of them, a network may learn that instead.",
+        )
+    shorter, longer = _sides(facts)
+    is_small = shorter < SMALL_SHARE * np.median(shorter)
+    yield from _finding(
+        survey,
+        "odd_size",
+        "info",
+        is_small,
+        f"far smaller than most (the median shorter side is {np.median(shorter):.0f} pixels)",
+        "Check whether they are thumbnails that got in by mistake.",
+    )
+    yield from _finding(
+        survey,
+        "elongated",
+        "info",
+        longer > LONGEST_ASPECT * shorter,
+        f"more than {LONGEST_ASPECT:g} times as long as wide",
+        "--fit crop cuts off more than half of each; --fit letterbox keeps all of it.",
+    )
+    yield from _little_detail([fact for fact in facts if fact.contrast >= BLANK_CONTRAST])
+
+
+def _little_detail(facts: list[PictureFacts]) -> Iterator[Finding]:
+    if not facts:
+        return
+    shorter, _ = _sides(facts)
+    detail = np.array([fact.detail for fact in facts])
+    shown = detail / np.minimum(shorter, EXAMINED_SIDE)
+    if np.median(shown) <= LITTLE_DETAIL:
+        side = int(np.median(detail))
+        yield Finding(
+            code="little_detail",
+            severity="warning",
+            evidence=f"{(shown <= LITTLE_DETAIL).mean():.0%} of the pictures hold no more detail "
+            f"than {side} x {side} pixels would, though their median shorter side is "
+            f"{np.median(shorter):.0f}: they were enlarged, or are out of focus",
+            advice="Take the originals if there are any. With these, do not expect the accuracy "
+            f"that others report at this size, and try a --size nearer to {side}: it is faster "
+            "and may lose little.",
+        )
+
+
+def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Finding]:
+    """Yield what making squares of `size` does to the pictures: `cut_off`, `enlarged`."""
+    shorter, longer = _sides([picture.facts for picture in survey.pictures])
+    cut = 1.0 - shorter / longer
+    if fit == "crop" and (cut > LARGEST_CUT).any():
+        yield from _finding(
+            survey,
+            "cut_off",
+            "info",
+            cut > LARGEST_CUT,
+            f"cut by more than a third of their area by --fit crop ({cut.mean():.0%} over all)",
+            "If what they show may lie outside their middle, take --fit letterbox or stretch.",
+        )
+    is_enlarged = shorter < ENLARGED_SHARE * size
+    if is_enlarged.mean() > 0.5:
+        median = int(np.median(shorter))
+        yield Finding(
+            code="enlarged",
+            severity="info",
+            evidence=f"{is_enlarged.mean():.0%} of the pictures are enlarged to --size {size}: "
+            f"their median shorter side is {median}",
+            advice=f"--size {median} takes {(median / size) ** 2:.0%} of the time and shows "
+            "a network all that is in them.",
+        )
+
+
+def _sides(facts: list[PictureFacts]) -> tuple[np.ndarray, np.ndarray]:
+    sides = np.array([(fact.width, fact.height) for fact in facts]).reshape(-1, 2)
+    return sides.min(axis=1), sides.max(axis=1)
+
+
+def _finding(
+    survey: Survey,
+    code: str,
+    severity: Severity,
+    are: np.ndarray | list[bool],
+    what: str,
+    advice: str,
+) -> Iterator[Finding]:
+    rows = np.flatnonzero(are)
+    if rows.size:
+        yield Finding(
+            code=code,
+            severity=severity,
+            evidence=f"{len(rows)} picture{'s' * (len(rows) > 1)} {what}",
+            advice=advice,
+            files=sorted(survey.pictures[row].name for row in rows),
+        )

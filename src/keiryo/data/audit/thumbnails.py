@@ -1,0 +1,64 @@
+"""Small versions of pictures that are spoken of, to be shown beside what is said."""
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+
+import cv2
+import numpy as np
+
+from keiryo.data.image.decoding import UnreadablePictureError
+from keiryo.data.image.fit import fit_picture
+from keiryo.data.sources.source import Source
+from keiryo.records.base import Finding
+
+SIDE = 112
+QUALITY = 80
+# Of a finding with more, the first are enough to see what it is about.
+SHOWN_OF_A_FINDING = 24
+
+
+def names_to_show(findings: Iterable[Finding]) -> list[str]:
+    """Return the names of the pictures that the findings should be shown with."""
+    names: dict[str, None] = {}
+    for finding in findings:
+        for group in finding.groups[:SHOWN_OF_A_FINDING]:
+            names.update(dict.fromkeys(group.files))
+        names.update(dict.fromkeys(finding.files[:SHOWN_OF_A_FINDING]))
+    return list(names)
+
+
+def thumbnails(
+    names: Iterable[str], all_names: Sequence[str], pixels_of: Callable[[int], np.ndarray]
+) -> dict[str, str]:
+    """Return a JPEG as a data URL for each of `names` that stands in `all_names`.
+
+    `pixels_of` gives the picture (H, W, 3), uint8, RGB, at a place of `all_names`; what
+    cannot be read is left out.
+    """
+    place = {name: index for index, name in enumerate(all_names)}
+    shown = {}
+    for name in names:
+        if name in place:
+            try:
+                shown[name] = thumbnail(pixels_of(place[name]))
+            except UnreadablePictureError:
+                continue
+    return shown
+
+
+def source_thumbnails(names: Iterable[str], source: Source) -> dict[str, str]:
+    """Return the thumbnails of those pictures of `source`, all of each within the square."""
+    return thumbnails(
+        names,
+        [item.name for item in source.items],
+        lambda index: source.read(index, SIDE, "letterbox").pixels,
+    )
+
+
+def thumbnail(pixels: np.ndarray) -> str:
+    """Return the picture (H, W, 3), uint8, RGB, as a small JPEG in a data URL."""
+    small = fit_picture(pixels, SIDE, "letterbox")
+    encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    )[1]
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}"

@@ -1,0 +1,1 @@
+"""Augmentation: how much, the random numbers, and applying them on processor or device."""

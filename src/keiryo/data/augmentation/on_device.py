@@ -1,0 +1,85 @@
+"""Varies a batch of pictures as `augment` does, with torch, where the pictures lie.
+
+The same variation gives the same pictures, but for the last digit of rounding and the
+outermost pixels of a crop, which here look beyond its edge.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from keiryo.data.augmentation.affine import MIDDLE_GRAY
+from keiryo.data.augmentation.drawing import Mixing, Variation
+
+
+def augment_on_device(images: Tensor, variation: Variation) -> Tensor:
+    """Return a varied copy of `images` (N, size, size, 3), uint8, on their device."""
+    channels_first = images.permute(0, 3, 1, 2)
+    if variation.moves().any():
+        channels_first = _warp(channels_first, variation.warps)
+    if variation.recolors().any():
+        channels_first = _recolor(channels_first, variation.colors)
+    if variation.tables is not None and variation.replaces().any():
+        channels_first = _replace(channels_first, variation.tables)
+    varied = channels_first.permute(0, 2, 3, 1)
+    if variation.cutouts is not None:
+        varied = varied.masked_fill(_inside(variation.cutouts, varied), int(MIDDLE_GRAY))
+    if variation.mixing is not None:
+        varied = _mix(varied, variation.mixing)
+    return varied.contiguous()
+
+
+def _warp(images: Tensor, warps: np.ndarray) -> Tensor:
+    size = images.shape[-1]
+    # (N, 2, 3) -> six of (N, 1, 1). Products of matrices might be taken in less than
+    # float32, which is not enough to tell pixels apart.
+    (xx, xy, x0), (yx, yy, y0) = _moved(warps, images).permute(1, 2, 0)[..., None, None]
+    new_x = torch.arange(size, device=images.device, dtype=torch.float32)
+    new_y = new_x[:, None]
+    old = torch.stack((xx * new_x + xy * new_y + x0, yx * new_x + yy * new_y + y0), dim=-1)
+    # With its corners aligned, -1 and 1 are the centres of the outermost pixels, and
+    # reflection is about them, like OpenCV's BORDER_REFLECT_101.
+    grid = old * (2.0 / max(size - 1, 1)) - 1.0
+    warped = functional.grid_sample(
+        images.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=True
+    )
+    return _as_bytes(warped)
+
+
+def _recolor(images: Tensor, colors: np.ndarray) -> Tensor:
+    maps = _moved(colors, images)[..., None, None]  # (N, new channels, 4, 1, 1)
+    values = images.float()
+    result = maps[:, :, 3].expand(-1, -1, *images.shape[2:])
+    for channel in range(3):
+        result = torch.addcmul(result, maps[:, :, channel], values[:, channel : channel + 1])
+    return _as_bytes(result)
+
+
+def _replace(images: Tensor, tables: np.ndarray) -> Tensor:
+    on_device = torch.from_numpy(tables).to(images.device, non_blocking=True)
+    return on_device.gather(1, images.flatten(1).long()).view(images.shape)
+
+
+def _mix(images: Tensor, mixing: Mixing) -> Tensor:
+    partners = images[torch.from_numpy(mixing.partners).to(images.device, non_blocking=True)]
+    opacities = _moved(mixing.opacities, images)[:, None, None, None]
+    blended = _as_bytes(images * (1.0 - opacities) + partners * opacities)
+    return torch.where(_inside(mixing.boxes, images), blended, images)
+
+
+def _inside(boxes: np.ndarray, images: Tensor) -> Tensor:
+    """Return (N, size, size, 1): which pixels of `images` (N, size, size, 3) lie in the boxes."""
+    # (N, 4) -> four of (N, 1, 1)
+    left, top, right, bottom = _moved(boxes, images).T[..., None, None]
+    x = torch.arange(images.shape[2], device=images.device)
+    y = x[:, None]
+    return ((x >= left) & (x < right) & (y >= top) & (y < bottom))[..., None]
+
+
+def _moved(values: np.ndarray, images: Tensor) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32)).to(images.device, non_blocking=True)
+
+
+def _as_bytes(values: Tensor) -> Tensor:
+    return values.round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,1 @@
+"""Batches of images and labels, on the processor or the device."""

@@ -1,0 +1,1 @@
+"""One image: decoding it, fitting it into a square, facts about it, corruptions of it."""

@@ -1,0 +1,81 @@
+"""How a picture of any shape becomes the square that a network takes.
+
+Training, measuring and serving all come through here, so that a network sees new
+pictures as it saw those it was trained on.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from keiryo.data.image.decoding import Decoded, decode_picture, read_picture
+
+if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+    from keiryo.records.data import Fit
+
+DEFAULT_SIZE = 224  # that of ImageNet, for which the networks were drawn up
+# What stands beside a letterboxed picture: the middle of the range, near most sets' mean.
+BAR_COLOR = (128, 128, 128)
+# Pictures are kept at least this large until they were examined, whatever size is wanted.
+SMALLEST_EXAMINED_SIDE = 256
+# From this shrinkage on, each new pixel is the mean of enough old ones by itself.
+LARGEST_STEPPED_SHRINKAGE = 4
+
+
+def smallest_side_for(size: int) -> int:
+    """Return the shorter side that a picture must keep when it is decoded for `size`."""
+    return max(size, SMALLEST_EXAMINED_SIDE)
+
+
+def read_for(path: Path, size: int) -> Decoded:
+    """Decode the picture at `path` no larger than fitting it to `size` needs.
+
+    Raises UnreadablePictureError as `keiryo.data.image.decoding.read_picture`.
+    """
+    return read_picture(path, smallest_side=smallest_side_for(size))
+
+
+def decode_for(data: bytes, size: int, *, suffix: str) -> Decoded:
+    """Decode the bytes of a picture file no larger than fitting it to `size` needs."""
+    return decode_picture(data, suffix=suffix, smallest_side=smallest_side_for(size))
+
+
+def fit_picture(pixels: np.ndarray, size: int, fit: "Fit") -> np.ndarray:
+    """Make the picture (H, W, 3), uint8, a square (size, size, 3).
+
+    `crop` scales the shorter side to `size` and cuts out the middle; `letterbox` scales the
+    longer side to `size` and lays grey bars beside; `stretch` scales both, whatever
+    becomes of the proportions.
+    """
+    height, width = pixels.shape[:2]
+    if fit == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return _resized(pixels[top : top + side, left : left + side], size, size)
+    if fit == "stretch":
+        return _resized(pixels, size, size)
+    scale = size / max(height, width)
+    scaled = _resized(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+    square = np.empty((size, size, 3), np.uint8)
+    square[:] = BAR_COLOR
+    top, left = (size - scaled.shape[0]) // 2, (size - scaled.shape[1]) // 2
+    square[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
+    return square
+
+
+def _resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    if pixels.shape[:2] == (height, width):
+        return np.ascontiguousarray(pixels)
+    shrinkage = max(pixels.shape[0] / height, pixels.shape[1] / width)
+    if shrinkage <= 1:
+        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+    if shrinkage > LARGEST_STEPPED_SHRINKAGE:
+        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    # OpenCV's mean over areas is many times faster where they are whole pixels. So: up to
+    # the next multiple, which loses nothing, then down by it.
+    times = int(np.ceil(shrinkage))
+    multiple = (width * times, height * times)
+    larger = cv2.resize(pixels, multiple, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(larger, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,1 @@
+"""Packs: images decoded once into a memory-mapped file."""

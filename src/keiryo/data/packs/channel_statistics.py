@@ -1,0 +1,35 @@
+"""Mean and deviation of the channels, by which pictures are normalised."""
+
+import numpy as np
+
+from keiryo.data.packs.images import Images
+
+PICTURES_SAMPLED = 512
+SMALLEST_DEVIATION = 1e-3  # a set of one flat colour must not divide by zero
+PIXEL_MAXIMUM = 255.0
+
+Channels = tuple[float, float, float]
+
+
+def channel_statistics(images: Images, rows: np.ndarray) -> tuple[Channels, Channels]:
+    """Return mean and standard deviation of R, G and B over the pictures `rows`, as of 0 to 1.
+
+    `images` is (rows, size, size, 3), uint8. Some hundred pictures, evenly spread,
+    are enough.
+    """
+    some = rows[:: max(1, len(rows) // PICTURES_SAMPLED)]
+    # One picture at a time, since they are float64 on the way.
+    sums = np.zeros(3)
+    squares = np.zeros(3)
+    for row in some:
+        pixels = images[row].reshape(-1, 3) / PIXEL_MAXIMUM
+        sums += pixels.mean(axis=0)
+        squares += (pixels**2).mean(axis=0)
+    mean = sums / len(some)
+    std = np.sqrt(np.maximum(squares / len(some) - mean**2, SMALLEST_DEVIATION**2))
+    return _channels(mean), _channels(std)
+
+
+def _channels(values: np.ndarray) -> Channels:
+    red, green, blue = values.tolist()
+    return (red, green, blue)

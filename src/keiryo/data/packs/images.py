@@ -1,0 +1,110 @@
+"""The pixels of a pack, on this machine's disk or elsewhere, as one array of rows."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from keiryo.data.sources.storage import filesystem_of
+from keiryo.errors import InputError
+from keiryo.sealed_pack import row_checksum
+
+VERIFIED_AT_ONCE_BYTES = 16_000_000
+
+
+class Images(Protocol):
+    """Rows of pictures, (rows, size, size, 3), uint8, of which some can be had at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+    def __len__(self) -> int: ...
+
+
+def shape_header(rows: int, size: int) -> bytes:
+    """Return how a .npy file of so many pictures begins; of one length for any number."""
+    text = io.BytesIO()
+    description = {"descr": "|u1", "fortran_order": False, "shape": (rows, size, size, 3)}
+    np.lib.format.write_array_header_1_0(text, description)
+    return text.getvalue()
+
+
+def image_bytes(rows: int, size: int) -> int:
+    """Return how long a file of so many pictures is."""
+    return len(shape_header(rows, size)) + rows * size * size * 3
+
+
+def open_images(path: Path, checksums: Sequence[str], size: int, *, verify: bool) -> np.ndarray:
+    """Map the rows in the file `path`; raise InputError where they are not those of `checksums`.
+
+    Any number of processes may map the same file; it is in memory but once.
+    """
+    header = shape_header(len(checksums), size)
+    row_bytes = size * size * 3
+    with path.open("rb") as file:
+        is_whole = file.read(len(header)) == header
+    if not is_whole or path.stat().st_size != image_bytes(len(checksums), size):
+        raise InputError(f"{path}: cut short, or not what its pack says; pack it again")
+    if verify and (damaged := _damaged_rows(path, checksums, len(header), row_bytes)):
+        raise InputError(
+            f"{path}: {len(damaged)} of its pictures do not match their checksums, the first in "
+            f"row {damaged[0]}; pack it again"
+        )
+    shape = (len(checksums), size, size, 3)
+    return np.memmap(path, dtype=np.uint8, mode="r", offset=len(header), shape=shape)
+
+
+def _damaged_rows(path: Path, checksums: Sequence[str], offset: int, row_bytes: int) -> list[int]:
+    # Read, not mapped: what is mapped would count as this process's memory.
+    damaged: list[int] = []
+    rows = max(1, VERIFIED_AT_ONCE_BYTES // row_bytes)
+    buffer = memoryview(bytearray(rows * row_bytes))
+    with path.open("rb") as file:
+        file.seek(offset)
+        for start in range(0, len(checksums), rows):
+            expected = checksums[start : start + rows]
+            file.readinto(buffer[: len(expected) * row_bytes])
+            damaged += [
+                start + row
+                for row, checksum in enumerate(expected)
+                if row_checksum(buffer[row * row_bytes : (row + 1) * row_bytes]) != checksum
+            ]
+    return damaged
+
+
+class RemoteImages:
+    """Rows of a pack that lies elsewhere, fetched when they are asked for and then verified."""
+
+    def __init__(self, url: str, checksums: Sequence[str], size: int) -> None:
+        self._url = url
+        self._checksums = checksums
+        self.shape = (len(checksums), size, size, 3)
+        self._offset = len(shape_header(len(checksums), size))
+
+    def __len__(self) -> int:
+        return len(self._checksums)
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray:
+        """Return the rows, given as numpy takes them: a number, a slice or an array."""
+        wanted = np.arange(len(self))[rows]
+        pixels = self._fetch(np.atleast_1d(wanted))
+        return pixels[0] if np.ndim(wanted) == 0 else pixels
+
+    def _fetch(self, rows: np.ndarray) -> np.ndarray:
+        row_bytes = self.shape[1] * self.shape[2] * self.shape[3]
+        starts = (self._offset + rows * row_bytes).tolist()
+        files, path = filesystem_of(self._url)
+        try:
+            fetched = files.cat_ranges(
+                [path] * len(rows), starts, [start + row_bytes for start in starts]
+            )
+        except Exception as error:  # each store raises its own
+            raise InputError(f"{self._url}: cannot be read: {error}") from None
+        for row, data in zip(rows.tolist(), fetched, strict=True):
+            if not isinstance(data, bytes) or row_checksum(data) != self._checksums[row]:
+                raise InputError(f"{self._url}: row {row} does not match its checksum")
+        return np.frombuffer(b"".join(fetched), np.uint8).reshape(-1, *self.shape[1:])

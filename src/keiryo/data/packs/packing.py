@@ -1,0 +1,225 @@
+"""Making a pack: on all cores, in bounded memory, gone on with after an interruption.
+
+It is made in a hidden folder beside its final place and moved there whole, so that a
+pack that can be seen is complete. Every picture has its place in the file from the
+start, so that processes write side by side; a journal says which are there.
+"""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
+
+from keiryo.ahead import Progress
+from keiryo.data.items import LeftOut, Picture
+from keiryo.data.packs.images import open_images, shape_header
+from keiryo.data.packs.pack import (
+    FORMAT_VERSION,
+    HEADER_FILE,
+    IMAGES_FILE,
+    Pack,
+    PackHeader,
+    PackSource,
+    is_pack,
+    open_pack,
+)
+from keiryo.data.sources.source import Source
+from keiryo.data.survey.reading import Part, Target
+from keiryo.data.survey.reading_pool import parts_of, read_parts
+from keiryo.data.survey.survey import concluded
+from keiryo.errors import InputError
+from keiryo.files import move_folder, write_text
+from keiryo.records.base import Record
+from keiryo.records.data import Fit
+from keiryo.sealed_pack import row_checksum
+
+JOURNAL_FILE = "parts.jsonl"
+PART = TypeAdapter(Part)
+
+
+class JournalHeader(Record):
+    """What a pack that is being made will hold; another one cannot go on with it."""
+
+    format_version: int = FORMAT_VERSION
+    fingerprint: str
+    size: int
+    fit: Fit
+
+
+def prepare_pack(
+    source: Source,
+    *,
+    size: int,
+    fit: Fit,
+    folder: Path,
+    workers: int,
+    progress: Progress = lambda done, total: None,
+) -> Pack:
+    """Return the pack of `source` at `size` in `folder`, made anew only if that there is stale.
+
+    `progress` is told how many pictures are done, of how many. Raises InputError
+    where a pack given as data is of another size or fit.
+    """
+    check_same_form(source, size=size, fit=fit)
+    if isinstance(source, PackSource):
+        return source.pack
+    journal = JournalHeader(fingerprint=source.fingerprint(), size=size, fit=fit)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        with lock.acquire(blocking=False):
+            try:
+                return _made_or_found(source, folder, journal, workers, progress)
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout:
+        raise InputError(f"{folder}: another keiryo is making this pack; wait for it") from None
+
+
+def _made_or_found(
+    source: Source, folder: Path, journal: JournalHeader, workers: int, progress: Progress
+) -> Pack:
+    if is_pack(folder):
+        try:
+            pack = open_pack(folder)
+        except InputError:
+            pack = None  # damaged: made again below
+        if pack and _is_of(pack.header, journal):
+            return pack
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    try:
+        header = _fill(source, unfinished, journal, workers, progress)
+        move_folder(unfinished, folder)
+    except (OSError, InputError):
+        # Most likely the disk is full, and what is there would keep it so.
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    checksums = [picture.checksum for picture in header.survey.pictures]
+    return Pack(open_images(folder / IMAGES_FILE, checksums, header.size, verify=False), header)
+
+
+def check_same_form(source: Source, *, size: int, fit: Fit) -> None:
+    """Raise InputError where `source` is a pack of another size or fit."""
+    if isinstance(source, PackSource):
+        header = source.pack.header
+        if header.size != size:
+            raise InputError(f"--size {size}: the pack {source.name} is of {header.size}")
+        if header.fit != fit:
+            raise InputError(f"--fit {fit}: the pack {source.name} was made by {header.fit}")
+
+
+def packed_fingerprint(folder: str | Path) -> str | None:
+    """Return the fingerprint of what was packed into `folder`; None where no whole pack is."""
+    try:
+        return open_pack(folder, verify=False).header.fingerprint
+    except InputError:
+        return None
+
+
+def pack_bytes(source: Source, size: int) -> int:
+    """Return how much making the pack of `source` will take on disk, nearly."""
+    return 0 if isinstance(source, PackSource) else len(source.items) * size * size * 3
+
+
+def _is_of(header: PackHeader, journal: JournalHeader) -> bool:
+    return (header.fingerprint, header.size, header.fit) == (
+        journal.fingerprint,
+        journal.size,
+        journal.fit,
+    )
+
+
+def _fill(
+    source: Source, folder: Path, journal: JournalHeader, workers: int, progress: Progress
+) -> PackHeader:
+    total = len(source.items)
+    images = folder / IMAGES_FILE
+    offset = len(shape_header(total, journal.size))
+    target = Target(images, offset, journal.size, journal.fit)
+    parts = parts_of(total)
+    done = _done_before(folder, journal, target)
+    entries: dict[int, list[Picture | LeftOut]] = {part.start: part.entries for part in done}
+    if not entries:
+        _start(folder, journal, total, target)
+    count = sum(map(len, entries.values()))
+    with (folder / JOURNAL_FILE).open("a", encoding="utf-8") as file:
+        missing = [part for part in parts if part.start not in entries]
+        for part in read_parts(source, missing, workers=workers, target=target):
+            file.write(PART.dump_json(part).decode() + "\n")
+            file.flush()
+            entries[part.start] = part.entries
+            count += len(part.entries)
+            progress(count, total)
+    in_order = [entry for part in parts for entry in entries[part.start]]
+    if not any(isinstance(entry, Picture) for entry in in_order):
+        raise InputError(f"{source.name}: none of its {total} files can be read as a picture")
+    _close_gaps(images, offset, journal.size, in_order)
+    header = PackHeader(
+        size=journal.size,
+        fit=journal.fit,
+        fingerprint=journal.fingerprint,
+        survey=concluded(source, in_order),
+    ).sealed()
+    write_text(folder / HEADER_FILE, header.model_dump_json())
+    (folder / JOURNAL_FILE).unlink()
+    return header
+
+
+def _start(folder: Path, journal: JournalHeader, total: int, target: Target) -> None:
+    length = target.offset + total * journal.size**2 * 3
+    # A disk that is too small is told at once, not in the midst of the work.
+    if shutil.disk_usage(folder).free < length:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))
+    # Another file than before, into which a process of an earlier attempt may still write.
+    target.path.unlink(missing_ok=True)
+    with target.path.open("wb") as file:
+        file.write(shape_header(total, journal.size))
+        file.truncate(length)
+    (folder / JOURNAL_FILE).write_text(journal.model_dump_json() + "\n", encoding="utf-8")
+
+
+def _done_before(folder: Path, journal: JournalHeader, target: Target) -> list[Part]:
+    """Return the parts that an earlier attempt at the same pack has left whole."""
+    try:
+        first, *lines = (folder / JOURNAL_FILE).read_text(encoding="utf-8").splitlines()
+        if JournalHeader.model_validate_json(first) != journal:
+            return []
+        images = target.path.open("rb")
+    except (OSError, ValueError):
+        return []
+    parts: list[Part] = []
+    row_bytes = journal.size**2 * 3
+    with images:
+        for line in lines:
+            try:
+                part = PART.validate_json(line)
+            except ValidationError:
+                break  # cut off by what interrupted it
+            images.seek(target.offset + part.start * row_bytes)
+            rows = [images.read(row_bytes) for _ in part.entries]
+            if all(
+                isinstance(entry, LeftOut) or row_checksum(row) == entry.checksum
+                for entry, row in zip(part.entries, rows, strict=True)
+            ):
+                parts.append(part)
+    return parts
+
+
+def _close_gaps(images: Path, offset: int, size: int, entries: list[Picture | LeftOut]) -> None:
+    """Move the pictures up over the places of those that could not be read."""
+    row_bytes = size * size * 3
+    rows = [row for row, entry in enumerate(entries) if isinstance(entry, Picture)]
+    with images.open("r+b") as file:
+        for place, row in enumerate(rows):
+            if place != row:
+                file.seek(offset + row * row_bytes)
+                pixels = file.read(row_bytes)
+                file.seek(offset + place * row_bytes)
+                file.write(pixels)
+        file.seek(0)
+        file.write(shape_header(len(rows), size))
+        file.truncate(offset + len(rows) * row_bytes)

@@ -1,0 +1,34 @@
+"""`digits`: 1,797 handwritten digits of 8 x 8 pixels, which come with scikit-learn."""
+
+import cv2
+import numpy as np
+
+from keiryo.data.image.facts import facts_of_pixels, pixel_digest
+from keiryo.data.items import Item
+from keiryo.data.sources.source import Reading, Source
+from keiryo.records.data import Fit
+
+SIDE = 8
+LARGEST_VALUE = 16
+PIXEL_MAXIMUM = 255
+
+
+class Digits(Source):
+    """Test set of UCI's "Optical Recognition of Handwritten Digits" (Alpaydin & Kaynak 1998)."""
+
+    def __init__(self) -> None:
+        from sklearn.datasets import load_digits
+
+        data, target = load_digits(return_X_y=True)
+        images = data.reshape(-1, SIDE, SIDE) * (PIXEL_MAXIMUM / LARGEST_VALUE)
+        self._images = images.astype(np.uint8)
+        items = [Item(f"{label}/{index:04d}", int(label)) for index, label in enumerate(target)]
+        super().__init__("digits", "0123456789", items)
+
+    def fingerprint(self) -> str:
+        return f"digits-1:{pixel_digest(self._images)}"
+
+    def read(self, index: int, size: int, fit: Fit) -> Reading:
+        image = cv2.cvtColor(self._images[index], cv2.COLOR_GRAY2RGB)
+        pixels = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
+        return Reading(pixels, facts_of_pixels(image))

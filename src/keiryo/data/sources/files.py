@@ -1,0 +1,59 @@
+"""Image files on this machine, whatever list named them."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from keiryo.data.image.decoding import read_picture
+from keiryo.data.image.facts import examine
+from keiryo.data.image.fit import fit_picture, read_for
+
+if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+    from keiryo.records.base import Finding
+    from keiryo.records.data import Fit
+
+
+from keiryo.data.items import Item
+from keiryo.data.sources.source import Reading, Source
+
+
+class FileSource(Source):
+    """Picture files with labels, wherever the list of them came from."""
+
+    def __init__(
+        self,
+        name: str,
+        classes: Sequence[str],
+        items: Sequence[Item],
+        paths: Sequence[Path],
+        findings: Sequence["Finding"] = (),
+    ) -> None:
+        super().__init__(name, classes, items, findings)
+        self._paths: Sequence[Path] | dict[int, Path] = paths
+
+    def fingerprint(self) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update("\0".join(self.classes).encode())
+        for index, item in enumerate(self.items):
+            path = self._paths[index]
+            try:
+                status = path.stat()
+            except OSError:  # a link that leads nowhere
+                status = path.lstat()
+            digest.update(f"{item}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+    def read(self, index: int, size: int, fit: "Fit") -> Reading:
+        picture = read_for(self._paths[index], size)
+        return Reading(fit_picture(picture.pixels, size, fit), examine(picture))
+
+    def part(self, indices: range) -> Self:
+        lighter = super().part(indices)
+        lighter._paths = {index: self._paths[index] for index in indices}
+        return lighter
+
+    def read_whole(self, index: int) -> np.ndarray:
+        return read_picture(self._paths[index]).pixels

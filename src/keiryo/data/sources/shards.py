@@ -1,0 +1,244 @@
+"""Tar shards as WebDataset writes them, on disk or in an object store, as a source.
+
+Files of a shard whose names agree up to the first dot are one picture: `0001.jpg` with
+its label in `0001.cls` (a number or a name), `0001.txt`, or `0001.json` (its `label`).
+Without such a file, the folder within the shard is the label. Only the shards' tables
+of contents are read at first; pictures are read where they lie.
+"""
+
+import hashlib
+import json
+import re
+import tarfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
+
+import numpy as np
+
+from keiryo.data.image.decoding import PICTURE_SUFFIXES, UnreadablePictureError, decode_picture
+from keiryo.data.image.facts import examine
+from keiryo.data.image.fit import decode_for, fit_picture
+from keiryo.data.items import SPLIT_NAMES, Item
+from keiryo.data.sources.source import Reading, Source
+from keiryo.data.sources.storage import filesystem_of, is_url
+from keiryo.errors import InputError
+from keiryo.records.base import Finding
+from keiryo.records.data import Fit
+
+SHARD_SUFFIX = ".tar"
+LONGEST_NUMBER = 18  # digits
+LABEL_SUFFIXES = (".cls", ".txt", ".json")
+RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Where in a shard a picture's bytes lie."""
+
+    shard: str
+    start: int
+    length: int
+    suffix: str
+
+
+@dataclass
+class Sample:
+    """What a shard holds under one name."""
+
+    picture: Stretch | None = None
+    label: str | None = None
+
+
+def are_shards(data: str) -> bool:
+    """Return whether `data` names tar shards: a file, a URL, a pattern, or a folder with some."""
+    if data.endswith(SHARD_SUFFIX):
+        return True
+    folder = Path(data)
+    if is_url(data) or not folder.is_dir():
+        return False
+    # Beside folders of classes, a tar file is most likely what they were unpacked from.
+    has_folders = any(path.is_dir() for path in folder.iterdir() if not path.name.startswith("."))
+    return not has_folders and any(folder.glob(f"*{SHARD_SUFFIX}"))
+
+
+def shard_source(data: str) -> "ShardSource":
+    """Return the source of the shards that `data` names.
+
+    It is a file, a URL, or a folder of shards; a name may hold a range as in
+    `flowers-{000..011}.tar` or a `*`. Shards whose names begin with train, val or test
+    are of that split. Raises InputError where there are none, or one is damaged.
+    """
+    shards = _listed(data)
+    found: list[tuple[str, str, Stretch]] = []
+    others: list[str] = []
+    damaged: list[str] = []
+    for shard in shards:
+        contents, is_whole = _contents(shard)
+        if not is_whole:
+            damaged.append(PurePosixPath(shard).name)
+        for name, sample in contents.items():
+            if sample.picture is None or sample.label is None:
+                others.append(f"{PurePosixPath(shard).name}/{name}")
+            else:
+                found.append((name, sample.label, sample.picture))
+    if not found:
+        raise InputError(
+            f"{data}: no labelled pictures in it; a shard holds NAME.jpg with NAME.cls, "
+            "or CLASS/NAME.jpg"
+        )
+    classes = sorted({label for _, label, _ in found}, key=_in_order_of_numbers)
+    numbers = {label: number for number, label in enumerate(classes)}
+    items = [
+        Item(
+            f"{PurePosixPath(place.shard).name}/{name}{place.suffix}",
+            numbers[label],
+            SPLIT_NAMES.get(re.split(r"[-_.0-9]", PurePosixPath(place.shard).name)[0].lower()),
+        )
+        for name, label, place in found
+    ]
+    findings = []
+    if damaged:
+        findings.append(
+            Finding(
+                code="damaged_shard",
+                severity="error",
+                evidence=f"{len(damaged)} shard{'s' * (len(damaged) > 1)} cut short or damaged: "
+                "what lies behind the damage was not read",
+                advice="Fetch or write them again.",
+                files=damaged,
+            )
+        )
+    if others:
+        findings.append(
+            Finding(
+                code="other_files",
+                severity="info",
+                evidence=f"{len(others)} left out: no picture, or one without a label",
+                advice="Nothing to do if they are not meant to be trained on.",
+                files=others,
+            )
+        )
+    return ShardSource(data, classes, items, [place for _, _, place in found], findings)
+
+
+class ShardSource(Source):
+    """Pictures that lie in tar files."""
+
+    def __init__(
+        self,
+        name: str,
+        classes: Sequence[str],
+        items: Sequence[Item],
+        places: Sequence[Stretch],
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        super().__init__(name, classes, items, findings)
+        self._places: Sequence[Stretch] | dict[int, Stretch] = places
+
+    def fingerprint(self) -> str:
+        digest = hashlib.blake2b("\0".join(self.classes).encode(), digest_size=16)
+        for shard in sorted({self._places[index].shard for index in range(len(self.items))}):
+            files, path = filesystem_of(shard)
+            digest.update(f"{shard}\0{files.ukey(path)}\n".encode())
+        return digest.hexdigest()
+
+    def read(self, index: int, size: int, fit: Fit) -> Reading:
+        place = self._places[index]
+        picture = decode_for(self._bytes(place), size, suffix=place.suffix)
+        return Reading(fit_picture(picture.pixels, size, fit), examine(picture))
+
+    def part(self, indices: range) -> Self:
+        lighter = super().part(indices)
+        lighter._places = {index: self._places[index] for index in indices}
+        return lighter
+
+    def read_whole(self, index: int) -> np.ndarray:
+        place = self._places[index]
+        return decode_picture(self._bytes(place), suffix=place.suffix).pixels
+
+    def _bytes(self, place: Stretch) -> bytes:
+        files, path = filesystem_of(place.shard)
+        try:
+            return files.cat_file(path, place.start, place.start + place.length)
+        except Exception as error:  # each store raises its own
+            raise UnreadablePictureError("unreadable", f"cannot be read: {error}") from None
+
+
+def _listed(data: str) -> list[str]:
+    if not data.endswith(SHARD_SUFFIX):
+        return sorted(map(str, Path(data).glob(f"*{SHARD_SUFFIX}")))
+    if limits := RANGE.search(data):
+        first, last = limits.groups()
+        return [
+            RANGE.sub(f"{number:0{len(first)}d}", data, count=1)
+            for number in range(int(first), int(last) + 1)
+        ]
+    if "*" not in data:
+        return [data]
+    files, pattern = filesystem_of(data)
+    shards = [str(files.unstrip_protocol(path)) for path in sorted(files.glob(pattern))]
+    if not shards:
+        raise InputError(f"{data}: no such files")
+    return shards
+
+
+def _contents(shard: str) -> tuple[dict[str, Sample], bool]:
+    """Return what lies in a shard, by name, in the order it lies there; and whether all does."""
+    samples: dict[str, Sample] = defaultdict(Sample)
+    files, path = filesystem_of(shard)
+    try:
+        with files.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
+            end = 0
+            for member in archive:
+                if member.isfile():
+                    _note(samples, shard, archive, member)
+                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+            # tarfile takes a damaged header for the end; a whole archive ends in zeros.
+            file.seek(end)
+            is_whole = file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+    except FileNotFoundError:
+        raise InputError(f"{shard}: no such file") from None
+    except tarfile.TarError as error:
+        raise InputError(f"{shard}: no tar file, or a damaged one: {error}") from None
+    except OSError as error:
+        raise InputError(f"{shard}: cannot be read: {error}") from None
+    for name, sample in samples.items():
+        folder = PurePosixPath(name).parent.name
+        if sample.label is None and folder:
+            sample.label = folder
+    return samples, is_whole
+
+
+def _note(
+    samples: dict[str, Sample], shard: str, archive: tarfile.TarFile, member: tarfile.TarInfo
+) -> None:
+    folder, _, file_name = member.name.rpartition("/")
+    stem, _, rest = file_name.partition(".")
+    suffix = f".{rest.lower()}"
+    sample = samples[f"{folder}/{stem}" if folder else stem]
+    if suffix in PICTURE_SUFFIXES:
+        sample.picture = Stretch(shard, member.offset_data, member.size, suffix)
+    elif suffix in LABEL_SUFFIXES:
+        content = archive.extractfile(member)
+        sample.label = _label(shard, member.name, suffix, content.read() if content else b"")
+
+
+def _label(shard: str, name: str, suffix: str, content: bytes) -> str:
+    try:
+        text = content.decode().strip()
+        if suffix == ".json":
+            described: Any = json.loads(text)
+            text = str(described["label"])
+    except (UnicodeDecodeError, ValueError, KeyError, TypeError):
+        raise InputError(f"{shard}: {name} holds no label") from None
+    if not text:
+        raise InputError(f"{shard}: {name} holds no label")
+    return text
+
+
+def _in_order_of_numbers(label: str) -> tuple[int, int, str]:
+    is_number = label.isdecimal() and len(label) <= LONGEST_NUMBER
+    return (0, int(label), "") if is_number else (1, 0, label)

@@ -1,0 +1,1 @@
+"""All images of a source read once: their facts, copies, near-copies, and a split."""

@@ -1,0 +1,58 @@
+"""Which pictures are one and the same, or nearly, and so must stand on one side of a split."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keiryo.data.survey.near_copies import joined
+from keiryo.data.survey_record import Survey
+
+# Where more pictures than this hang together by nearness, they are of one kind, not copies:
+# X-rays, say. Keeping them on one side would leave nothing to split.
+LARGEST_NEAR_GROUP = 100
+LARGEST_NEAR_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A group number for each row of a survey: copies and near-copies share one.
+
+    `too_alike` are rows whose nearness was not heeded, since too many others are as near.
+    """
+
+    groups: np.ndarray
+    too_alike: np.ndarray
+
+
+def exact_groups(survey: Survey) -> np.ndarray:
+    """Return a group number for each row: pictures of the same pixels share one."""
+    digests = [picture.facts.digest for picture in survey.pictures]
+    return np.unique(digests, return_inverse=True)[1].ravel()
+
+
+def alike_groups(survey: Survey) -> Alike:
+    """Return which rows belong together by their pixels or by how they look."""
+    exact = exact_groups(survey)
+    groups = joined(exact, survey.near_copies)
+    sizes = np.bincount(groups, minlength=1)
+    most = max(LARGEST_NEAR_GROUP, LARGEST_NEAR_SHARE * len(exact))
+    too_alike = sizes[groups] > most
+    # Copies by pixels alone may be as many as they are.
+    too_alike &= sizes[groups] > np.bincount(exact, minlength=1)[exact]
+    heeded = [pair for pair in survey.near_copies if not too_alike[pair[0]]]
+    return Alike(joined(exact, heeded), np.flatnonzero(too_alike))
+
+
+def members(groups: np.ndarray, rows: Iterable[int] | None = None) -> list[list[int]]:
+    """Return the rows of each group, those of `rows` only, in the order they come up."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in range(len(groups)) if rows is None else rows:
+        found[int(groups[row])].append(int(row))
+    return list(found.values())
+
+
+def labels_of(survey: Survey, rows: Sequence[int]) -> list[str]:
+    """Return the names of the classes of `rows`."""
+    return [survey.classes[survey.pictures[row].label] for row in rows]

@@ -1,0 +1,129 @@
+"""Which pictures train and which are held out."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keiryo.data.items import Picture
+from keiryo.data.survey.copies import Alike, alike_groups, members
+from keiryo.data.survey_record import Survey
+from keiryo.errors import InputError
+from keiryo.records.base import Finding
+
+FOLDS = 5  # each class is cut into so many parts, of which one is held out
+
+
+def _no_rows() -> np.ndarray:
+    return np.array([], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows of a survey; no picture, nor one that looks nearly the same, is on both sides.
+
+    `leaked_val` and `leaked_test` are those that their owner held out although they are
+    training pictures too: they are in neither, and a score over them would be a lie.
+    """
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+    leaked_val: np.ndarray = field(default_factory=_no_rows)
+    leaked_test: np.ndarray = field(default_factory=_no_rows)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def split_pictures(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
+    """Split the rows of a survey into training and held-out pictures.
+
+    The owner's own split is kept, but held-out pictures that are also training
+    pictures, copies or near-copies, are left out. Without one, a fifth of each class is
+    held out, chosen by `seed`; copies and near-copies stay on one side. Each of the five
+    folds, from 0, holds out another fifth; an owner's split has but one. Raises
+    InputError where nothing could be trained or measured.
+    """
+    alike = alike_groups(survey)
+    if has_own_split(survey):
+        splits = _owner_split(survey.pictures, alike)
+    else:
+        splits = _stratified_split(survey, alike, seed, fold)
+    _check(survey, splits)
+    return splits
+
+
+def has_own_split(survey: Survey) -> bool:
+    """Return whether the owner of the pictures said which are held out."""
+    return any(picture.split in ("val", "test") for picture in survey.pictures)
+
+
+def _owner_split(pictures: Sequence[Picture], alike: Alike) -> Splits:
+    rows = {
+        split: np.array(
+            [row for row, picture in enumerate(pictures) if (picture.split or "train") == split],
+            dtype=np.int64,
+        )
+        for split in ("train", "val", "test")
+    }
+    if rows["val"].size == 0:
+        rows["val"], rows["test"] = rows["test"], rows["val"]
+    is_leaked = np.isin(alike.groups, alike.groups[rows["train"]])
+    val, test = rows["val"], rows["test"]
+    return Splits(
+        train=rows["train"],
+        val=val[~is_leaked[val]],
+        test=test[~is_leaked[test]],
+        leaked_val=val[is_leaked[val]],
+        leaked_test=test[is_leaked[test]],
+    )
+
+
+def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Splits:
+    # A group under several labels counts as the label of its first picture.
+    groups_of_class: dict[int, list[list[int]]] = defaultdict(list)
+    for group in members(alike.groups):
+        groups_of_class[survey.pictures[group[0]].label].append(group)
+    held_out: set[int] = set()
+    findings = []
+    for label, class_groups in sorted(groups_of_class.items()):
+        if len(class_groups) < 2:
+            findings.append(
+                Finding(
+                    code="class_too_small",
+                    severity="error",
+                    evidence=f"class '{survey.classes[label]}' has only one picture"
+                    + (f", in {copies} copies" if (copies := len(class_groups[0])) > 1 else "")
+                    + ", so none could be held out",
+                    advice="It is trained on, but how well it is told apart is not measured. "
+                    "Add pictures or remove the class.",
+                    files=[survey.pictures[row].name for row in class_groups[0]],
+                )
+            )
+            continue
+        order = np.random.default_rng((seed, label)).permutation(len(class_groups))
+        held_out.update(row for index in _fold_of(order, fold) for row in class_groups[index])
+    rows = np.arange(len(survey.pictures))
+    is_held_out = np.isin(rows, list(held_out))
+    return Splits(rows[~is_held_out], rows[is_held_out], _no_rows(), findings=findings)
+
+
+def _fold_of(order: np.ndarray, fold: int) -> np.ndarray:
+    if len(order) < FOLDS:
+        return order[[fold % len(order)]]
+    first, last = (round(number * len(order) / FOLDS) for number in (fold, fold + 1))
+    return order[first:last]
+
+
+def _check(survey: Survey, splits: Splits) -> None:
+    classes = {survey.pictures[row].label for row in splits.train}
+    if len(classes) < 2:
+        names = ", ".join(f"'{survey.classes[label]}'" for label in sorted(classes)) or "none"
+        raise InputError(
+            f"{survey.name}: fewer than two classes have readable training pictures ({names})"
+        )
+    if splits.val.size == 0:
+        raise InputError(
+            f"{survey.name}: no picture held out from training is left to measure with: there is "
+            "none, or each is a training picture too; add others"
+        )

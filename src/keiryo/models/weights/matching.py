@@ -1,0 +1,190 @@
+"""Fitting weights that were trained elsewhere to a network, tensor by tensor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from keiryo.errors import InputError
+from keiryo.models.spec import FACTORIES, ModelSpec, model_options, parse_spec
+from keiryo.models.vgg import VGG_COLUMNS
+from keiryo.models.weights.classifier import classifier_name
+from keiryo.models.weights.foreign_names import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Channels,
+    Naming,
+    current_name,
+    foreign_namings,
+)
+from keiryo.models.weights.weight_file import Weights, some
+
+BATCH_COUNT = "num_batches_tracked"  # older files lack it, and batch norm does without
+VGG_NAMES = tuple(f"vgg{depth}" for depth in VGG_COLUMNS)
+WHAT_TO_DO = "name the model, with its options, that these weights are of"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights by a network's own names, those of its classifier left out where it is replaced.
+
+    `mean` and `std` are of the channels of pictures of 0 to 1, as the weights expect them.
+    """
+
+    state: dict[str, Tensor]
+    mean: Channels
+    std: Channels
+    replaces_classifier: bool
+
+
+def fit_weights(weights: Weights, spec: ModelSpec, network: nn.Module, *, classes: int) -> Fitted:
+    """Return `weights` by the names of `network`, which `spec` names, for `classes` classes.
+
+    The network may be without values (on "meta"). A network of keiryo's takes torchvision's
+    and timm's names as well as its own; any other its own alone. The classifier's weights
+    are left out where they are for another number of classes. Raises InputError where a
+    tensor is missing, left over, or of another shape.
+    """
+    _check_description(weights, spec)
+    shapes = network.state_dict()
+    given = weights.tensors
+    if spec.name in FACTORIES:
+        given = {current_name(name): tensor for name, tensor in given.items()}
+    naming = _choose_naming(weights, given, spec, network, shapes)
+    theirs = {ours: _their_name(ours, naming) for ours in shapes}
+    classifier = classifier_name(network, classes)
+    replaced = _replaced(classifier, shapes, theirs, given)
+    state: dict[str, Tensor] = {}
+    missing: list[str] = []
+    for ours, expected in shapes.items():
+        tensor = given.get(theirs[ours])
+        if ours in replaced:
+            continue
+        if tensor is None:
+            if not ours.endswith(BATCH_COUNT):
+                missing.append(theirs[ours])
+            continue
+        if tensor.dim() == 4 and expected.dim() == 2:
+            # A convolution over all of its input is a linear layer.
+            tensor = tensor.flatten(1)
+        if tensor.shape != expected.shape:
+            raise InputError(
+                f"{weights.path}: {theirs[ours]} is {_shape(tensor)}, where {spec} has "
+                f"{_shape(expected)}; {WHAT_TO_DO}"
+            )
+        state[ours] = tensor
+    if missing:
+        raise InputError(
+            f"{weights.path}: lacks {len(missing)} tensors of {spec} ({some(missing)}); "
+            f"{WHAT_TO_DO}"
+        )
+    known = set(theirs.values())
+    if left_over := [name for name in given if name not in known]:
+        raise InputError(
+            f"{weights.path}: holds {len(left_over)} tensors that {spec} does not have "
+            f"({some(left_over)}); {WHAT_TO_DO}"
+        )
+    return Fitted(state, naming.mean, naming.std, replaces_classifier=bool(replaced))
+
+
+def load_fitted(network: nn.Module, fitted: Fitted) -> None:
+    """Put the weights into `network`, in place; what they leave out stays as it is."""
+    network.load_state_dict({**network.state_dict(), **fitted.state})
+
+
+def _check_description(weights: Weights, spec: ModelSpec) -> None:
+    # Norms differ in what they do without differing in their tensors.
+    if weights.description is None:
+        return
+    saved = parse_spec(weights.description.model)
+    if {saved.name, spec.name} & FACTORIES.keys() and _all_options(saved) != _all_options(spec):
+        raise InputError(f"{weights.path}: holds {saved}, not {spec}; name that model")
+
+
+def _all_options(spec: ModelSpec) -> tuple[str, dict[str, object]]:
+    if spec.name not in FACTORIES:
+        return spec.name, {}
+    defaults = {option.key: option.default for option in model_options(spec.name)}
+    return spec.name, {**defaults, **dict(spec.options)}
+
+
+def _choose_naming(
+    weights: Weights,
+    given: Mapping[str, Tensor],
+    spec: ModelSpec,
+    network: nn.Module,
+    shapes: Mapping[str, Tensor],
+) -> Naming:
+    """Return the naming by which most of the network's tensors are found."""
+    own = _own_naming(weights, network, shapes)
+
+    def found(naming: Naming) -> int:
+        return sum(_their_name(ours, naming) in given for ours in shapes)
+
+    namings = [own, *foreign_namings(spec)]
+    chosen = max(namings, key=found)  # of several the first, its own
+    if not found(chosen):
+        raise InputError(
+            f"{weights.path}: none of its {len(given)} tensors ({some(sorted(given))}) is one of "
+            f"{spec}'s {_whose_names(spec)}; {WHAT_TO_DO}"
+        )
+    if chosen is not own:
+        _check_batch_norm(weights, spec, shapes)
+    return chosen
+
+
+def _own_naming(weights: Weights, network: nn.Module, shapes: Mapping[str, Tensor]) -> Naming:
+    modules = {ours.rpartition(".")[0] for ours in shapes}
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if weights.description is not None:
+        mean = weights.description.preprocessing.mean
+        std = weights.description.preprocessing.std
+    elif isinstance(expected := getattr(network, "pretrained_cfg", None), dict):
+        # timm's networks say what their published weights expect.
+        mean, std = expected.get("mean", mean), expected.get("std", std)
+    return Naming("keiryo", {module: module for module in modules}, mean=mean, std=std)
+
+
+def _whose_names(spec: ModelSpec) -> str:
+    if spec.name not in FACTORIES:
+        return "by the names of its own modules"
+    if foreign_namings(spec):
+        return "by torchvision's, timm's or keiryo's names"
+    return "by keiryo's names (published networks have norm=batch)"
+
+
+def _check_batch_norm(weights: Weights, spec: ModelSpec, shapes: Mapping[str, Tensor]) -> None:
+    """Tell the two published kinds of VGG apart before their numbering confuses."""
+    theirs, ours = (
+        any(name.endswith("running_mean") for name in names) for names in (weights.tensors, shapes)
+    )
+    if theirs != ours and spec.name in VGG_NAMES:
+        raise InputError(
+            f"{weights.path}: its network has {'batch norm' if theirs else 'no norm'}; "
+            f"name {spec.name}:norm={'batch' if theirs else 'none'}, not {spec}"
+        )
+
+
+def _replaced(
+    classifier: str | None,
+    shapes: Mapping[str, Tensor],
+    theirs: Mapping[str, str],
+    given: Mapping[str, Tensor],
+) -> set[str]:
+    """Return the classifier's tensors where the weights are for other classes, or for none."""
+    prefix = f"{classifier}." if classifier else ""
+    weight = f"{prefix}weight"
+    if classifier is None or weight not in shapes:
+        return set()
+    if (tensor := given.get(theirs[weight])) is not None and len(tensor) == len(shapes[weight]):
+        return set()
+    return {name for name in shapes if name.startswith(prefix)}
+
+
+def _their_name(ours: str, naming: Naming) -> str:
+    module, _, tensor = ours.rpartition(".")
+    return f"{naming.modules[module]}.{tensor}".removeprefix(".")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single value"

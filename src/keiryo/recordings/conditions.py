@@ -1,0 +1,152 @@
+"""What recordings are labelled by: the speaker, the digit that is said, the pitch.
+
+A recording has one value of each category. A network is told the values by their numbers.
+"""
+
+import csv
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from keiryo.errors import InputError
+from keiryo.records.base import Record
+
+PATH_COLUMN = "path"
+
+
+class Category(Record):
+    """One thing that tells recordings apart, and the values it takes, in order."""
+
+    name: str
+    values: list[str]
+
+
+class Conditions(Record):
+    """The categories of a set, and of each recording the number of its value of each."""
+
+    categories: list[Category]
+    labels: list[list[int]]
+
+
+def conditions_from_names(names: Sequence[str], pattern: str) -> Conditions:
+    r"""Return the conditions that `pattern` finds in the files' `names`, given without folders.
+
+    Each named group is a category, as in `(?P<digit>\d)_(?P<speaker>[a-z]+)_`; the pattern
+    may match anywhere in a name. Raises InputError where it is no pattern, has no named
+    group, or does not match every name.
+    """
+    try:
+        searched = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"--condition '{pattern}': not a regular expression: {error}") from None
+    groups = list(searched.groupindex)
+    if not groups:
+        raise InputError(
+            f"--condition '{pattern}': names no group; write (?P<speaker>...) around the part of "
+            "a file's name that is the speaker"
+        )
+    matches = [searched.search(name) for name in names]
+    rows = [[match[group] if match else None for group in groups] for match in matches]
+    unmatched = [name for name, row in zip(names, rows, strict=True) if None in row]
+    if unmatched:
+        raise InputError(
+            f"{unmatched[0]}: does not match --condition '{pattern}'"
+            + (f" ({len(unmatched)} of {len(names)} names do not)" if len(unmatched) > 1 else "")
+            + "; change the pattern, or move out what is not meant"
+        )
+    return _numbered(groups, [[str(value) for value in row] for row in rows])
+
+
+def read_condition_table(path: Path) -> tuple[list[str], Conditions]:
+    """Return the paths in a CSV as they stand there, and the conditions in its other columns.
+
+    Its column `path` is relative to its own folder; each other one is a category. Raises
+    InputError where it is no such CSV, or a value is missing.
+    """
+    paths: list[str] = []
+    values: list[list[str]] = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file)
+            heading = [name.strip() for name in next(rows, [])]
+            lowered = [name.lower() for name in heading]
+            if PATH_COLUMN not in lowered:
+                raise InputError(f"{path}: has no column 'path'; give path,label")
+            if "split" in lowered:
+                raise InputError(
+                    f"{path}: has a column 'split'; recordings are split by --seed, so leave it out"
+                )
+            if "" in heading or len(set(lowered)) < len(lowered):
+                raise InputError(f"{path}: two columns have the same name, or one has none")
+            place = lowered.index(PATH_COLUMN)
+            for row in rows:
+                if not row:
+                    continue
+                row = [value.strip() for value in row]
+                if len(row) != len(heading) or "" in row:
+                    raise InputError(
+                        f"{path}, line {rows.line_num}: {len(heading)} values are needed "
+                        f"({', '.join(heading)}), and none may be empty"
+                    )
+                paths.append(row.pop(place))
+                values.append(row)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a readable CSV in UTF-8: {error}") from None
+    if not paths:
+        raise InputError(f"{path}: has no rows below its heading")
+    heading.pop(place)
+    return paths, _numbered(heading, values)
+
+
+def chosen_labels(categories: Sequence[Category], text: str) -> list[int]:
+    """Return the numbers that `text`, such as `digit=3,speaker=theo`, chooses, by category.
+
+    Raises InputError where it does not choose exactly one known value of each.
+    """
+    given: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        names = [category.name for category in categories]
+        if not equals or name not in names:
+            known = ", ".join(names) or "none"
+            raise InputError(f"--condition {text}: no condition '{name}'; there is {known}")
+        if name in given:
+            raise InputError(f"--condition {text}: '{name}' is given twice")
+        given[name] = value
+    labels: list[int] = []
+    for category in categories:
+        if category.name not in given:
+            example = f"{category.name}={category.values[0]}"
+            raise InputError(f"--condition {text}: add {category.name}, for example {example}")
+        value = given[category.name]
+        if value not in category.values:
+            nearest = difflib.get_close_matches(value, category.values, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else "."
+            shown = ", ".join(category.values[:20]) + (", ..." if category.values[20:] else "")
+            raise InputError(
+                f"--condition {text}: {category.name} has no value '{value}'{hint} It has {shown}"
+            )
+        labels.append(category.values.index(value))
+    return labels
+
+
+def no_conditions(recordings: int) -> Conditions:
+    """Return the conditions of so many recordings of which nothing is told."""
+    return Conditions(categories=[], labels=[[] for _ in range(recordings)])
+
+
+def _numbered(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Conditions:
+    categories = [
+        Category(name=name, values=sorted({row[column] for row in rows}, key=_in_order))
+        for column, name in enumerate(names)
+    ]
+    numbers = [{value: n for n, value in enumerate(category.values)} for category in categories]
+    labels = [[number[value] for number, value in zip(numbers, row, strict=True)] for row in rows]
+    return Conditions(categories=categories, labels=labels)
+
+
+def _in_order(value: str) -> tuple[bool, int, str]:
+    # 10 comes after 9, and whatever is no number after both.
+    is_number = value.isascii() and value.isdecimal()
+    return (not is_number, int(value) if is_number else 0, value)

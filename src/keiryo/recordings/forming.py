@@ -1,0 +1,211 @@
+"""Recordings of any kind brought into one form: one channel, one rate, mu-law codes.
+
+Each goes through in blocks, and what is kept between the steps is on disk where it is
+long, so that an hour takes no more memory than a minute.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import xxhash
+
+from keiryo.errors import InputError
+from keiryo.recordings.mu_law import encode
+from keiryo.recordings.sound_files import (
+    SoundFormat,
+    UnusableRecordingError,
+    sound_blocks,
+    sound_format,
+)
+from keiryo.records.base import Record
+
+DEFAULT_TRIM_DB = 60.0
+LOWEST_TARGET_RATE, HIGHEST_TARGET_RATE = 1000, 192_000
+# A recording is silent where its samples lie closer together than this: three steps of 16 bits,
+# 80 dB below full scale, less than the code of silence reaches.
+SILENT_RANGE = 1e-4
+MOST_HELD_BYTES = 16 << 20
+STEP_SAMPLES = 1 << 16
+SAMPLE_BYTES = 4
+
+
+class RecordingForm(Record):
+    """What recordings are brought into.
+
+    `rate` in samples a second, None for the one that most of them have; at both ends what
+    is quieter by `trim_db` decibels than the loudest sample is cut off, nothing where it is
+    None; `normalize` brings the loudest sample to full scale.
+    """
+
+    rate: int | None = None
+    trim_db: float | None = DEFAULT_TRIM_DB
+    normalize: bool = False
+
+    def check(self) -> None:
+        """Raise InputError where no recording could be brought into this form."""
+        if self.rate is not None and not LOWEST_TARGET_RATE <= self.rate <= HIGHEST_TARGET_RATE:
+            raise InputError(
+                f"--rate {self.rate}: give {LOWEST_TARGET_RATE} to {HIGHEST_TARGET_RATE} Hz"
+            )
+        if self.trim_db is not None and not 0 < self.trim_db < float("inf"):
+            raise InputError(f"--trim-db {self.trim_db}: give a number of decibels above 0")
+
+
+@dataclass(frozen=True)
+class FormedRecording:
+    """A recording as codes, uint8, of which `blocks` gives some at a time, once.
+
+    `samples` of them are left after `trimmed` were cut off, both at the new rate;
+    `checksum` is of the codes; `was_beyond_full_scale` says that it was made quieter for it.
+    """
+
+    blocks: Iterator[bytes]
+    samples: int
+    trimmed: int
+    checksum: str
+    was_beyond_full_scale: bool
+
+
+def read_recording(path: Path, *, rate: int | None = None) -> tuple[np.ndarray, int]:
+    """Return the samples (T,), float32 in [-1, 1], of one file, and how many a second they are.
+
+    Channels are mixed, and it is resampled to `rate` where one is given; nothing is cut off.
+    Raises InputError where it cannot be used.
+    """
+    RecordingForm(rate=rate).check()
+    try:
+        found = sound_format(path)
+        blocks = [*resampled(mixed_down(sound_blocks(path)), found.rate, rate or found.rate)]
+    except UnusableRecordingError as error:
+        raise InputError(f"{path}: {error}; record or save it again") from None
+    samples = np.concatenate(blocks)
+    if not samples.size:
+        raise InputError(f"{path}: too short to have a sample at {rate} Hz; give a longer one")
+    return samples / max(1.0, float(np.abs(samples).max())), rate or found.rate
+
+
+def form_recording(
+    blocks: Iterable[np.ndarray],
+    found: SoundFormat,
+    *,
+    rate: int,
+    form: RecordingForm,
+    keep: Callable[[], IO[bytes]],
+) -> FormedRecording:
+    """Bring a recording, `blocks` (frames, channels), float32, into `form` at `rate`.
+
+    `keep` makes temporary files. Raises UnusableRecordingError as `blocks` does, and with
+    the code `silent`.
+    """
+    with ExitStack() as files:
+        kept = files.enter_context(keep())
+        peaks: list[float] = []
+        loudest_found = 0.0
+        lowest, highest = np.inf, -np.inf
+
+        def heard() -> Iterator[np.ndarray]:
+            nonlocal loudest_found
+            for block in blocks:
+                loudest_found = max(loudest_found, float(np.abs(block).max()))
+                yield block
+
+        for samples in _of_one_length(resampled(mixed_down(heard()), found.rate, rate)):
+            kept.write(samples.tobytes())
+            peaks.append(float(np.abs(samples).max()))
+            lowest = min(lowest, float(samples.min()))
+            highest = max(highest, float(samples.max()))
+        if not peaks:
+            raise UnusableRecordingError("no_samples", f"too short to have a sample at {rate} Hz")
+        peak = max(peaks)
+        if not np.isfinite(peak):
+            raise UnusableRecordingError("not_numbers", "its samples are too large for numbers")
+        if highest - lowest <= SILENT_RANGE:
+            mixed = found.channels > 1 and loudest_found > SILENT_RANGE
+            reason = "its channels cancel each other out" if mixed else "no sample differs"
+            raise UnusableRecordingError("silent", f"silent: {reason}")
+        total = kept.tell() // SAMPLE_BYTES
+        start, stop = 0, total
+        if form.trim_db is not None:
+            start, stop = _audible_range(kept, peaks, peak * 10 ** (-form.trim_db / 20))
+        # Resampling alone may lift a peak a little over full scale; that is clipped.
+        is_beyond = loudest_found > 1 and peak > 1
+        scale = 1 / peak if form.normalize or is_beyond else 1.0
+        codes = keep()
+        digest = xxhash.xxh3_128()
+        kept.seek(start * SAMPLE_BYTES)
+        for place in range(start, stop, STEP_SAMPLES):
+            samples = _next_samples(kept, min(STEP_SAMPLES, stop - place))
+            coded = encode(samples * np.float32(scale)).tobytes()
+            digest.update(coded)
+            codes.write(coded)
+    return FormedRecording(
+        blocks=_read_back(codes),
+        samples=stop - start,
+        trimmed=total - (stop - start),
+        checksum=digest.hexdigest(),
+        was_beyond_full_scale=is_beyond,
+    )
+
+
+def temporary_files(folder: Path) -> Callable[[], IO[bytes]]:
+    """Return what makes temporary files that are in memory while small, in `folder` when not."""
+    return lambda: tempfile.SpooledTemporaryFile(MOST_HELD_BYTES, dir=str(folder))
+
+
+def mixed_down(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the mean over the channels of each block: (frames, channels) to (frames,)."""
+    for block in blocks:
+        yield block.mean(axis=1, dtype=np.float32)
+
+
+def resampled(blocks: Iterable[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:
+    """Yield the samples of `blocks` (frames,), float32, at `new_rate`; blocks may be empty."""
+    if rate == new_rate:
+        yield from blocks
+        return
+    from soxr import ResampleStream
+
+    stream = ResampleStream(rate, new_rate, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def _of_one_length(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the same samples in blocks of STEP_SAMPLES, of which only the last may be shorter."""
+    waiting = np.empty(0, np.float32)
+    for block in blocks:
+        waiting = np.concatenate((waiting, block))
+        while len(waiting) >= STEP_SAMPLES:
+            yield waiting[:STEP_SAMPLES]
+            waiting = waiting[STEP_SAMPLES:]
+    if len(waiting):
+        yield waiting
+
+
+def _audible_range(kept: IO[bytes], peaks: list[float], threshold: float) -> tuple[int, int]:
+    """Return where the first sample as loud as `threshold` is, and where those after the last."""
+    audible = [block for block, peak in enumerate(peaks) if peak >= threshold]
+
+    def places(block: int) -> np.ndarray:
+        kept.seek(block * STEP_SAMPLES * SAMPLE_BYTES)
+        samples = _next_samples(kept, STEP_SAMPLES)
+        return block * STEP_SAMPLES + np.flatnonzero(np.abs(samples) >= threshold)
+
+    return int(places(audible[0])[0]), int(places(audible[-1])[-1]) + 1
+
+
+def _next_samples(kept: IO[bytes], count: int) -> np.ndarray:
+    return np.frombuffer(kept.read(count * SAMPLE_BYTES), np.float32)
+
+
+def _read_back(codes: IO[bytes]) -> Iterator[bytes]:
+    with codes:
+        codes.seek(0)
+        while block := codes.read(STEP_SAMPLES):
+            yield block

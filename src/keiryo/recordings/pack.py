@@ -1,0 +1,192 @@
+"""Recordings as codes, made once, in a file that training reads from as it is.
+
+A pack of recordings is a folder: `codes.npy`, uint8, (samples,), one recording after the
+other; and `recordings.json` with everything else, checksums included. Making one is
+`keiryo.recordings.packing`'s.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import xxhash
+
+from keiryo.errors import InputError
+from keiryo.recordings.conditions import Category
+from keiryo.recordings.forming import RecordingForm
+from keiryo.records.base import Finding, Record
+from keiryo.sealed_pack import row_checksum
+
+FORMAT_VERSION = 1
+CODES_FILE = "codes.npy"
+HEADER_FILE = "recordings.json"
+VERIFIED_AT_ONCE_BYTES = 16_000_000
+
+
+class PackedRecording(Record):
+    """One recording of a pack.
+
+    `samples` are at the pack's rate, as are the `trimmed` ones, which were cut off its ends;
+    `rate` and `channels` are those of its file, which was louder than full scale where
+    `was_beyond_full_scale`; `labels` number its value of each category.
+    """
+
+    name: str
+    labels: list[int]
+    samples: int
+    checksum: str
+    rate: int
+    channels: int
+    trimmed: int
+    was_beyond_full_scale: bool
+
+
+class LeftOutRecording(Record):
+    """One that could not be used; `code` is that of the finding."""
+
+    name: str
+    code: str
+    reason: str
+
+
+class RecordingPackHeader(Record):
+    """What stands in `recordings.json`; `checksum` is of all the rest of it.
+
+    `form` is what was asked for, `rate`, in samples a second, what came of it; `findings`
+    are the source's own.
+    """
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    fingerprint: str
+    form: RecordingForm
+    rate: int
+    categories: list[Category]
+    recordings: list[PackedRecording]
+    left_out: list[LeftOutRecording]
+    findings: list[Finding]
+    checksum: str = ""
+
+    def sealed(self) -> "RecordingPackHeader":
+        """Return the header with its own checksum."""
+        return self.model_copy(update={"checksum": self._own_checksum()})
+
+    def is_whole(self) -> bool:
+        """Return whether the header is what it was when it was sealed."""
+        return self.checksum == self._own_checksum()
+
+    def _own_checksum(self) -> str:
+        return row_checksum(self.model_copy(update={"checksum": ""}).model_dump_json().encode())
+
+
+@dataclass(frozen=True)
+class RecordingPack:
+    """An opened pack: `codes` (samples,), uint8, and what is known of each recording."""
+
+    codes: np.ndarray
+    header: RecordingPackHeader
+
+    def __len__(self) -> int:
+        return len(self.header.recordings)
+
+    @property
+    def name(self) -> str:
+        return self.header.name
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.header.rate
+
+    @property
+    def categories(self) -> list[Category]:
+        return self.header.categories
+
+    @property
+    def seconds(self) -> float:
+        """How long all recordings last together."""
+        return len(self.codes) / self.rate
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The number of each recording's value of each category, (recordings, categories)."""
+        rows = [recording.labels for recording in self.header.recordings]
+        return np.array(rows, np.int64).reshape(len(self), len(self.categories))
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """How many samples each recording has, (recordings,), int64."""
+        return np.array([recording.samples for recording in self.header.recordings], np.int64)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where in `codes` each recording begins, (recordings,), int64."""
+        return np.cumsum(self.counts) - self.counts
+
+    def recording(self, row: int) -> np.ndarray:
+        """Return the codes of one recording, (samples,), uint8."""
+        start = self.starts[row]
+        return self.codes[start : start + self.counts[row]]
+
+
+def open_recording_pack(folder: Path, *, verify: bool = True) -> RecordingPack:
+    """Open the pack of recordings in `folder`.
+
+    Raises InputError where it is damaged or of another version. Any number of processes may
+    open the same one; it is in memory but once.
+    """
+    try:
+        text = (folder / HEADER_FILE).read_bytes()
+        version = json.loads(text)["format_version"]
+        if version != FORMAT_VERSION:
+            raise InputError(f"{folder}: recordings packed by version {version}; pack them again")
+        header = RecordingPackHeader.model_validate_json(text)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{folder}: not a pack of recordings, or a damaged one") from None
+    if not header.is_whole():
+        raise InputError(f"{folder}: its {HEADER_FILE} is damaged; pack it again")
+    total = sum(recording.samples for recording in header.recordings)
+    path, head = folder / CODES_FILE, codes_header(total)
+    try:
+        with path.open("rb") as file:
+            is_whole = file.read(len(head)) == head
+        if not is_whole or path.stat().st_size != len(head) + total:
+            raise InputError(f"{path}: cut short, or not what its pack says; pack it again")
+        if verify:
+            _verify(path, len(head), header.recordings)
+        codes = np.memmap(path, dtype=np.uint8, mode="r", offset=len(head), shape=(total,))
+    except OSError:
+        raise InputError(f"{folder}: its {CODES_FILE} cannot be read; pack it again") from None
+    return RecordingPack(codes, header)
+
+
+def is_recording_pack(folder: Path) -> bool:
+    """Return whether there is a pack of recordings in `folder`."""
+    return (folder / HEADER_FILE).is_file()
+
+
+def codes_header(samples: int) -> bytes:
+    """Return how a .npy file of so many codes begins; of one length for any number."""
+    text = io.BytesIO()
+    description = {"descr": "|u1", "fortran_order": False, "shape": (samples,)}
+    np.lib.format.write_array_header_1_0(text, description)
+    return text.getvalue()
+
+
+def _verify(path: Path, offset: int, recordings: list[PackedRecording]) -> None:
+    # Read, not mapped: what is mapped would count as this process's memory.
+    with path.open("rb") as file:
+        file.seek(offset)
+        for recording in recordings:
+            digest = xxhash.xxh3_128()
+            left = recording.samples
+            while left and (block := file.read(min(left, VERIFIED_AT_ONCE_BYTES))):
+                digest.update(block)
+                left -= len(block)
+            if digest.hexdigest() != recording.checksum:
+                raise InputError(
+                    f"{path}: does not match its checksum at {recording.name}; pack it again"
+                )

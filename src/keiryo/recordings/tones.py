@@ -1,0 +1,224 @@
+"""`tones`: short sounds made by the program, labelled by pitch and by timbre.
+
+Three timbres are instruments, which play little melodies about the pitch that is their
+label; three are vowels, sung on that pitch: pulses as the vocal folds give them, through
+resonators where the formants of the mouth are (source and filter, Fant 1960). Recording
+`index` of a seed depends on nothing else but the rate and the seconds.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from keiryo.errors import InputError
+from keiryo.recordings.conditions import Category, Conditions
+from keiryo.recordings.sound_files import SoundFormat
+from keiryo.recordings.source import RecordingSource
+
+DEFAULT_COUNT = 300
+DEFAULT_RATE = 8000
+DEFAULT_SECONDS = 1.0
+# Hz, of equal temperament with A4 = 440.
+PITCHES = {"A2": 110.0, "D3": 146.83, "G3": 196.0, "C4": 261.63, "F4": 349.23}
+# How a melody goes, in frequencies relative to its pitch; it is there more than half the time.
+MELODIES = (
+    (1.0, 1.25, 1.5, 1.0, 1.0),
+    (1.0, 1.5, 1.0, 1.25, 1.0),
+    (1.0, 1.0, 1.5, 1.25, 1.0),
+    (1.0, 2.0, 1.0, 1.5, 1.0),
+    (1.0, 1.0, 1.0),
+)
+# Frequencies in Hz of the first formants of men: Peterson & Barney 1952, table II; how wide
+# they are, about as in Klatt 1980.
+FORMANTS = {
+    "vowel_a": (730.0, 1090.0, 2440.0),
+    "vowel_i": (270.0, 2290.0, 3010.0),
+    "vowel_u": (300.0, 870.0, 2240.0),
+}
+FORMANT_WIDTHS = (60.0, 90.0, 150.0)
+# Of one cycle, how long the vocal folds take to open and to close (Rosenberg 1971).
+OPENING, CLOSING = 0.4, 0.16
+HIGHEST_SHARE = 0.45  # of the rate: nothing above it is made
+NOISE = 0.001  # of full scale, beneath everything: 60 dB below
+
+LIMITS = {
+    "count": (10, 1_000_000),
+    "seed": (0, 2**63),
+    "rate": (4000, 192_000),
+    "seconds": (0.1, 60.0),
+}
+
+
+class Tones(RecordingSource):
+    """`count` sounds, drawn from `seed`, of every timbre and every pitch in turn.
+
+    Each is of `seconds` at `rate` samples a second, one channel.
+    """
+
+    def __init__(
+        self,
+        *,
+        count: int = DEFAULT_COUNT,
+        seed: int = 0,
+        rate: int = DEFAULT_RATE,
+        seconds: float = DEFAULT_SECONDS,
+    ) -> None:
+        timbres, pitches = list(TIMBRES), list(PITCHES)
+        labels = [
+            [index // len(timbres) % len(pitches), index % len(timbres)] for index in range(count)
+        ]
+        conditions = Conditions(
+            categories=[
+                Category(name="pitch", values=pitches),
+                Category(name="timbre", values=timbres),
+            ],
+            labels=labels,
+        )
+        names = [
+            f"{pitches[pitch]}_{timbres[timbre]}_{index:06d}"
+            for index, (pitch, timbre) in enumerate(labels)
+        ]
+        super().__init__(f"tones:count={count}", names, conditions)
+        self._seed = seed
+        self._rate = rate
+        self._seconds = seconds
+
+    def fingerprint(self) -> str:
+        return f"tones-1:{len(self.names)}:{self._seed}:{self._rate}:{self._seconds}"
+
+    def format(self, index: int) -> SoundFormat:
+        return SoundFormat(self._rate, 1, round(self._rate * self._seconds))
+
+    def blocks(self, index: int) -> Iterator[np.ndarray]:
+        pitch, timbre = self.conditions.labels[index]
+        yield make_tone(
+            list(PITCHES)[pitch],
+            list(TIMBRES)[timbre],
+            rate=self._rate,
+            samples=round(self._rate * self._seconds),
+            seed=(self._seed, index),
+        )[:, None]
+
+
+def tones_from_name(name: str) -> Tones:
+    """Return the set that `name`, such as `tones:count=200,seed=0,rate=8000,seconds=1.0`, means.
+
+    Raises InputError where there is no such option or value.
+    """
+    given: dict[str, float] = {}
+    for part in filter(None, name.partition(":")[2].split(",")):
+        key, _, text = part.partition("=")
+        if key not in LIMITS:
+            raise InputError(f"{name}: tones has no option '{key}'; it has {', '.join(LIMITS)}")
+        if key in given:
+            raise InputError(f"{name}: option '{key}' is given twice")
+        least, most = LIMITS[key]
+        kind = type(least)
+        try:
+            value = kind(text)
+            if not least <= value <= most:
+                raise ValueError
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            raise InputError(f"{name}: {key} must be {what} from {least} to {most}") from None
+        given[key] = value
+    return Tones(
+        count=int(given.get("count", DEFAULT_COUNT)),
+        seed=int(given.get("seed", 0)),
+        rate=int(given.get("rate", DEFAULT_RATE)),
+        seconds=given.get("seconds", DEFAULT_SECONDS),
+    )
+
+
+def make_tone(
+    pitch: str, timbre: str, *, rate: int, samples: int, seed: tuple[int, ...]
+) -> np.ndarray:
+    """Return one sound, (samples,), float32, its loudest sample between 0.4 and 0.9."""
+    random = np.random.default_rng(seed)
+    # Singers and players are a little out of tune, by up to a seventh of a semitone.
+    frequency = PITCHES[pitch] * 2 ** (random.uniform(-0.14, 0.14) / 12)
+    sound = TIMBRES[timbre](random, frequency, rate, samples)
+    sound *= random.uniform(0.4, 0.9) / max(1e-9, np.abs(sound).max())
+    return (sound + random.normal(0, NOISE, samples)).astype(np.float32)
+
+
+Timbre = Callable[[np.random.Generator, float, int, int], np.ndarray]
+
+
+def _instrument(strengths: tuple[float, ...], *, attack: float, decay: float) -> Timbre:
+    """Return a timbre by how strong its harmonics are.
+
+    Notes rise within `attack` seconds and fall to a third within `decay` seconds.
+    """
+
+    def play(random: np.random.Generator, frequency: float, rate: int, samples: int) -> np.ndarray:
+        # About one melody a second, one after the other.
+        drawn = random.integers(len(MELODIES), size=max(1, round(samples / rate)))
+        melody = np.concatenate([MELODIES[number] for number in drawn])
+        # Notes are not all of one length.
+        lengths = random.uniform(0.8, 1.2, len(melody))
+        ends = np.round(np.cumsum(lengths) / lengths.sum() * samples).astype(int)
+        note = np.searchsorted(ends, np.arange(samples), side="right")
+        since = (np.arange(samples) - np.concatenate(([0], ends))[note]) / rate
+        left = (ends[note] - np.arange(samples)) / rate
+        frequencies = frequency * melody[note]
+        phase = np.cumsum(frequencies) / rate
+        sound = np.zeros(samples)
+        for harmonic, strength in enumerate(strengths, start=1):
+            is_heard = harmonic * frequencies < HIGHEST_SHARE * rate
+            sound += strength * is_heard * np.sin(2 * np.pi * harmonic * phase)
+        rise = np.minimum(1, since / attack)
+        fall = np.minimum(1, left / 0.01)  # in a hundredth of a second, so that no note clicks
+        return sound * rise * fall * np.exp(-since / decay)
+
+    return play
+
+
+def _vowel(formants: tuple[float, ...]) -> Timbre:
+    def sing(random: np.random.Generator, frequency: float, rate: int, samples: int) -> np.ndarray:
+        from scipy.signal import lfilter
+
+        time = np.arange(samples) / rate
+        # Vibrato of some five swings a second, and a voice that does not quite hold its pitch.
+        swing = np.sin(2 * np.pi * (random.uniform(4.5, 6) * time + random.random()))
+        drift = np.sin(2 * np.pi * (random.uniform(0.3, 1) * time + random.random()))
+        frequencies = frequency * (1 + random.uniform(0.002, 0.01) * swing + 0.005 * drift)
+        sound = _glottal_pulses(np.cumsum(frequencies) / rate + random.random())
+        size = random.uniform(0.92, 1.08)  # of the mouth: formants lie lower in a larger one
+        for formant, width in zip(formants, FORMANT_WIDTHS, strict=True):
+            if formant / size < HIGHEST_SHARE * rate:
+                sound = lfilter(*_resonator(formant / size, width, rate), sound)
+        edge = min(0.05, samples / rate / 4)
+        swell = np.minimum(1, np.minimum(time, time[::-1]) / edge)
+        return np.asarray(sound) * swell
+
+    return sing
+
+
+def _glottal_pulses(phase: np.ndarray) -> np.ndarray:
+    """Return how fast the air through the vocal folds changes, at a phase in cycles.
+
+    It is what leaves the lips, which pass on changes of it only.
+    """
+    within = phase % 1
+    flow = np.where(
+        within < OPENING,
+        0.5 * (1 - np.cos(np.pi * within / OPENING)),
+        np.where(within < OPENING + CLOSING, np.cos(np.pi / 2 * (within - OPENING) / CLOSING), 0.0),
+    )
+    return np.diff(flow, prepend=flow[:1])
+
+
+def _resonator(frequency: float, width: float, rate: int) -> tuple[list[float], list[float]]:
+    """Return the two-pole filter (numerator, denominator) of Klatt 1980, of gain 1 at 0 Hz."""
+    radius = np.exp(-np.pi * width / rate)
+    first = -2 * radius * np.cos(2 * np.pi * frequency / rate)
+    return [1 + first + radius**2], [1.0, first, radius**2]
+
+
+TIMBRES: dict[str, Timbre] = {
+    "flute": _instrument((1.0, 0.15, 0.05), attack=0.06, decay=5.0),
+    "reed": _instrument((1.0, 0.05, 0.6, 0.04, 0.35, 0.03, 0.2), attack=0.03, decay=5.0),
+    "string": _instrument((1.0, 0.6, 0.45, 0.3, 0.25, 0.2, 0.15), attack=0.004, decay=0.12),
+    **{name: _vowel(formants) for name, formants in FORMANTS.items()},
+}

@@ -1,0 +1,71 @@
+"""The records of a data set: its check, its summary, its suspect labels."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from keiryo.records.base import Finding, PictureGroup, Record
+
+# How a picture that is not square becomes one: its middle, all of it between bars, or squeezed.
+Fit = Literal["crop", "letterbox", "stretch"]
+
+
+class UnreadablePicture(Record):
+    """A file that no picture could be had from."""
+
+    file: str
+    reason: str
+
+
+class Imbalance(Record):
+    """The largest class against the smallest."""
+
+    largest: str
+    largest_images: int
+    smallest: str
+    smallest_images: int
+    ratio: float
+
+
+class DataCheck(Record):
+    """What `keiryo data check` found."""
+
+    keiryo_version: str
+    name: str
+    images: int = Field(description="that could be read")
+    classes: dict[str, int] = Field(description="pictures of each")
+    splits: dict[str, int] = Field(description="pictures of each, where the data has some")
+    unreadable: list[UnreadablePicture]
+    exact_copies: list[PictureGroup] = Field(description="the same pixels")
+    near_copies: list[PictureGroup] = Field(description="pairs of nearly the same picture")
+    label_conflicts: list[PictureGroup] = Field(description="the same pixels under several classes")
+    split_leaks: list[PictureGroup] = Field(description="held-out pictures with training pictures")
+    imbalance: Imbalance
+    findings: list[Finding] = Field(description="all of it in words, the gravest first")
+
+
+class SuspectLabel(Record):
+    """A held-out picture whose label a model contradicts with confidence."""
+
+    file: str
+    label: str
+    suggested: str
+    label_probability: float
+    suggested_probability: float
+
+
+class DataSummary(Record):
+    """What the trials were trained and tested on."""
+
+    name: str
+    size: int
+    fit: Fit = "crop"
+    classes: list[str]
+    train_images: int
+    val_images: int
+    test_images: int = 0
+    own_split: bool = Field(default=False, description="whether its owner said what to hold out")
+    leaked_images: int = Field(
+        default=0, description="held out by their owner, but left out as training pictures too"
+    )
+    findings: list[Finding] = []

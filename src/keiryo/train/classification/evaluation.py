@@ -1,0 +1,124 @@
+"""What a network tells of pictures in inference mode, while it is trained and after."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from keiryo.data.batches.batches import Change, plain_batches
+from keiryo.data.batches.device_batches import DeviceBatch, to_device
+from keiryo.models.saved import normalize
+from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.scores import Score, Sums
+from keiryo.train.precision import Surroundings
+
+FEWEST_FOR_STATISTICS = 8
+
+
+class Evaluation:
+    """`network` looking at `pictures`, so many at a time.
+
+    In float32, as trained networks are run later, or within what `surroundings` makes.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        pictures: Pictures,
+        *,
+        batch: int,
+        device: torch.device,
+        surroundings: Surroundings = nullcontext,
+    ) -> None:
+        self._network = network
+        self._pictures = pictures
+        self._batch = batch
+        self._device = device
+        self._surroundings = surroundings
+
+    def score(
+        self, rows: np.ndarray, *, change: Change | None = None, size: int | None = None
+    ) -> Score:
+        """Return how well the pictures `rows` are told apart.
+
+        They are as they are, or as `change` makes them of each batch, and scaled to `size`
+        pixels where it is given.
+        """
+        sums = Sums(self._device)
+        for logits, labels in self._infer(rows, change, size):
+            sums.add(functional.cross_entropy(logits, labels), logits, labels)
+        return sums.score(len(rows))
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """Return the probabilities (N, classes) of the pictures `rows`."""
+        return np.concatenate(
+            [logits.softmax(1).cpu().numpy() for logits, _ in self._infer(rows, None, None)]
+        )
+
+    def accuracy_by_batch_statistics(self, rows: np.ndarray) -> float | None:
+        """Return the accuracy on `rows` when batch norm takes each batch's own statistics.
+
+        All else is in inference mode. None: the network has no batch norm, or there are
+        too few pictures for a batch of several.
+        """
+        norms = [m for m in self._network.modules() if isinstance(m, _BatchNorm)]
+        # In random order: as they lie they are sorted by class, and so would be their batches.
+        rows = np.random.default_rng(0).permutation(rows)
+        rows = rows[: max(1, len(rows) // self._batch) * self._batch]
+        if not norms or min(len(rows), self._batch) < FEWEST_FOR_STATISTICS:
+            return None
+        kept = [(norm.running_mean, norm.running_var) for norm in norms]
+        for norm in norms:
+            # Without any of its own, batch norm takes the batch's in inference mode too.
+            norm.running_mean = norm.running_var = None
+        try:
+            return self.score(rows).accuracy
+        finally:
+            for norm, (mean, variance) in zip(norms, kept, strict=True):
+                norm.running_mean, norm.running_var = mean, variance
+
+    def _infer(
+        self, rows: np.ndarray, change: Change | None, size: int | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield logits (N, classes), float32, and labels (N,) of the pictures, by batches."""
+        network = self._network.eval()
+        pictures = self._pictures
+        batches = plain_batches(
+            pictures.images, pictures.labels, rows, batch=self._batch, change=change
+        )
+        with torch.inference_mode():
+            for batch in batches:
+                on_device = to_device(batch, self._device)
+                inputs = inputs_of(on_device, pictures, size)
+                with self._surroundings():
+                    logits = network(inputs)
+                yield logits.float(), on_device.labels
+
+
+def inputs_of(batch: DeviceBatch, pictures: Pictures, size: int | None = None) -> Tensor:
+    """Return what a network is given of a batch: (N, C, H, W), normalised, in channels_last.
+
+    Scaled to `size` x `size` where it is given.
+    """
+    # (N, H, W, C) seen as (N, C, H, W) is channels_last as it lies.
+    images = batch.images.permute(0, 3, 1, 2)
+    if size is not None and size != images.shape[-1]:
+        if images.device.type != "cpu":
+            images = images.float()  # elsewhere bytes cannot be scaled, here five times as fast
+        images = functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+    return normalize(images, pictures.preprocessing)
+
+
+def takes_size(network: nn.Module, size: int, device: torch.device) -> bool:
+    """Return whether `network` takes pictures of `size` x `size`: some take but their own size."""
+    network.eval()
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, size, size, device=device))
+    except Exception:  # a user's own network may raise anything
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Optimisers: Muon, averaged weights, and PyTorch's own without its compiler."""

@@ -1,0 +1,33 @@
+"""Finding the first layer whose numbers are no longer finite."""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+
+@torch.no_grad()
+def first_non_finite(network: nn.Module, inputs: Tensor) -> str:
+    """Return in words where in `network` numbers cease to be finite, for the batch `inputs`.
+
+    Weights are looked at first, then the outputs of the layers in the order they run.
+    """
+    spoilt = [name for name, p in network.named_parameters() if not p.isfinite().all()]
+    if spoilt:
+        return f"{len(spoilt)} weights are no longer finite, {spoilt[0]} the first of them"
+    found: list[str] = []
+
+    def look(name: str, _: nn.Module, __: object, output: object) -> None:
+        if not found and isinstance(output, Tensor) and not output.isfinite().all():
+            found.append(name)
+
+    leaves = [(n, m) for n, m in network.named_modules() if not any(m.children())]
+    hooks = [module.register_forward_hook(partial(look, name)) for name, module in leaves]
+    try:
+        network(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if found:
+        return f"all weights are finite, and {found[0]} is the first layer that overflows"
+    return "all weights and layers are finite: it is the loss alone"

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keiryo.errors import InputError
+from keiryo.recordings.locate import locate_recordings
+from keiryo.recordings.pack import RecordingPack
+from keiryo.recordings.packing import prepare_recording_pack
+from keiryo.recordings.split import split_recordings
+from small_recordings import noise, pack_of, pack_of_lengths, pcm, write
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> RecordingPack:
+    """300 sounds, ten of each of the 30 combinations."""
+    source = locate_recordings("tones:count=300,seconds=0.1,rate=4000")
+    return prepare_recording_pack(source, folder=tmp_path_factory.mktemp("tones") / "pack")
+
+
+def named(folder: Path, names: list[str], *, pattern: str) -> RecordingPack:
+    for number, name in enumerate(names):
+        write(folder / "set" / name, noise(300, seed=number))
+    return pack_of(folder / "set", folder / "pack", condition=pattern)
+
+
+def test_a_fifth_of_every_combination_is_held_out(tones: RecordingPack) -> None:
+    splits = split_recordings(tones, seed=3)
+    assert sorted([*splits.train, *splits.val]) == list(range(300))
+    combinations = tones.labels[splits.val] @ (6, 1)
+    assert np.bincount(combinations, minlength=30).tolist() == [2] * 30
+    assert not splits.findings
+
+
+def test_the_seed_decides_and_folds_hold_out_all(tones: RecordingPack) -> None:
+    one, same, other = (split_recordings(tones, seed=seed).val.tolist() for seed in (1, 1, 2))
+    assert one == same != other
+    folds = [split_recordings(tones, seed=1, fold=fold).val for fold in range(5)]
+    assert sorted(np.concatenate(folds)) == list(range(300))
+
+
+def test_without_conditions_a_fifth_of_all_is_held_out(tmp_path: Path) -> None:
+    splits = split_recordings(pack_of_lengths(tmp_path, [300] * 13), seed=0)
+    assert len(splits.val) == 3
+
+
+def test_where_combinations_are_small_the_first_condition_is_balanced(tmp_path: Path) -> None:
+    names = [f"{digit}_{take}.wav" for digit in range(4) for take in range(10)]
+    pack = named(tmp_path, names, pattern=r"(?P<digit>\d)_(?P<take>\d)")
+    for seed in range(5):
+        splits = split_recordings(pack, seed=seed)
+        assert np.bincount(pack.labels[splits.val, 0]).tolist() == [2, 2, 2, 2]
+
+
+def test_copies_stay_on_one_side(tmp_path: Path) -> None:
+    for number in range(10):
+        samples = pcm(noise(300, seed=number))
+        write(tmp_path / "set" / f"{number}.wav", samples)
+        write(tmp_path / "set" / f"{number}_again.flac", samples)
+    pack = pack_of(tmp_path / "set", tmp_path / "pack")
+    for seed in range(10):
+        splits = split_recordings(pack, seed=seed)
+        sides = [
+            {pack.header.recordings[r].checksum for r in s} for s in (splits.train, splits.val)
+        ]
+        assert not sides[0] & sides[1]
+        assert len(splits.val) == 4
+
+
+def test_every_value_is_trained_on(tmp_path: Path) -> None:
+    names = [*(f"a_{take}.wav" for take in range(10)), "b_0.wav", "c_0.wav", "c_1.wav"]
+    pack = named(tmp_path, names, pattern="(?P<speaker>[a-z])_")
+    was_said = 0
+    for seed in range(20):
+        splits = split_recordings(pack, seed=seed)
+        assert set(pack.labels[splits.train, 0]) == {0, 1, 2}
+        (finding,) = splits.findings
+        assert "speaker=b" in finding.evidence
+        was_said += "speaker=c" in finding.evidence
+    assert 0 < was_said < 20
+
+
+def test_what_cannot_be_split_is_refused(tmp_path: Path) -> None:
+    samples = noise(300)
+    write(tmp_path / "set" / "a.wav", samples)
+    write(tmp_path / "set" / "b.wav", samples)
+    with pytest.raises(InputError, match="only one recording, in 2 copies"):
+        split_recordings(pack_of(tmp_path / "set", tmp_path / "pack"), seed=0)
+    pack = named(tmp_path / "all", ["a_.wav", "b_.wav", "c_.wav"], pattern="(?P<who>.)_")
+    with pytest.raises(InputError, match="the only one of its conditions"):
+        split_recordings(pack, seed=0)
