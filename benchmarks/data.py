@@ -1,18 +1,18 @@
-"""How fast pictures are made ready, against what users would take instead, in turn.
+"""How fast images are made ready, against what users would take instead, in turn.
 
     make bench-data FLOWERS=FOLDER
     .venv/bin/python benchmarks/data.py --folder FOLDER --keras-python .venv-bench/bin/python
 
 Each measurement is a process of its own, A B A B ..., timed from after its imports:
-- packing: decoding, fitting and writing every picture of a folder, with two processes;
+- packing: decoding, fitting and writing every image of a folder, with two processes;
   keiryo (which also verifies, hashes and looks for copies) against torch's DataLoader
-  over Pillow. On the folder's own pictures and on larger ones made of them.
-- batches: augmented batches at 224 pixels of the folder's pictures; keiryo, from its
+  over Pillow. On the folder's own images and on larger ones made of them.
+- batches: augmented batches at 224 pixels of the folder's images; keiryo, from its
   pack, against Keras's image_dataset_from_directory with the same augmentation by
-  Keras's layers, and against the same with its pictures cached in memory.
+  Keras's layers, and against the same with its images cached in memory.
 - waiting: MobileNetV2 at 224 pixels trained on the pack; the rate, and how much of the
-  time it waited for its pictures.
-Printed are medians over the rounds, in pictures a second, and ratios pair by pair.
+  time it waited for its images.
+Printed are medians over the rounds, in images a second, and ratios pair by pair.
 """
 
 import argparse
@@ -30,13 +30,13 @@ from typing import Any
 SIZE = 224
 BATCH = 128
 WORKERS = 2
-# name -> width and height of the pictures; None: the folder's own
-PICTURE_SIZES: dict[str, tuple[int, int] | None] = {
+# name -> width and height of the images; None: the folder's own
+IMAGE_SIZES: dict[str, tuple[int, int] | None] = {
     "own": None,
     "500x375": (500, 375),
     "1600x1200": (1600, 1200),
 }
-MADE_PICTURES = {"500x375": 5000, "1600x1200": 500}
+MADE_IMAGES = {"500x375": 5000, "1600x1200": 500}
 MODEL = "mobilenet_v2:width=0.5"
 
 
@@ -55,9 +55,9 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--folder", required=True, help="pictures, CLASS/*.jpg")
+    parser.add_argument("--folder", required=True, help="images, CLASS/*.jpg")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--times", type=int, default=1, help="pack each picture so many times")
+    parser.add_argument("--times", type=int, default=1, help="pack each image so many times")
     parser.add_argument("--parts", default="packing,batches,waiting")
     parser.add_argument("--keras-python", default=sys.executable)
     parser.add_argument("--side", help=argparse.SUPPRESS)
@@ -67,18 +67,18 @@ def parse_options() -> argparse.Namespace:
 
 
 def packing(options: argparse.Namespace) -> None:
-    """Compare packing on the folder's own pictures and on larger ones."""
+    """Compare packing on the folder's own images and on larger ones."""
     print(f"Packing, {WORKERS} processes, {options.rounds} rounds")
-    print("| pictures | packed at | keiryo | DataLoader over Pillow | ratio |")
+    print("| images | packed at | keiryo | DataLoader over Pillow | ratio |")
     print("| --- | --- | --- | --- | --- |")
-    for name, picture_size in PICTURE_SIZES.items():
+    for name, image_size in IMAGE_SIZES.items():
         folder = options.folder
-        if picture_size is not None:
-            folder = enlarged(options, name, picture_size)
+        if image_size is not None:
+            folder = enlarged(options, name, image_size)
         if options.times > 1:
             folder = repeated(options, name, folder)
             name = f"{name}, {options.times} times over"
-        for size in (128, SIZE) if picture_size is None else (SIZE,):
+        for size in (128, SIZE) if image_size is None else (SIZE,):
             sides = in_turn(options, ("pack-keiryo", "pack-pillow"), folder=folder, size=size)
             print(f"| {name} | {size} | {row_of(sides)} |", flush=True)
 
@@ -120,7 +120,7 @@ def waiting(options: argparse.Namespace) -> None:
 def in_turn(
     options: argparse.Namespace, sides: Iterable[str], *, folder: str, size: int
 ) -> list[list[float]]:
-    """Return each side's pictures a second over the rounds, measured A B A B."""
+    """Return each side's images a second over the rounds, measured A B A B."""
     results: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(options.rounds):
         for side, rates in results.items():
@@ -156,12 +156,12 @@ def run_side(options: argparse.Namespace, side: str, *, folder: str, size: int) 
 
 
 def files_in(folder: str) -> list[Path]:
-    """Return all pictures of the folder, in order."""
+    """Return all images of the folder, in order."""
     return sorted(Path(folder).glob("*/*.jpg"))
 
 
 def enlarged(options: argparse.Namespace, name: str, size: tuple[int, int]) -> str:
-    """Write larger pictures, with the grain of a photograph, and return their folder."""
+    """Write larger images, with the grain of a photograph, and return their folder."""
     import numpy as np
     from PIL import Image
 
@@ -169,16 +169,16 @@ def enlarged(options: argparse.Namespace, name: str, size: tuple[int, int]) -> s
     grain = random.normal(0, 4, (*size[::-1], 3))
     target = Path(options.scratch) / name
     paths = files_in(options.folder)
-    for path in paths[:: -(-len(paths) // MADE_PICTURES[name])]:
-        picture = Image.open(path).convert("RGB").resize(size, Image.Resampling.BICUBIC)
-        pixels = np.clip(np.asarray(picture) + grain, 0, 255).astype(np.uint8)
+    for path in paths[:: -(-len(paths) // MADE_IMAGES[name])]:
+        image = Image.open(path).convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        pixels = np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8)
         (target / path.parent.name).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(target / path.parent.name / path.name, quality=90)
     return str(target)
 
 
 def repeated(options: argparse.Namespace, name: str, folder: str) -> str:
-    """Return a folder in which each picture stands several times, as files of their own."""
+    """Return a folder in which each image stands several times, as files of their own."""
     target = Path(options.scratch) / f"{name}-repeated"
     for path in files_in(folder):
         for number in range(options.times):
@@ -214,7 +214,7 @@ def measure_pillow_packing(options: argparse.Namespace) -> dict[str, float]:
 
     size = options.size
 
-    class Pictures(Dataset):
+    class ImageFiles(Dataset):
         def __init__(self) -> None:
             self.paths = files_in(options.folder)
 
@@ -222,26 +222,26 @@ def measure_pillow_packing(options: argparse.Namespace) -> dict[str, float]:
             return len(self.paths)
 
         def __getitem__(self, index: int) -> torch.Tensor:
-            picture = Image.open(self.paths[index]).convert("RGB")
-            scale = size / min(picture.size)
-            width, height = (round(side * scale) for side in picture.size)
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+            image = Image.open(self.paths[index]).convert("RGB")
+            scale = size / min(image.size)
+            width, height = (round(side * scale) for side in image.size)
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
             left, top = (width - size) // 2, (height - size) // 2
-            cropped = picture.crop((left, top, left + size, top + size))
+            cropped = image.crop((left, top, left + size, top + size))
             return torch.from_numpy(np.array(cropped))
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         start = time.perf_counter()
-        pictures = Pictures()
+        dataset = ImageFiles()
         images = np.lib.format.open_memmap(
             Path(folder) / "images.npy",
             mode="w+",
             dtype=np.uint8,
-            shape=(len(pictures), size, size, 3),
+            shape=(len(dataset), size, size, 3),
         )
         done = 0
-        for batch in DataLoader(pictures, batch_size=64, num_workers=WORKERS):
+        for batch in DataLoader(dataset, batch_size=64, num_workers=WORKERS):
             images[done : done + len(batch)] = batch.numpy()
             done += len(batch)
         images.flush()
@@ -269,7 +269,7 @@ def measure_keiryo_batches(options: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_keras_batches(options: argparse.Namespace, *, cached: bool = False) -> dict[str, float]:
-    """Read and vary pictures as a Keras user does."""
+    """Read and vary images as a Keras user does."""
     import keras
     import tensorflow as tf
 
@@ -297,7 +297,7 @@ def measure_keras_batches(options: argparse.Namespace, *, cached: bool = False) 
 
 
 def rate_of(epoch: Callable[[int], Iterable[int]]) -> dict[str, float]:
-    """Return the pictures a second of a second epoch, the first one being the warm-up."""
+    """Return the images a second of a second epoch, the first one being the warm-up."""
     sum(epoch(0))
     start = time.perf_counter()
     count = sum(epoch(1))
@@ -312,7 +312,7 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
     from keiryo.models.saved import Preprocessing
     from keiryo.models.spec import build
     from keiryo.train.budget import Budget
-    from keiryo.train.classification.image_set import Pictures
+    from keiryo.train.classification.image_set import ImageSet
     from keiryo.train.device import prepare_device
     from keiryo.train.listener import Watcher
     from keiryo.train.loop import Training
@@ -325,7 +325,7 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
     mean, std = channel_statistics(pack.images, rows)
     training = Training(
         build(MODEL, classes=len(pack.survey.classes)),
-        Pictures(
+        ImageSet(
             pack.images,
             pack.labels,
             rows,
@@ -346,7 +346,7 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
 
 
 def flower_pack(options: argparse.Namespace) -> Any:
-    """Return the pack of the folder's pictures, made once for all rounds."""
+    """Return the pack of the folder's images, made once for all rounds."""
     from keiryo.data.locate import locate
     from keiryo.data.packs.packing import prepare_pack
 

@@ -18,7 +18,7 @@ from typing import Any
 
 MODELS = ("mobilenet_v2:width=0.5", "mobilenet_v1", "resnet18", "densenet121", "vgg16")
 COURSE_MODELS = ("mobilenet_v2:width=0.5", "vgg16")
-COURSE_PICTURES, COURSE_EPOCHS = 10_473, 40
+COURSE_IMAGES, COURSE_EPOCHS = 10_473, 40
 PATIENCE_SECONDS = 300
 
 
@@ -84,10 +84,10 @@ def print_course(rates: dict[str, float]) -> None:
     """Print how long the course's experiment takes at the best rates."""
     if not all(model in rates for model in COURSE_MODELS):
         return
-    seconds = sum(COURSE_PICTURES * COURSE_EPOCHS / rates[model] for model in COURSE_MODELS)
+    seconds = sum(COURSE_IMAGES * COURSE_EPOCHS / rates[model] for model in COURSE_MODELS)
     print(
         f"\nThe course's experiment ({' and '.join(COURSE_MODELS)}, {COURSE_EPOCHS} epochs of "
-        f"{COURSE_PICTURES:,} pictures) at these rates: {seconds / 60:.1f} min of steps"
+        f"{COURSE_IMAGES:,} images) at these rates: {seconds / 60:.1f} min of steps"
     )
 
 
@@ -108,9 +108,9 @@ def print_compiled(options: argparse.Namespace) -> None:
 
 
 def print_augmentation(options: argparse.Namespace) -> None:
-    """Print how many pictures a second are read from device memory and varied there."""
+    """Print how many images a second are read from device memory and varied there."""
     found = measured("augmentation", options)
-    print(f"\nVaried by the recipe on the device: {told(found)} pictures/s")
+    print(f"\nVaried by the recipe on the device: {told(found)} images/s")
 
 
 def print_together(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/memory.py
 
 Each figure is of a process of its own: what its resident memory grew by at the most
-while a batch went through the network, after one picture had loaded code and weights.
+while a batch went through the network, after one image had loaded code and weights.
 """
 
 import argparse
@@ -35,10 +35,10 @@ def main() -> None:
     print("| model | predicted | channels_last | glibc as it is | channels first |")
     print("| --- | --- | --- | --- | --- |")
     for model in options.models:
-        pictures = torch.empty(options.batch, 3, SIZE, SIZE, device="meta")
+        images = torch.empty(options.batch, 3, SIZE, SIZE, device="meta")
         with torch.device("meta"):
             network = keiryo.build(model, classes=1000)
-        predicted = keiryo.weigh(network, pictures).peak_activation_bytes
+        predicted = keiryo.weigh(network, images).peak_activation_bytes
         cells = []
         for layout, settings in (
             ("channels_last", GIVE_BACK),
@@ -64,8 +64,8 @@ def growth(model: str, batch: int, layout: str) -> int:
     memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     network = keiryo.build(model, classes=1000).eval().to(memory_format=memory_format)
 
-    def run(pictures: int) -> None:
-        network(torch.rand(pictures, 3, SIZE, SIZE).to(memory_format=memory_format))
+    def run(images: int) -> None:
+        network(torch.rand(images, 3, SIZE, SIZE).to(memory_format=memory_format))
 
     with torch.inference_mode():
         run(1)

@@ -18,12 +18,12 @@ import torch
 
 from keiryo.data.packs.channel_statistics import channel_statistics
 from keiryo.data.packs.pack import Pack, open_pack
-from keiryo.data.survey.split import split_pictures
+from keiryo.data.survey.split import split_images
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.nn import norm_activation
 from keiryo.train.budget import Budget
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES, prepare_network
@@ -57,10 +57,10 @@ def main() -> None:
 
 
 def accuracy(pack: Pack, model: str, seed: int, form: str, options: argparse.Namespace) -> float:
-    """Train once and return the accuracy on held-out pictures."""
+    """Train once and return the accuracy on held-out images."""
     # The one place where the form is chosen.
     norm_activation.has_kernels = (lambda: False) if form == "plain" else HAS_KERNELS
-    splits = split_pictures(pack.survey, seed=0, fold=0)
+    splits = split_images(pack.survey, seed=0, fold=0)
     mean, std = channel_statistics(pack.images, splits.train)
     preprocessing = Preprocessing(size=pack.header.size, fit=pack.header.fit, mean=mean, std=std)
     precision = "bfloat16" if form == "bfloat16" else "float32"
@@ -70,7 +70,7 @@ def accuracy(pack: Pack, model: str, seed: int, form: str, options: argparse.Nam
     prepare_network(network, recipe)
     training = Training(
         network,
-        Pictures(pack.images, pack.labels, splits.train, splits.val, preprocessing),
+        ImageSet(pack.images, pack.labels, splits.train, splits.val, preprocessing),
         recipe=recipe,
         budget=Budget(epochs=options.epochs),
         batch=options.batch,

@@ -5,7 +5,7 @@
 
 Run in an environment of its own, as `benchmarks/weighing.py` is. Nothing is downloaded: each
 published architecture is built, its state is filled with numbers that hang on each tensor's
-name, saved, read by keiryo, and both networks look at the same picture in inference mode.
+name, saved, read by keiryo, and both networks look at the same image in inference mode.
 `--record` writes, for the tests, what each small architecture's state holds and the logits.
 """
 
@@ -134,16 +134,16 @@ def mapped(spec: str, published: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def picture() -> Tensor:
+def image() -> Tensor:
     """Return the input (1, 3, 224, 224) that every network looks at."""
     values = np.random.RandomState(0).standard_normal((1, 3, 224, 224))
     return torch.from_numpy(values.astype(np.float32))
 
 
 def logits_of(network: nn.Module) -> Tensor:
-    """Return the logits (classes,) of the picture."""
+    """Return the logits (classes,) of the image."""
     with torch.inference_mode():
-        return network(picture())[0]
+        return network(image())[0]
 
 
 def record(folder: Path, name: str, spec: str, network: nn.Module, logits: Tensor) -> None:

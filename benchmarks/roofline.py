@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/roofline.py
 
 Measures the machine as `keiryo doctor --measure` does, then weighs and times each model
-as `keiryo weigh --device-profile ... --measure` does, one picture at a time.
+as `keiryo weigh --device-profile ... --measure` does, one image at a time.
 """
 
 import argparse

@@ -49,15 +49,15 @@ def main() -> None:
     position = names.index(options.label)
     values = pack.categories[position].values
     splits = split_recordings(pack, seed=0)
-    pictures = options.out / "spectrograms"
+    images = options.out / "spectrograms"
     for split, rows in (("train", splits.train), ("val", splits.val)):
         for row in rows:
-            folder = pictures / split / values[pack.labels[row][position]]
+            folder = images / split / values[pack.labels[row][position]]
             folder.mkdir(parents=True, exist_ok=True)
             sound = decode(pack.recording(int(row)))
-            write_picture(folder / f"{row}.png", sound, pack.rate)
+            write_image(folder / f"{row}.png", sound, pack.rate)
     comparison = keiryo.compare(
-        pictures,
+        images,
         [options.model],
         size=SIDE,
         epochs=options.epochs,
@@ -93,7 +93,7 @@ def main() -> None:
             sounds = np.concatenate(list(pieces), axis=1)
             for index, (sound, length) in enumerate(zip(sounds, samples, strict=True)):
                 path = folder / f"{number:03d}_{index}.png"
-                write_picture(path, sound[:length], description.rate)
+                write_image(path, sound[:length], description.rate)
                 asked = values[labels[position]]
                 found = predictor.predict_file(path)[0].label
                 right.setdefault(asked, []).append(found == asked)
@@ -105,7 +105,7 @@ def main() -> None:
         )
 
 
-def write_picture(path: Path, sound: np.ndarray, rate: int) -> None:
+def write_image(path: Path, sound: np.ndarray, rate: int) -> None:
     """Write the spectrogram of `sound` (T,) as a grey square, its loudest at white."""
     padded = np.zeros(round(SHOWN_SECONDS * rate))
     padded[: len(sound)] = sound[: len(padded)]

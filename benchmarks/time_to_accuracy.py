@@ -5,8 +5,8 @@ r"""How soon keiryo reaches the accuracy that the original experiment's recipe d
         --keras-python .venv-bench/bin/python
 
 Keras trains as the experiment did: Adam at its defaults, cross-entropy, batches of 128, nothing
-varied. Its best epoch on the held-out pictures counts, chosen by those very pictures, and of its
-time only what it spends training. Then keiryo trains on the same pictures for so many seconds,
+varied. Its best epoch on the held-out images counts, chosen by those very images, and of its
+time only what it spends training. Then keiryo trains on the same images for so many seconds,
 its evaluation included, and its last epoch counts.
 """
 
@@ -63,14 +63,14 @@ def main() -> None:
 
 
 def write_arrays(place: Path, folder: Path) -> None:
-    """Write the pictures of both sides of keiryo's own split, and their labels."""
+    """Write the images of both sides of keiryo's own split, and their labels."""
     import numpy as np
 
     from keiryo.data.packs.pack import open_pack
-    from keiryo.data.survey.split import split_pictures
+    from keiryo.data.survey.split import split_images
 
     pack = open_pack(place)
-    splits = split_pictures(pack.survey, seed=0, fold=0)
+    splits = split_images(pack.survey, seed=0, fold=0)
     for side, rows in (("train", splits.train), ("val", splits.val)):
         np.save(folder / f"{side}.npy", np.stack([pack.images[row] for row in rows]))
         np.save(folder / f"{side}-labels.npy", pack.labels[rows])

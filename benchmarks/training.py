@@ -7,7 +7,7 @@
         --torch-python .venv-weighing/bin/python --models mobilenet_v1,resnet18
 
 Each measurement is a process of its own, A B C A B C ..., that trains one model on the same
-pictures in memory with Adam; a step is timed from batch to batch, the first ones are left out,
+images in memory with Adam; a step is timed from batch to batch, the first ones are left out,
 and the median of the rest is taken. `pytorch` sets nothing; `tuned` is the same by hand as
 fast as PyTorch's guides make it: the allocator keeps its memory, channels last, fused Adam;
 `tuned-bfloat16` is that within autocast. `keiryo` takes the precision that it finds best here,

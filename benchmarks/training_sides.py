@@ -34,8 +34,8 @@ MODELS = {
 }
 
 
-def pictures(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Return random pictures (N, size, size, 3), uint8, and labels (N,), for all steps."""
+def random_images(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Return random images (N, size, size, 3), uint8, and labels (N,), for all steps."""
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def measure_keiryo(
     from keiryo.models.saved import Preprocessing
     from keiryo.models.spec import build
     from keiryo.train.budget import Budget
-    from keiryo.train.classification.image_set import Pictures
+    from keiryo.train.classification.image_set import ImageSet
     from keiryo.train.device import prepare_device
     from keiryo.train.listener import Watcher
     from keiryo.train.loop import Training
@@ -73,7 +73,7 @@ def measure_keiryo(
 
     device = torch.device("cpu")
     prepare_device(device, threads=options.threads)
-    images, labels = pictures(options)
+    images, labels = random_images(options)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
         np.save(path, images)
@@ -81,7 +81,7 @@ def measure_keiryo(
         rows = np.arange(len(labels))
         training = Training(
             build(options.model, classes=CLASSES),
-            Pictures(
+            ImageSet(
                 images,
                 labels,
                 rows,
@@ -105,7 +105,7 @@ def measure_keras(options: argparse.Namespace) -> dict[str, float]:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    images, labels = pictures(options)
+    images, labels = random_images(options)
     data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(options.batch)
     data = data.map(lambda x, y: (tf.cast(x, tf.float32) / 127.5 - 1.0, y))
     peer = MODELS[options.model].keras
@@ -209,7 +209,7 @@ def batches(options: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
     """Yield images (N, 3, H, W), float32, channels last, and labels (N,)."""
     import torch
 
-    images, labels = pictures(options)
+    images, labels = random_images(options)
     for start in range(0, len(labels), options.batch):
         part = torch.from_numpy(images[start : start + options.batch])
         scaled = part.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)

@@ -17,7 +17,7 @@ import torch
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.train.budget import Budget
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.device import prepare_device
 from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
@@ -61,7 +61,7 @@ def step_seconds(model: str, options: argparse.Namespace) -> dict[int, float]:
     torch.manual_seed(0)
     training = Training(
         build(model, classes=CLASSES),
-        Pictures(
+        ImageSet(
             images,
             random.integers(0, CLASSES, count),
             np.arange(count),

@@ -1,4 +1,4 @@
-"""What several rooms' tests need: small real pictures, and the command line."""
+"""What several rooms' tests need: small real images, and the command line."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from hypothesis import settings
 from PIL import Image
 
 from keiryo.cli.main import main
-from keiryo.data.sources.petals import CLASSES, draw_picture
+from keiryo.data.sources.petals import CLASSES, draw_image
 
 torch.set_num_threads(2)
 # A shell's job in the background ignores interrupts, and so would the processes that tests start.
@@ -61,18 +61,18 @@ def keiryo(
     return run
 
 
-def write_pictures(folder: Path, *, classes: int, each: int, size: int = 40) -> Path:
-    """Write `each` JPEG pictures for each of the first `classes` petals classes."""
+def write_images(folder: Path, *, classes: int, each: int, size: int = 40) -> Path:
+    """Write `each` JPEG images for each of the first `classes` petals classes."""
     for label in range(classes):
         class_folder = folder / CLASSES[label]
         class_folder.mkdir(parents=True, exist_ok=True)
         for index in range(each):
-            pixels = draw_picture(label, size=size, seed=(label, index))
+            pixels = draw_image(label, size=size, seed=(label, index))
             Image.fromarray(pixels).save(class_folder / f"{index:03d}.jpg", quality=92)
     return folder
 
 
 @pytest.fixture(scope="session")
 def flower_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of three classes with 16 pictures each; not to be changed."""
-    return write_pictures(tmp_path_factory.mktemp("flowers"), classes=3, each=16)
+    """A folder of three classes with 16 images each; not to be changed."""
+    return write_images(tmp_path_factory.mktemp("flowers"), classes=3, each=16)

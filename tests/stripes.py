@@ -1,4 +1,4 @@
-"""Pictures of stripes, and networks so small that they learn them in a second."""
+"""Images of stripes, and networks so small that they learn them in a second."""
 
 import functools
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from keiryo.models.saved import Preprocessing
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.recipe import RECIPES
 
 SIZE, CLASSES = 16, 5
@@ -17,7 +17,7 @@ PLAIN = RECIPES["plain"]
 def stripes(
     count: int, *, noise: float = 30.0, unevenness: float = 0.0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return pictures of stripes whose direction is their class, and the labels."""
+    """Return images of stripes whose direction is their class, and the labels."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % CLASSES
     angle = np.pi * labels / CLASSES
@@ -26,19 +26,19 @@ def stripes(
     phase = random.uniform(0, 2 * np.pi, count)[:, None, None]
     gray = 128 + 70 * np.sin(1.3 * along + phase)
     gray += random.normal(0, unevenness, (count, 1, 1))
-    pictures = gray[..., None] + random.normal(0, noise, (count, SIZE, SIZE, 3))
-    return pictures.clip(0, 255).astype(np.uint8), labels
+    image_set = gray[..., None] + random.normal(0, noise, (count, SIZE, SIZE, 3))
+    return image_set.clip(0, 255).astype(np.uint8), labels
 
 
 @functools.cache
-def pictures(
+def image_set(
     *, train: int = 400, noise: float = 30.0, unevenness: float = 0.0, wrong_labels: float = 0.0
-) -> Pictures:
+) -> ImageSet:
     images, labels = stripes(train + 200, noise=noise, unevenness=unevenness)
     random = np.random.default_rng(1)
     wrong = random.random(len(labels)) < wrong_labels
     labels = np.where(wrong, (labels + random.integers(1, CLASSES, len(labels))) % CLASSES, labels)
-    return Pictures(
+    return ImageSet(
         images=images,
         labels=labels,
         train=np.arange(train),

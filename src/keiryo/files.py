@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import xxhash
+
 
 @contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
@@ -48,3 +50,8 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     with replaced_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def checksum_of(data: bytes | memoryview) -> str:
+    """Return the XXH3 checksum of `data`, 64 bits in hexadecimal: as fast as memory is read."""
+    return xxhash.xxh3_64_hexdigest(data)

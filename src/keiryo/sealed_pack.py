@@ -1,8 +1,64 @@
-"""Checksums that tell a damaged pack from a whole one."""
+"""What both kinds of pack share: a header with a checksum, and a lock while one is made."""
 
-import xxhash
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self, TypeVar
+
+from filelock import FileLock, Timeout
+
+from keiryo.errors import InputError
+from keiryo.files import checksum_of
+from keiryo.records.base import Record
 
 
-def row_checksum(pixels: bytes | memoryview) -> str:
-    """Return what tells a damaged row from a whole one, at the speed of memory."""
-    return xxhash.xxh3_64_hexdigest(pixels)
+class SealedHeader(Record):
+    """The JSON beside a pack's arrays; `checksum` is of all the rest of its text."""
+
+    checksum: str = ""
+
+    def sealed(self) -> Self:
+        """Return the header with its checksum."""
+        text = self.model_copy(update={"checksum": ""}).model_dump_json()
+        return self.model_copy(update={"checksum": checksum_of(text.encode())})
+
+
+AnyHeader = TypeVar("AnyHeader", bound=SealedHeader)
+
+
+def read_header(kind: type[AnyHeader], text: bytes, path: str, *, version: int) -> AnyHeader:
+    """Return the header that `text`, the content of `path`, holds.
+
+    Raises InputError where it is no such header, of another format version, or damaged.
+    """
+    try:
+        found = json.loads(text)["format_version"]
+        if found != version:
+            raise InputError(f"{path}: a pack of version {found}; pack it again")
+        header = kind.model_validate_json(text)
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: not a pack of keiryo's, or a damaged one") from None
+    # The text itself is checked: a field renamed since would change what the header is written as.
+    unsealed = text.replace(f'"checksum":"{header.checksum}"'.encode(), b'"checksum":""')
+    if checksum_of(unsealed) != header.checksum:
+        raise InputError(f"{path}: damaged; pack it again")
+    return header
+
+
+@contextmanager
+def making_pack(folder: Path) -> Iterator[None]:
+    """Keep other processes from making the pack `folder` meanwhile.
+
+    Raises InputError where another process is making it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        with lock.acquire(blocking=False):
+            try:
+                yield
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout:
+        raise InputError(f"{folder}: another keiryo is making this pack; wait for it") from None

@@ -60,7 +60,7 @@ def test_each_fault_is_found() -> None:
         assert codes(replace(HEALTHY, sounds=silent)) == ["generates_silence"]
 
 
-def test_findings_shared_with_pictures_give_advice_for_recordings() -> None:
+def test_findings_shared_with_images_give_advice_for_recordings() -> None:
     layer = LAYER.model_copy(update={"gradient_norm": 1e6, "update_ratio": 0.5})
     snapshots = [
         Snapshot(epoch=1, step=step, loss=loss, learning_rate=1.0, gradient_norm=norm,

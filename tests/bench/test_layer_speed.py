@@ -39,7 +39,7 @@ def test_layers_come_in_their_order_with_the_least_that_they_must_take() -> None
     ]
     assert [layer.layer for layer in layers] == ["0.0", "0.1", "1.0", "1.1", "2", "3"]
     first, norm = layers[:2]
-    # Of two pictures, 36 pixels each: forward and for the weights, not for the picture itself.
+    # Of two images, 36 pixels each: forward and for the weights, not for the image itself.
     assert first.arithmetic_ms == 1000 * 2 * (2 * 36 * 27 * 8) / MACS_PER_SECOND
     assert norm.arithmetic_ms == 0
     # Input twice, output, and both gradients; scale, shift, and what comes of them.

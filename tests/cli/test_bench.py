@@ -28,7 +28,7 @@ def test_a_training_is_measured_layer_by_layer(keiryo: Callable[..., Finished]) 
     assert len(layers) == len(speed["layers"]) == 27 + 27 + 2
     assert layers["features.0.norm"]["kind"] == "BatchNorm2d and ReLU6"
     assert layers["features.1.depthwise.convolution"]["kind"] == "depthwise convolution"
-    # The classifier's 256 x 5 products for 4 pictures, forward and twice backward, take time.
+    # The classifier's 256 x 5 products for 4 images, forward and twice backward, take time.
     assert layers["classifier"]["output_shape"] == [5]
     assert layers["classifier"]["arithmetic_ms"] > 0
     assert all(layer["forward_ms"] > 0 for layer in speed["layers"])

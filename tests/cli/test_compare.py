@@ -1,4 +1,4 @@
-"""The main job, end to end, on small real pictures."""
+"""The main job, end to end, on small real images."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from conftest import Finished, write_pictures
+from conftest import Finished, write_images
 from keiryo import api
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import TrialPlan
@@ -102,22 +102,22 @@ def test_the_report_stands_alone(compared: tuple[Path, dict[str, object]]) -> No
             assert curve.width > 500
 
 
-def test_the_winner_labels_new_pictures(
+def test_the_winner_labels_new_images(
     compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished], tmp_path: Path
 ) -> None:
     out, printed = compared
-    folder = write_pictures(tmp_path / "new 花", classes=2, each=1, size=90)
-    pictures = sorted(folder.rglob("*.jpg"))
+    folder = write_images(tmp_path / "new 花", classes=2, each=1, size=90)
+    images = sorted(folder.rglob("*.jpg"))
     trial = out / str(printed["recommended_trial"])
-    finished = keiryo("predict", trial, *pictures, "--top", 2, "--json")
+    finished = keiryo("predict", trial, *images, "--top", 2, "--json")
     assert finished.status == 0
     answers = json.loads(finished.out)
-    assert [answer["image"] for answer in answers] == [str(picture) for picture in pictures]
+    assert [answer["image"] for answer in answers] == [str(image) for image in images]
     assert [len(answer["labels"]) for answer in answers] == [2, 2]
-    plain = keiryo("predict", trial, pictures[0])
-    assert plain.out.startswith(f"{pictures[0]}: ")
+    plain = keiryo("predict", trial, images[0])
+    assert plain.out.startswith(f"{images[0]}: ")
     broken = tmp_path / "broken.jpg"
-    broken.write_text("no picture")
+    broken.write_text("no image")
     assert keiryo("predict", trial, broken).status == 2
 
 
@@ -368,10 +368,10 @@ def test_a_trial_that_crashes_is_reported_and_the_others_go_on(
     assert "the boiler burst" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_comparison_does_not_go_on_with_other_pictures(
+def test_a_comparison_does_not_go_on_with_other_images(
     tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:
-    folder = write_pictures(tmp_path / "set", classes=2, each=8)
+    folder = write_images(tmp_path / "set", classes=2, each=8)
     out = tmp_path / "out"
     options = ["--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL, "--out", out]
     assert keiryo("compare", folder, *options, "--resume").status == 0  # begins, too
@@ -385,35 +385,33 @@ def test_a_comparison_does_not_go_on_with_other_pictures(
 def test_a_class_too_small_to_split_still_ends_with_a_report(
     tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:
-    folder = write_pictures(tmp_path / "set", classes=3, each=10)
-    for picture in sorted((folder / "rose").iterdir())[1:]:
-        picture.unlink()
+    folder = write_images(tmp_path / "set", classes=3, each=10)
+    for image in sorted((folder / "rose").iterdir())[1:]:
+        image.unlink()
     finished = keiryo(
         "compare", folder, "--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL,
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert finished.status == 0
-    assert "class 'rose' has only one picture" in finished.err.replace("\n", " ")
-    assert "class &#39;rose&#39; has only one picture" in (tmp_path / "out/report.html").read_text()
+    assert "class 'rose' has only one image" in finished.err.replace("\n", " ")
+    assert "class &#39;rose&#39; has only one image" in (tmp_path / "out/report.html").read_text()
 
 
 def test_a_messy_folder_is_trained_on_and_its_mess_listed(
     tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:
-    folder = write_pictures(tmp_path / "my set", classes=2, each=10)
-    picture = Image.open(folder / "daisy" / "000.jpg")
+    folder = write_images(tmp_path / "my set", classes=2, each=10)
+    image = Image.open(folder / "daisy" / "000.jpg")
     whole = (folder / "daisy" / "001.jpg").read_bytes()
     (folder / "daisy" / "cut off.jpg").write_bytes(whole[:400])
-    (folder / "daisy" / "text.jpg").write_text("no picture")
+    (folder / "daisy" / "text.jpg").write_text("no image")
     (folder / "daisy" / "zero.jpg").write_bytes(b"")
     (folder / "daisy" / "写真 'é\".png").write_bytes((folder / "daisy" / "002.jpg").read_bytes())
-    picture.convert("CMYK").save(folder / "daisy" / "print.jpg")
-    picture.convert("I;16").save(folder / "dandelion" / "deep.png")
-    picture.convert("P").save(folder / "dandelion" / "palette.gif")
-    picture.save(
-        folder / "dandelion" / "moving.gif", save_all=True, append_images=[picture.rotate(90)]
-    )
-    picture.resize((1, 1)).save(folder / "dandelion" / "dot.png")
+    image.convert("CMYK").save(folder / "daisy" / "print.jpg")
+    image.convert("I;16").save(folder / "dandelion" / "deep.png")
+    image.convert("P").save(folder / "dandelion" / "palette.gif")
+    image.save(folder / "dandelion" / "moving.gif", save_all=True, append_images=[image.rotate(90)])
+    image.resize((1, 1)).save(folder / "dandelion" / "dot.png")
     out = tmp_path / "out"
     finished = keiryo(
         "compare", folder, "--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from conftest import Finished, write_pictures
+from conftest import Finished, write_images
 
 Command = Callable[..., Finished]
 QUICK = ["--models", "mobilenet_v1:width=0.25", "--size", 32, "--batch", 8, "--threads", 2]
@@ -19,18 +19,18 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a split of its own, in which much is wrong; not to be changed."""
     root = tmp_path_factory.mktemp("troubled") / '花 & <b>"more"</b>'
     for split, each in (("train", 14), ("val", 6)):
-        write_pictures(root / split, classes=3, each=each, size=80)
+        write_images(root / split, classes=3, each=each, size=80)
     for label in ("daisy", "rose"):
         # The drawings of both splits begin alike, so those of val are drawn anew.
         for path in (root / "val" / label).iterdir():
             path.unlink()
     shutil.rmtree(root / "val")
-    fresh = write_pictures(tmp_path_factory.mktemp("fresh"), classes=3, each=20, size=80)
+    fresh = write_images(tmp_path_factory.mktemp("fresh"), classes=3, each=20, size=80)
     for path in sorted(fresh.glob("*/01[4-9].jpg")):
         target = root / "val" / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    # Of the training pictures, one is in val as it is, and one saved anew.
+    # Of the training images, one is in val as it is, and one saved anew.
     shutil.copy(root / "train" / "daisy" / "000.jpg", root / "val" / "daisy" / "same.jpg")
     again = Image.open(root / "train" / "rose" / "001.jpg").resize((70, 70))
     again.save(root / "val" / "rose" / "again.jpg", quality=60)
@@ -69,7 +69,7 @@ def test_the_terminal_and_the_page_say_the_same(
 ) -> None:
     finished = keiryo("data", "check", troubled, "--html", "--out", tmp_path, "--strict")
     assert finished.status == 2
-    assert "error: 1 picture stands under more than one class." in finished.out
+    assert "error: 1 image stands under more than one class." in finished.out
     assert "train/rose/001.jpg (train)  =  val/rose/again.jpg (val)" in finished.out
     page = (tmp_path / "check.html").read_text(encoding="utf-8")
     assert "label_conflict" in page
@@ -93,7 +93,7 @@ def test_a_pack_is_made_and_checked(keiryo: Command, troubled: Path, tmp_path: P
         "data", "pack", troubled, "--size", 24, "--fit", "letterbox", "--out", tmp_path / "p"
     )
     assert made.status == 0
-    assert "64 pictures of 24 x 24 by --fit letterbox" in made.out
+    assert "64 images of 24 x 24 by --fit letterbox" in made.out
     assert "1 could not be read" in made.err
     of_pack = json.loads(keiryo("data", "check", tmp_path / "p", "--json").out)
     of_folder = json.loads(keiryo("data", "check", troubled, "--json").out)
@@ -124,7 +124,7 @@ def test_a_comparison_leaves_leaks_out_and_says_what_they_would_change(compared:
     assert hits == pytest.approx(round(hits))
     assert with_leaks == pytest.approx(round(with_leaks))
     assert 0 <= with_leaks - hits <= 2.0001
-    assert "with leaked pictures" in (compared / "report.html").read_text(encoding="utf-8")
+    assert "with leaked images" in (compared / "report.html").read_text(encoding="utf-8")
 
 
 def test_robustness_is_measured_at_three_strengths(compared: Path) -> None:
@@ -133,7 +133,7 @@ def test_robustness_is_measured_at_three_strengths(compared: Path) -> None:
     accuracies = [value for values in trial["robustness"].values() for value in values]
     assert len(accuracies) == 15
     assert trial["robust_accuracy"] == pytest.approx(sum(accuracies) / 15)
-    assert "Accuracy on worse pictures" in (compared / "report.html").read_text(encoding="utf-8")
+    assert "Accuracy on worse images" in (compared / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_fit_goes_with_the_model(compared: Path) -> None:
@@ -153,7 +153,7 @@ def test_labels_in_doubt_are_listed(compared: Path) -> None:
     assert "Labels that may be wrong" in (compared / "report.html").read_text(encoding="utf-8")
 
 
-def test_each_fold_holds_out_other_pictures(
+def test_each_fold_holds_out_other_images(
     keiryo: Command, flower_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"

@@ -77,7 +77,7 @@ def test_training_prints_its_results_and_leaves_them(keiryo: Run, tmp_path: Path
     assert "epoch 2:" in ended.err
 
 
-def test_the_page_holds_sounds_pictures_and_figures(trained: Path, keiryo: Run) -> None:
+def test_the_page_holds_sounds_images_and_figures(trained: Path, keiryo: Run) -> None:
     page = (trained / REPORT_FILE).read_text()
     results = json.loads((trained / "results.json").read_text())
     sounds = re.findall(r'<audio [^>]*src="data:audio/wav;base64,([^"]+)"', page)

@@ -31,7 +31,7 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
     ("arguments", "hint"),
     [
         (["compare", "{here}/absent"], "absent: no such folder"),
-        (["compare", "{here}/empty"], "empty: no pictures"),
+        (["compare", "{here}/empty"], "empty: no images"),
         (["compare", "{here}/one"], "only one class"),
         (["compare", "{here}/broken", "--epochs", "1"], "none of its 2 files can be read"),
         (["compare", "{here}/list.csv"], "line 2: no such file"),
@@ -85,7 +85,7 @@ def test_wrong_input(
     assert "Traceback" not in finished.err
     lines = [line for line in finished.err.splitlines() if line.startswith("keiryo: ")]
     assert len(lines) == 1
-    # Only pictures that turn out unreadable are found out after the folder is claimed.
+    # Only images that turn out unreadable are found out after the folder is claimed.
     if "{here}/broken" not in arguments:
         assert sorted(places["here"].rglob("*")) == before
 

@@ -7,7 +7,7 @@ import pytest
 import keiryo
 
 # Without instance norm: the mean of a map that it has normalised, which is what these networks
-# judge by, hardly differs from picture to picture, and it is rightly said that nothing is learnt.
+# judge by, hardly differs from image to image, and it is rightly said that nothing is learnt.
 HEALTHY = (
     "mobilenet_v1:width=0.25",
     "mobilenet_v1:width=0.5",

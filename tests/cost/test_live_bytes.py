@@ -26,8 +26,8 @@ def memory(key):
 network = keiryo.build(sys.argv[1], classes=5).eval().to(memory_format=torch.channels_last)
 
 def run(batch):
-    pictures = torch.rand(batch, 3, {SIZE}, {SIZE}).to(memory_format=torch.channels_last)
-    network(pictures)
+    images = torch.rand(batch, 3, {SIZE}, {SIZE}).to(memory_format=torch.channels_last)
+    network(images)
 
 with torch.inference_mode():
     run(1)  # what code and weights need is there from then on

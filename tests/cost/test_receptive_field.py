@@ -114,7 +114,7 @@ def test_recordings(network: nn.Module) -> None:
 
 @settings(max_examples=40)
 @given(stacks(axes=2))
-def test_pictures(network: nn.Module) -> None:
+def test_images(network: nn.Module) -> None:
     assume(lies_inside(network, 2, 117, 105))
     assert_equal_to_gradient(network, 2, 117, 105)
 

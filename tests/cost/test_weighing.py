@@ -212,7 +212,7 @@ def test_tied_weights_are_counted_once() -> None:
 
 
 class TwoInputs(nn.Module):
-    """A picture, and numbers that name something."""
+    """An image, and numbers that name something."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -220,8 +220,8 @@ class TwoInputs(nn.Module):
         self.embedding = nn.Embedding(10, 4)
         self.head = nn.Linear(4, 2)
 
-    def forward(self, picture: Tensor, number: Tensor) -> Tensor:
-        pooled = self.convolution(picture).mean((2, 3))
+    def forward(self, image: Tensor, number: Tensor) -> Tensor:
+        pooled = self.convolution(image).mean((2, 3))
         return self.head(pooled + self.embedding(number.long()).mean(1))
 
 

@@ -32,13 +32,13 @@ def test_a_folder_with_splits(flower_folder: Path, held_out: str, tmp_path: Path
 
 
 def test_names_with_spaces_quotes_and_japanese(flower_folder: Path, tmp_path: Path) -> None:
-    picture = flower_folder / "daisy" / "000.jpg"
+    image = flower_folder / "daisy" / "000.jpg"
     names = ["a b.jpg", 'it\'s "quoted".jpg', "花びら.JPG", "nested/deep/x.jpg"]
     for label in ("薔薇", "tu lip"):
         for name in names:
             target = tmp_path / label / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(picture, target)
+            shutil.copy(image, target)
     source = locate(str(tmp_path))
     assert sorted(source.classes) == ["tu lip", "薔薇"]
     assert len(source.items) == 2 * len(names)
@@ -64,7 +64,7 @@ def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_p
     source = locate(str(folder))
     assert source.fingerprint() == locate(str(folder)).fingerprint()
     pack = prepare_pack(source, size=16, fit="crop", folder=tmp_path / "pack", workers=1)
-    assert "rose/caf\\xe9.jpg" in [picture.name for picture in pack.survey.pictures]
+    assert "rose/caf\\xe9.jpg" in [image.name for image in pack.survey.images]
     assert [entry.name for entry in pack.survey.left_out] == ["rose/gone.jpg"]
 
 
@@ -82,11 +82,11 @@ def test_the_fingerprint_follows_the_files(flower_folder: Path, tmp_path: Path) 
     folder = copy_into(tmp_path / "set", flower_folder)
     first = locate(str(folder)).fingerprint()
     assert locate(str(folder)).fingerprint() == first
-    picture = folder / "rose" / "000.jpg"
-    os.utime(picture, ns=(1, 1))
+    image = folder / "rose" / "000.jpg"
+    os.utime(image, ns=(1, 1))
     changed = locate(str(folder)).fingerprint()
     assert changed != first
-    picture.rename(folder / "daisy" / "new.jpg")
+    image.rename(folder / "daisy" / "new.jpg")
     assert locate(str(folder)).fingerprint() not in (first, changed)
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_data_is_refused(flower_folder: Path, tmp_path: Path) -> None
     one = copy_into(tmp_path / "one" / "daisy", flower_folder / "daisy").parent
     for data, hint in {
         tmp_path / "absent": "no such folder",
-        tmp_path / "empty": "no pictures",
+        tmp_path / "empty": "no images",
         tmp_path / "file.txt": "neither",
         one: "only one class, 'daisy'",
         "petals:count=abc": "whole number",
@@ -185,7 +185,7 @@ def test_names_are_shown_without_what_a_terminal_would_obey(
     assert "ro\\x1b[31mse\\n" in locate(str(folder)).classes
 
 
-def test_a_pipe_is_no_picture(flower_folder: Path, tmp_path: Path) -> None:
+def test_a_pipe_is_no_image(flower_folder: Path, tmp_path: Path) -> None:
     folder = copy_into(tmp_path / "set", flower_folder)
     os.mkfifo(folder / "rose" / "pipe.jpg")
     pack = prepare_pack(

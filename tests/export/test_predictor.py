@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import keiryo
-from keiryo.data.image.fit import fit_picture, read_for
+from keiryo.data.image.fit import fit_image, read_for
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
 from keiryo.models.spec import build
@@ -31,10 +31,10 @@ def trial_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_probabilities_are_those_of_the_network(trial_folder: Path, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "picture.png")
+    Image.fromarray(pixels).save(tmp_path / "image.png")
     predictor = keiryo.load(trial_folder)
-    guesses = predictor.predict_file(tmp_path / "picture.png")
-    square = fit_picture(read_for(tmp_path / "picture.png", 32).pixels, 32, "crop")
+    guesses = predictor.predict_file(tmp_path / "image.png")
+    square = fit_image(read_for(tmp_path / "image.png", 32).pixels, 32, "crop")
     x = torch.from_numpy(square).permute(2, 0, 1)[None] / 255
     x = (x - torch.tensor((0.4, 0.5, 0.6)).view(3, 1, 1)) / torch.tensor((0.2, 0.25, 0.3)).view(
         3, 1, 1
@@ -47,13 +47,13 @@ def test_probabilities_are_those_of_the_network(trial_folder: Path, tmp_path: Pa
     assert [g.label for g in guesses] == sorted(expected, key=lambda label: -expected[label])
 
 
-def test_a_batch_is_as_its_pictures_one_by_one(trial_folder: Path) -> None:
+def test_a_batch_is_as_its_images_one_by_one(trial_folder: Path) -> None:
     random = np.random.default_rng(1)
-    pictures = [random.integers(0, 256, (40, 30 + n, 3), dtype=np.uint8) for n in range(3)]
+    images = [random.integers(0, 256, (40, 30 + n, 3), dtype=np.uint8) for n in range(3)]
     predictor = keiryo.load(trial_folder / MODEL_FILE)
-    together = predictor.predict(pictures)
-    for picture, guesses in zip(pictures, together, strict=True):
-        (alone,) = predictor.predict([picture])
+    together = predictor.predict(images)
+    for image, guesses in zip(images, together, strict=True):
+        (alone,) = predictor.predict([image])
         assert [g.label for g in alone] == [g.label for g in guesses]
 
 

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 from trials import DATA, MODEL, begin, epoch, record, tell_again, tell_epochs
 
-from conftest import Finished, write_pictures
+from conftest import Finished, write_images
 from keiryo.comparison.listener import Listener, Listeners
 from keiryo.comparison.trial.process import TrialReport
 from keiryo.loggers import make_loggers
@@ -189,7 +189,7 @@ def test_listeners_tell_of_every_event(tmp_path: Path) -> None:
 def test_the_command_line_logs_what_it_trains(
     tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:
-    folder = write_pictures(tmp_path / "set", classes=2, each=8)
+    folder = write_images(tmp_path / "set", classes=2, each=8)
     finished = keiryo(
         "train", MODEL, folder, "--epochs", 2, "--size", 32, "--batch", 8, "--threads", 2,
         "--out", tmp_path / "out", "--log", "tensorboard", "--json",

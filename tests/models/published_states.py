@@ -51,6 +51,6 @@ def filled(name: str, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-def picture() -> Tensor:
+def image() -> Tensor:
     values = np.random.RandomState(0).standard_normal((1, 3, 224, 224))
     return torch.from_numpy(values.astype(np.float32))

@@ -21,7 +21,7 @@ def spec_of(name: str, norm: str) -> str:
     return f"{name}:norm={norm}"
 
 
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
 
 
@@ -37,7 +37,7 @@ def build_seeded(spec: str, seed: int = 0) -> nn.Module:
 )
 def test_logits_and_gradients(name: str, norm: str) -> None:
     network = build_seeded(spec_of(name, norm))
-    logits = network(pictures())
+    logits = network(images())
     assert logits.shape == (2, CLASSES)
     assert logits.isfinite().all()
     loss = nn.functional.cross_entropy(logits, torch.tensor([0, 1]))
@@ -65,7 +65,7 @@ def test_save_and_load_give_the_same_model(name: str, tmp_path: Path) -> None:
     again, described = load_model(tmp_path / "model.safetensors")
     assert described == description
     with torch.inference_mode():
-        assert torch.equal(network(pictures()), again(pictures()))
+        assert torch.equal(network(images()), again(images()))
 
 
 @pytest.mark.parametrize("name", DISTINCT)

@@ -12,7 +12,7 @@ from keiryo.models.spec import FACTORIES, build, parse_spec
 from keiryo.models.weights.foreign_names import IMAGENET_MEAN, INCEPTION_MEAN, foreign_namings
 from keiryo.models.weights.matching import Fitted, fit_weights, load_fitted
 from keiryo.models.weights.weight_file import Weights
-from models.published_states import RECORDS, picture, recorded
+from models.published_states import RECORDS, image, recorded
 
 PATH = Path("weights.pth")
 
@@ -45,7 +45,7 @@ def test_published_weights_give_the_published_networks_logits(name: str) -> None
     fit = fit_weights(Weights(PATH, state), parse_spec(spec), network, classes=1000)
     network.load_state_dict(fit.state, assign=True)
     with torch.inference_mode():
-        found = network.eval()(picture())[0, : len(logits)]
+        found = network.eval()(image())[0, : len(logits)]
     assert not fit.replaces_classifier
     assert found.tolist() == pytest.approx(logits, rel=1e-3, abs=1e-3 * max(map(abs, logits)))
 

@@ -43,7 +43,7 @@ def test_dense_block_grows_by_the_growth_rate_and_keeps_its_input() -> None:
     torch.testing.assert_close(y[:, :10], x)
 
 
-def test_transition_halves_the_picture() -> None:
+def test_transition_halves_the_image() -> None:
     assert Transition(12, 6, norm="batch")(torch.randn(2, 12, 8, 8)).shape == (2, 6, 4, 4)
 
 

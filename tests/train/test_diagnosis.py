@@ -11,19 +11,19 @@ from torch import nn
 from keiryo.records.base import Finding
 from keiryo.records.training import Epoch, LayerSnapshot, Snapshot
 from keiryo.train.budget import Budget
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
 from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES, Recipe
-from stripes import CLASSES, PLAIN, deep, pictures, small
+from stripes import CLASSES, PLAIN, deep, image_set, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def examine(
     network: Callable[[], nn.Module],
-    data: Pictures,
+    data: ImageSet,
     *,
     recipe: Recipe = PLAIN,
     epochs: int = 8,
@@ -74,58 +74,58 @@ def killed_units() -> nn.Module:
     return network
 
 
-def sorted_by_class(data: Pictures) -> Pictures:
+def sorted_by_class(data: ImageSet) -> ImageSet:
     return replace(data, train=data.train[np.argsort(data.labels[data.train], kind="stable")])
 
 
 FAULTS: dict[str, tuple[Callable[[], list[Finding]], str]] = {
-    "vanishing_gradients": (lambda: examine(lambda: deep(nn.Sigmoid), pictures()), "error"),
+    "vanishing_gradients": (lambda: examine(lambda: deep(nn.Sigmoid), image_set()), "error"),
     "exploding_gradients": (
-        lambda: examine(lambda: deep(nn.ReLU, gain=12.0), pictures(), epochs=2),
+        lambda: examine(lambda: deep(nn.ReLU, gain=12.0), image_set(), epochs=2),
         "error",
     ),
-    "stuck_at_chance": (lambda: examine(lambda: deep(nn.Sigmoid), pictures()), "error"),
-    "dead_relus": (lambda: examine(killed_units, pictures()), "warning"),
+    "stuck_at_chance": (lambda: examine(lambda: deep(nn.Sigmoid), image_set()), "error"),
+    "dead_relus": (lambda: examine(killed_units, image_set()), "warning"),
     "step_too_large": (
         lambda: examine(
             lambda: deep(nn.ReLU, layers=4),
-            pictures(),
+            image_set(),
             recipe=replace(PLAIN, learning_rate_without_norm=1.0),
         ),
         "error",
     ),
     "step_too_small": (
-        lambda: examine(small, pictures(), recipe=replace(PLAIN, learning_rate=1e-7)),
+        lambda: examine(small, image_set(), recipe=replace(PLAIN, learning_rate=1e-7)),
         "error",
     ),
     "overfitting": (
         lambda: examine(
-            lambda: deep(nn.ReLU, layers=1), pictures(train=60, noise=150.0), epochs=30
+            lambda: deep(nn.ReLU, layers=1), image_set(train=60, noise=150.0), epochs=30
         ),
         "warning",
     ),
     "underfitting": (
-        lambda: examine(lambda: small(width=1), pictures(noise=60.0), epochs=40),
+        lambda: examine(lambda: small(width=1), image_set(noise=60.0), epochs=40),
         "warning",
     ),
     "statistics_lag": (
         lambda: examine(
-            lambda: small(momentum=0.0005, gain=8.0), sorted_by_class(pictures(unevenness=30.0))
+            lambda: small(momentum=0.0005, gain=8.0), sorted_by_class(image_set(unevenness=30.0))
         ),
         "error",
     ),
     "batch_too_small": (
-        lambda: examine(small, pictures(unevenness=60.0), batch=2, epochs=2),
+        lambda: examine(small, image_set(unevenness=60.0), batch=2, epochs=2),
         "warning",
     ),
     "label_noise": (
-        lambda: examine(small, pictures(train=1000, wrong_labels=0.3), epochs=12),
+        lambda: examine(small, image_set(train=1000, wrong_labels=0.3), epochs=12),
         "warning",
     ),
     "plateau": (
         lambda: examine(
             lambda: small(width=4),
-            pictures(train=1000, wrong_labels=0.3),
+            image_set(train=1000, wrong_labels=0.3),
             recipe=replace(PLAIN, learning_rate=0.03),
             epochs=16,
         ),
@@ -134,7 +134,7 @@ FAULTS: dict[str, tuple[Callable[[], list[Finding]], str]] = {
     "non_finite": (
         lambda: examine(
             lambda: deep(nn.ReLU),
-            pictures(),
+            image_set(),
             recipe=replace(PLAIN, optimizer="sgd", learning_rate_without_norm=1e6),
         ),
         "error",
@@ -196,7 +196,7 @@ def test_a_healthy_training_raises_nothing(network: str, recipe: str) -> None:
     if recipe == "keiryo":
         # Mirrored, turned or cut, stripes are of another class.
         healthy = replace(healthy, augmentation=PLAIN.augmentation)
-    found = codes(examine(HEALTHY[network], pictures(), recipe=healthy, epochs=20))
+    found = codes(examine(HEALTHY[network], image_set(), recipe=healthy, epochs=20))
     assert not found
 
 
@@ -218,7 +218,7 @@ def judged(**changes: object) -> dict[str, str]:
     return codes(diagnose(replace(healthy, **changes)))
 
 
-def test_waiting_for_pictures_is_found() -> None:
+def test_waiting_for_images_is_found() -> None:
     assert judged() == {}
     assert judged(waiting_share=0.01) == {}
     assert judged(waiting_share=0.3) == {"input_bound": "warning"}
@@ -232,7 +232,7 @@ def test_predictions_of_one_class_alone_are_found() -> None:
     right = np.full((100, 5), 0.1)
     right[np.arange(100), labels] = 0.6
     assert judged(held_out=HeldOut(right, labels)) == {}
-    # One that is right to say so: nearly all pictures are of that class.
+    # One that is right to say so: nearly all images are of that class.
     assert judged(held_out=HeldOut(likely[:4], np.array([2, 2, 2, 2]))) == {}
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keiryo.data.sources.petals import CLASSES, draw_picture
+from keiryo.data.sources.petals import CLASSES, draw_image
 from keiryo.models.saved import Preprocessing
 from keiryo.train.budget import Budget
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.fine_tuning import HEAD_SHARE, PEAK_FACTOR_OF_ALL, FineTune, FineTuning
 from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
@@ -38,10 +38,10 @@ class Small(nn.Sequential):
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Pictures:
+def image_set() -> ImageSet:
     labels = np.arange(50) % len(CLASSES)
-    drawn = [draw_picture(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
-    return Pictures(
+    drawn = [draw_image(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
+    return ImageSet(
         images=np.stack(drawn),
         labels=labels,
         train=np.arange(40),
@@ -51,13 +51,13 @@ def pictures() -> Pictures:
 
 
 def make_training(
-    pictures: Pictures, mode: FineTune, *, recipe: str = "keiryo", checkpoint: Path | None = None
+    image_set: ImageSet, mode: FineTune, *, recipe: str = "keiryo", checkpoint: Path | None = None
 ) -> Training:
     torch.manual_seed(1)
     network = Small()
     return Training(
         network,
-        pictures,
+        image_set,
         recipe=RECIPES[recipe],
         budget=Budget(epochs=EPOCHS),
         batch=8,
@@ -89,23 +89,23 @@ def stop_after(steps: int) -> Callable[[], bool]:
     return lambda: next(asked) == steps
 
 
-def test_the_head_alone_is_trained(pictures: Pictures) -> None:
-    training = make_training(pictures, "head")
+def test_the_head_alone_is_trained(image_set: ImageSet) -> None:
+    training = make_training(image_set, "head")
     before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
     training.run(Watcher())
     # Not the running statistics either, nor by weight decay.
     assert changed(before, training.network.state_dict()) == {"8.weight", "8.bias"}
 
 
-def test_everything_is_trained(pictures: Pictures) -> None:
-    training = make_training(pictures, "all")
+def test_everything_is_trained(image_set: ImageSet) -> None:
+    training = make_training(image_set, "all")
     before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
     training.run(Watcher())
     assert changed(before, training.network.state_dict()) == before.keys()
 
 
-def test_the_head_comes_first_and_everything_after(pictures: Pictures) -> None:
-    states = states_after_steps(make_training(pictures, "two-stage"))
+def test_the_head_comes_first_and_everything_after(image_set: ImageSet) -> None:
+    states = states_after_steps(make_training(image_set, "two-stage"))
     assert len(states) == EPOCHS * STEPS_PER_EPOCH
     last_of_head = round(HEAD_SHARE * len(states)) - 1
     assert changed(states[0], states[last_of_head]) == {"8.weight", "8.bias"}
@@ -118,14 +118,14 @@ def test_the_head_comes_first_and_everything_after(pictures: Pictures) -> None:
 @pytest.mark.parametrize("recipe", ["plain", "keiryo"])
 @pytest.mark.parametrize("steps", [1, 3, 4, 9])
 def test_stopped_at_any_step_it_goes_on_to_the_same_bits(
-    recipe: str, steps: int, pictures: Pictures, tmp_path: Path
+    recipe: str, steps: int, image_set: ImageSet, tmp_path: Path
 ) -> None:
-    whole = make_training(pictures, "two-stage", recipe=recipe)
+    whole = make_training(image_set, "two-stage", recipe=recipe)
     whole.run(Watcher())
     checkpoint = tmp_path / "checkpoint.safetensors"
-    first = make_training(pictures, "two-stage", recipe=recipe, checkpoint=checkpoint)
+    first = make_training(image_set, "two-stage", recipe=recipe, checkpoint=checkpoint)
     assert not first.run(Watcher(wants_stop=stop_after(steps)))
-    second = make_training(pictures, "two-stage", recipe=recipe, checkpoint=checkpoint)
+    second = make_training(image_set, "two-stage", recipe=recipe, checkpoint=checkpoint)
     assert second.run(Watcher())
     assert not changed(whole.network.state_dict(), second.network.state_dict())
     assert [e.train_loss for e in second.position.history] == [

@@ -10,7 +10,7 @@ from torch import nn
 
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.batches.batches import TrainingBatches
-from keiryo.data.sources.petals import CLASSES, draw_picture
+from keiryo.data.sources.petals import CLASSES, draw_image
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
@@ -18,7 +18,7 @@ from keiryo.nn.norm_activation import FusedSequential
 from keiryo.records.training import Epoch
 from keiryo.train import loop
 from keiryo.train.budget import Budget
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.listener import Progress, Watcher
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = 64  # small enough, and half of it is still a size to train at
 TRIED_RECIPES = {
     "plain": RECIPES["plain"],
-    "keiryo": RECIPES["keiryo"],  # which averages weights, and lets pictures grow
+    "keiryo": RECIPES["keiryo"],  # which averages weights, and lets images grow
     "sgd": replace(RECIPES["keiryo"], optimizer="sgd"),
     "bfloat16": replace(RECIPES["keiryo"], precision="bfloat16"),
     "mixing": replace(
@@ -39,10 +39,10 @@ TRIED_RECIPES = {
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Pictures:
+def image_set() -> ImageSet:
     labels = np.arange(60) % len(CLASSES)
-    drawn = [draw_picture(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
-    return Pictures(
+    drawn = [draw_image(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
+    return ImageSet(
         images=np.stack(drawn),
         labels=labels,
         train=np.arange(45),
@@ -69,7 +69,7 @@ class Small(FusedSequential):
 
 
 def make_training(
-    pictures: Pictures,
+    image_set: ImageSet,
     *,
     recipe: str = "keiryo",
     epochs: int = 3,
@@ -82,7 +82,7 @@ def make_training(
     torch.manual_seed(seed)
     return Training(
         network or Small(),
-        pictures,
+        image_set,
         recipe=TRIED_RECIPES[recipe],
         budget=Budget(epochs=epochs),
         batch=8,
@@ -112,15 +112,15 @@ def without_seconds(history: list[Epoch]) -> list[dict[str, float]]:
 @pytest.mark.parametrize("recipe", TRIED_RECIPES)
 @pytest.mark.parametrize("steps", [1, 4, 5, 7, 13])
 def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
-    recipe: str, steps: int, pictures: Pictures, tmp_path: Path
+    recipe: str, steps: int, image_set: ImageSet, tmp_path: Path
 ) -> None:
-    whole = make_training(pictures, recipe=recipe)
+    whole = make_training(image_set, recipe=recipe)
     assert whole.run(Watcher())
     checkpoint = tmp_path / "checkpoint.safetensors"
-    first = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+    first = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
     assert not first.run(Watcher(wants_stop=stop_after(steps)))
     torch.rand(5)  # the random state is the checkpoint's, whatever happened since
-    second = make_training(pictures, recipe=recipe, checkpoint=checkpoint, seed=1)
+    second = make_training(image_set, recipe=recipe, checkpoint=checkpoint, seed=1)
     assert second.run(Watcher())
     expected, state = whole.network.state_dict(), second.network.state_dict()
     assert all(torch.equal(expected[name], state[name]) for name in expected)
@@ -137,27 +137,27 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
     ],
 )
 def test_a_training_that_pauses_goes_on_to_the_same_bits(
-    recipe: str, shares: list[float], epochs_by_then: list[int], pictures: Pictures, tmp_path: Path
+    recipe: str, shares: list[float], epochs_by_then: list[int], image_set: ImageSet, tmp_path: Path
 ) -> None:
-    whole = make_training(pictures, recipe=recipe)
+    whole = make_training(image_set, recipe=recipe)
     whole.run(Watcher())
     checkpoint = tmp_path / "checkpoint.safetensors"
     for number, (share, epochs) in enumerate(zip(shares, epochs_by_then, strict=True), start=1):
-        training = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+        training = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
         assert training.run(Watcher(), until=share)
         position = training.position
         assert position.epoch == len(position.history) == epochs
         assert position.epoch * 5 + position.step == math.ceil(share * 15)
         assert [pause.share for pause in position.pauses] == shares[:number]
         # Again, as after a kill that came before anyone had heard of the pause.
-        again = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+        again = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
         assert again.run(Watcher(), until=share)
         assert again.position.pauses == position.pauses
         assert again.position.pictures_seen == position.pictures_seen
         if position.step == 0:
             assert position.pauses[-1].val_accuracy == position.history[-1].val_accuracy
         torch.rand(3)
-    last = make_training(pictures, recipe=recipe, checkpoint=checkpoint)
+    last = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
     assert last.run(Watcher())
     expected, state = whole.network.state_dict(), last.network.state_dict()
     assert all(torch.equal(expected[name], state[name]) for name in expected)
@@ -166,26 +166,26 @@ def test_a_training_that_pauses_goes_on_to_the_same_bits(
 
 
 def test_a_pause_at_the_last_step_of_an_epoch_comes_after_its_evaluation(
-    pictures: Pictures, tmp_path: Path
+    image_set: ImageSet, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
-    stopped = make_training(pictures, checkpoint=checkpoint)
+    stopped = make_training(image_set, checkpoint=checkpoint)
     assert not stopped.run(Watcher(wants_stop=stop_after(5)), until=1 / 3)
     assert (stopped.position.step, stopped.position.history) == (5, [])
-    paused = make_training(pictures, checkpoint=checkpoint)
+    paused = make_training(image_set, checkpoint=checkpoint)
     assert paused.run(Watcher(), until=1 / 3)
-    whole = make_training(pictures)
+    whole = make_training(image_set)
     whole.run(Watcher())
     assert without_seconds(paused.position.history) == without_seconds(whole.position.history[:1])
 
 
-def test_a_budget_of_time_pauses_by_the_clock(pictures: Pictures, tmp_path: Path) -> None:
+def test_a_budget_of_time_pauses_by_the_clock(image_set: ImageSet, tmp_path: Path) -> None:
     shares = []
     for until in (0.25, 1.0):
         torch.manual_seed(0)
         training = Training(
             Small(),
-            pictures,
+            image_set,
             recipe=RECIPES["keiryo"],
             budget=Budget(seconds=1.0),
             batch=8,
@@ -200,9 +200,9 @@ def test_a_budget_of_time_pauses_by_the_clock(pictures: Pictures, tmp_path: Path
     assert [pause.share for pause in training.position.pauses] == [0.25]
 
 
-def test_a_loss_that_is_no_number_is_no_pause(pictures: Pictures, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_is_no_pause(image_set: ImageSet, tmp_path: Path) -> None:
     network = Small()
-    training = make_training(pictures, network=network, checkpoint=tmp_path / "checkpoint")
+    training = make_training(image_set, network=network, checkpoint=tmp_path / "checkpoint")
     with torch.no_grad():
         network[-1].weight.fill_(float("nan"))  # pyright: ignore
     with pytest.raises(FloatingPointError, match="epoch 1"):
@@ -215,9 +215,9 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("steps", [3, 5, 9])
 def test_a_checkpoint_written_on_the_way_gives_the_same_bits_after_a_kill(
-    steps: int, pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    steps: int, image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = make_training(pictures)
+    whole = make_training(image_set)
     whole.run(Watcher())
     # After every step, where it is otherwise after some seconds.
     monkeypatch.setattr(loop, "SHORTEST_CHECKPOINT_INTERVAL_SECONDS", 0.0)
@@ -232,8 +232,8 @@ def test_a_checkpoint_written_on_the_way_gives_the_same_bits_after_a_kill(
             raise KilledError
 
     with pytest.raises(KilledError):
-        make_training(pictures, checkpoint=checkpoint).run(Watcher(on_progress=kill))
-    again = make_training(pictures, checkpoint=checkpoint)
+        make_training(image_set, checkpoint=checkpoint).run(Watcher(on_progress=kill))
+    again = make_training(image_set, checkpoint=checkpoint)
     assert again.position.epoch * 5 + again.position.step == steps - 1
     again.run(Watcher())
     expected, state = whole.network.state_dict(), again.network.state_dict()
@@ -241,10 +241,10 @@ def test_a_checkpoint_written_on_the_way_gives_the_same_bits_after_a_kill(
     assert without_seconds(again.position.history) == without_seconds(whole.position.history)
 
 
-def test_the_seed_decides_the_training(pictures: Pictures) -> None:
+def test_the_seed_decides_the_training(image_set: ImageSet) -> None:
     histories = []
     for seed in (1, 1, 2):
-        training = make_training(pictures, seed=seed)
+        training = make_training(image_set, seed=seed)
         training.run(Watcher())
         histories.append(without_seconds(training.position.history))
     assert histories[0] == histories[1]
@@ -252,23 +252,23 @@ def test_the_seed_decides_the_training(pictures: Pictures) -> None:
 
 
 def test_a_checkpoint_that_cannot_be_gone_on_with_is_named(
-    pictures: Pictures, tmp_path: Path
+    image_set: ImageSet, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
-    make_training(pictures, checkpoint=checkpoint).run(Watcher(wants_stop=stop_after(3)))
+    make_training(image_set, checkpoint=checkpoint).run(Watcher(wants_stop=stop_after(3)))
     with pytest.raises(InputError, match=r"checkpoint\.safetensors: of another model.*remove it"):
-        make_training(pictures, checkpoint=checkpoint, network=build("vgg11", classes=5))
+        make_training(image_set, checkpoint=checkpoint, network=build("vgg11", classes=5))
     data = checkpoint.read_bytes()
     checkpoint.write_bytes(data[: len(data) // 3])
     with pytest.raises(InputError, match=r"checkpoint\.safetensors: damaged.*remove it"):
-        make_training(pictures, checkpoint=checkpoint)
+        make_training(image_set, checkpoint=checkpoint)
 
 
-def test_a_network_learns_what_can_be_learnt(pictures: Pictures) -> None:
+def test_a_network_learns_what_can_be_learnt(image_set: ImageSet) -> None:
     # Each class is a shade of its own, under noise.
-    noise = np.random.default_rng(0).integers(0, 60, pictures.images.shape)
-    shades = (noise + 40 * pictures.labels[:, None, None, None]).astype(np.uint8)
-    training = make_training(replace(pictures, images=shades), recipe="plain", epochs=200)
+    noise = np.random.default_rng(0).integers(0, 60, image_set.images.shape)
+    shades = (noise + 40 * image_set.labels[:, None, None, None]).astype(np.uint8)
+    training = make_training(replace(image_set, images=shades), recipe="plain", epochs=200)
     training.run(Watcher())
     history = training.position.history
     assert len(history) == 200
@@ -276,12 +276,12 @@ def test_a_network_learns_what_can_be_learnt(pictures: Pictures) -> None:
     assert history[-1].val_accuracy > 0.9
 
 
-def test_evaluation_is_what_a_plain_loop_says(pictures: Pictures) -> None:
-    training = make_training(pictures)
-    score = training.evaluation.score(pictures.val)
+def test_evaluation_is_what_a_plain_loop_says(image_set: ImageSet) -> None:
+    training = make_training(image_set)
+    score = training.evaluation.score(image_set.val)
     network = training.network.eval()
-    images = torch.from_numpy(pictures.images[pictures.val]).permute(0, 3, 1, 2)
-    labels = torch.from_numpy(pictures.labels[pictures.val])
+    images = torch.from_numpy(image_set.images[image_set.val]).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(image_set.labels[image_set.val])
     with torch.no_grad():
         logits = network((images / 255 - 0.4) / 0.25)
     assert score.accuracy == pytest.approx((logits.argmax(1) == labels).float().mean().item())
@@ -289,7 +289,7 @@ def test_evaluation_is_what_a_plain_loop_says(pictures: Pictures) -> None:
 
 
 class Known(nn.Module):
-    """Says the same of every picture, so that its loss can be worked out."""
+    """Says the same of every image, so that its loss can be worked out."""
 
     def __init__(self, logits: tuple[float, ...]) -> None:
         super().__init__()
@@ -299,9 +299,9 @@ class Known(nn.Module):
         return self.logits.expand(len(images), -1)
 
 
-def test_mixed_pictures_count_for_both_of_their_labels(pictures: Pictures) -> None:
+def test_mixed_images_count_for_both_of_their_labels(image_set: ImageSet) -> None:
     # One class against another in batches of two, so that half of each pair is certain.
-    two = replace(pictures, labels=np.arange(60) % 2, train=np.array([0, 1]), val=np.array([2, 3]))
+    two = replace(image_set, labels=np.arange(60) % 2, train=np.array([0, 1]), val=np.array([2, 3]))
     recipe = replace(
         RECIPES["plain"],
         learning_rate=0.0,
@@ -335,30 +335,30 @@ def test_mixed_pictures_count_for_both_of_their_labels(pictures: Pictures) -> No
     assert epoch.train_accuracy == 0.5
 
 
-def test_waiting_for_pictures_is_a_part_of_the_training(pictures: Pictures, tmp_path: Path) -> None:
+def test_waiting_for_images_is_a_part_of_the_training(image_set: ImageSet, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
-    first = make_training(pictures, checkpoint=checkpoint)
+    first = make_training(image_set, checkpoint=checkpoint)
     first.run(Watcher(wants_stop=stop_after(3)))
     assert 0.0 < first.waiting_share() < 1.0
     waited = first.position.waiting_seconds
-    second = make_training(pictures, checkpoint=checkpoint)
+    second = make_training(image_set, checkpoint=checkpoint)
     assert second.position.waiting_seconds == waited
     second.run(Watcher())
     assert second.position.waiting_seconds > waited
 
 
-def test_a_loss_that_is_no_number_ends_the_training(pictures: Pictures) -> None:
+def test_a_loss_that_is_no_number_ends_the_training(image_set: ImageSet) -> None:
     network = Small()
     with torch.no_grad():
         network[-1].weight.fill_(float("nan"))  # pyright: ignore
     with pytest.raises(FloatingPointError, match="epoch 1"):
-        make_training(pictures, network=network).run(Watcher())
+        make_training(image_set, network=network).run(Watcher())
 
 
-def test_a_budget_of_time_ends_the_training_and_the_schedule(pictures: Pictures) -> None:
+def test_a_budget_of_time_ends_the_training_and_the_schedule(image_set: ImageSet) -> None:
     training = Training(
         Small(),
-        pictures,
+        image_set,
         recipe=RECIPES["keiryo"],
         budget=Budget(seconds=0.5),
         batch=8,
@@ -373,19 +373,19 @@ def test_a_budget_of_time_ends_the_training_and_the_schedule(pictures: Pictures)
     assert history[-1].learning_rate < 0.2 * max(epoch.learning_rate for epoch in history)
 
 
-def test_a_real_model_trains_under_either_recipe(pictures: Pictures) -> None:
+def test_a_real_model_trains_under_either_recipe(image_set: ImageSet) -> None:
     for recipe in ("plain", "keiryo"):
         torch.manual_seed(0)
         network = build("mobilenet_v2:width=0.35", classes=5)
-        training = make_training(pictures, recipe=recipe, epochs=1, network=network)
+        training = make_training(image_set, recipe=recipe, epochs=1, network=network)
         assert training.run(Watcher())
         assert np.isfinite(training.position.history[0].train_loss)
 
 
 def test_fifty_kills_at_random_moments_change_no_bit(
-    pictures: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = make_training(pictures, recipe="keiryo", epochs=60)
+    whole = make_training(image_set, recipe="keiryo", epochs=60)
     whole.run(Watcher())
     random = np.random.default_rng(0)
     monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_FACTOR", 0)
@@ -404,7 +404,7 @@ def test_fifty_kills_at_random_moments_change_no_bit(
                 raise KilledError
 
         training = make_training(
-            pictures, recipe="keiryo", epochs=60, checkpoint=checkpoint, seed=1
+            image_set, recipe="keiryo", epochs=60, checkpoint=checkpoint, seed=1
         )
         try:
             assert training.run(Watcher(on_progress=kill))
@@ -423,15 +423,15 @@ def test_fifty_kills_at_random_moments_change_no_bit(
     assert training.position.snapshots == whole.position.snapshots
 
 
-def test_a_network_of_one_size_alone_is_trained_at_that_size(pictures: Pictures) -> None:
+def test_a_network_of_one_size_alone_is_trained_at_that_size(image_set: ImageSet) -> None:
     own = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 5))
-    assert make_training(pictures, recipe="keiryo", network=own, epochs=1).run(Watcher())
+    assert make_training(image_set, recipe="keiryo", network=own, epochs=1).run(Watcher())
 
 
-def test_saving_memory_changes_no_bit(pictures: Pictures) -> None:
+def test_saving_memory_changes_no_bit(image_set: ImageSet) -> None:
     states, snapshots = [], []
     for saves in (False, True):
-        training = make_training(pictures, save_memory=saves)
+        training = make_training(image_set, save_memory=saves)
         training.run(Watcher())
         states.append(training.network.state_dict())
         snapshots.append(training.position.snapshots)
@@ -441,7 +441,7 @@ def test_saving_memory_changes_no_bit(pictures: Pictures) -> None:
 
 @pytest.mark.parametrize("parts", [2, 3, 8])
 def test_without_batch_norm_a_batch_in_parts_teaches_what_a_whole_one_does(
-    parts: int, pictures: Pictures
+    parts: int, image_set: ImageSet
 ) -> None:
     states = []
     for count in (1, parts):
@@ -450,7 +450,7 @@ def test_without_batch_norm_a_batch_in_parts_teaches_what_a_whole_one_does(
             nn.Conv2d(3, 8, 3, stride=4), nn.GroupNorm(2, 8), nn.Flatten(), nn.LazyLinear(5)
         )
         network(torch.zeros(1, 3, SIZE, SIZE))
-        training = make_training(pictures, recipe="plain", network=network, epochs=1, parts=count)
+        training = make_training(image_set, recipe="plain", network=network, epochs=1, parts=count)
         training.run(Watcher())
         states.append(training.network.state_dict())
     torch.testing.assert_close(states[1], states[0], rtol=1e-3, atol=1e-5)

@@ -10,7 +10,7 @@ from torch import nn
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.train.budget import Budget
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
 from keiryo.train.precision import (
@@ -50,7 +50,7 @@ def test_weights_stay_single_and_results_are_of_single_precision(model: str) -> 
     images = random.integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
     training = Training(
         build(model, classes=3),
-        Pictures(
+        ImageSet(
             images,
             random.integers(0, 3, 24),
             np.arange(16),

@@ -58,8 +58,8 @@ def test_a_saved_network_keeps_kerass_epsilon(tmp_path: Path) -> None:
     )
     save_model(tmp_path / "model.safetensors", network, description)
     loaded, _ = load_model(tmp_path / "model.safetensors")
-    pictures = torch.randn(2, 3, 32, 32)
-    torch.testing.assert_close(loaded(pictures), network(pictures))
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(loaded(images), network(images))
 
 
 @pytest.mark.parametrize("norm", ["batch", "group"])

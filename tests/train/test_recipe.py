@@ -70,7 +70,7 @@ def test_networks_with_norms_take_large_steps_whatever_their_last_layers_are() -
 
 
 @given(st.integers(32, 600), st.floats(0.3, 1), st.floats(0.3, 1), st.floats(0, 1), st.floats(0, 1))
-def test_pictures_grow_and_are_tested_no_smaller_than_trained_and_whole_at_the_end(
+def test_images_grow_and_are_tested_no_smaller_than_trained_and_whole_at_the_end(
     full: int, smallest: float, more: float, grown_by: float, progress: float
 ) -> None:
     recipe = replace(

@@ -21,7 +21,7 @@ from keiryo.train.watching.step_watch import (
     is_watched,
     keep,
 )
-from stripes import CLASSES, PLAIN, pictures, small
+from stripes import CLASSES, PLAIN, images, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -30,7 +30,7 @@ def train(network: nn.Module) -> Training:
     torch.manual_seed(0)
     training = Training(
         network,
-        pictures(),
+        images(),
         recipe=PLAIN,
         budget=Budget(epochs=2),
         batch=20,

@@ -18,7 +18,7 @@ from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.records.speed import Latency, Speed
 from keiryo.train.budget import Budget
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.device import ALLOCATOR_SETTINGS, prepare_device
 from keiryo.train.listener import Watcher
 from keiryo.train.loop import Training
@@ -44,7 +44,7 @@ def measure_training(
     save_memory: bool = False,
     precision: Precision | None = None,
 ) -> Speed:
-    """Measure steps of keiryo's own loop on random pictures, in a new process.
+    """Measure steps of keiryo's own loop on random images, in a new process.
 
     Raises subprocess.CalledProcessError, with the last words in `stderr`, where that fails.
     """
@@ -72,7 +72,7 @@ def _measure_here(options: argparse.Namespace) -> Speed:
     network = build(options.model, classes=options.classes)
     training = Training(
         network,
-        Pictures(
+        ImageSet(
             images,
             random.integers(0, options.classes, count),
             rows,

@@ -22,11 +22,11 @@ def bench(
     ],
     batch: Annotated[
         str | None,
-        typer.Option(help="Pictures at a time; several, with commas.", show_default="1,32"),
+        typer.Option(help="Images at a time; several, with commas.", show_default="1,32"),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=8, max=4096, help="Side of the pictures.", show_default="224"),
+        typer.Option(min=8, max=4096, help="Side of the images.", show_default="224"),
     ] = None,
     classes: Annotated[
         int | None, typer.Option(min=1, help="Classes of a MODEL.", show_default="1000")
@@ -116,5 +116,5 @@ def _batches(text: str) -> Sequence[int]:
     except ValueError:
         batches = [0]
     if min(batches) < 1:
-        raise InputError(f"--batch {text}: give numbers of pictures, from 1, separated by commas")
+        raise InputError(f"--batch {text}: give numbers of images, from 1, separated by commas")
     return batches

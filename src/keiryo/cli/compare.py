@@ -57,7 +57,7 @@ def compare(
     log: options.Log = None,
     json: options.Json = False,
 ) -> None:
-    """Train candidates side by side on your pictures, measure, rank and report."""
+    """Train candidates side by side on your images, measure, rank and report."""
     from keiryo import api
     from keiryo.cli.progress import shown_progress
     from keiryo.cli.tables.comparison import print_table

@@ -9,14 +9,14 @@ from keiryo.cli import options
 
 EXIT_FOUND = 2
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="The pictures, as for `keiryo compare`.")]
+Data = Annotated[str, typer.Argument(metavar="DATA", help="The images, as for `keiryo compare`.")]
 
-app = typer.Typer(rich_markup_mode=None, help="Check and prepare pictures.")
+app = typer.Typer(rich_markup_mode=None, help="Check and prepare images.")
 
 
 @app.callback(invoke_without_command=True)
 def group(context: typer.Context) -> None:
-    """Check and prepare pictures before they are trained on."""
+    """Check and prepare images before they are trained on."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -30,13 +30,13 @@ def check(
     ] = False,
     html: Annotated[
         bool,
-        typer.Option("--html", help="Show the pictures side by side, as check.html in --out."),
+        typer.Option("--html", help="Show the images side by side, as check.html in --out."),
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace check.html in --out.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Say what is wrong with pictures: unreadable, copies, near-copies, leaks, wrong labels."""
+    """Say what is wrong with images: unreadable, copies, near-copies, leaks, wrong labels."""
     from keiryo.cli.progress import shown_progress
     from keiryo.cli.tables.check import print_check
     from keiryo.data.audit.audit import audit
@@ -78,7 +78,7 @@ def pack(
     threads: options.Threads = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the pack in --out.")] = False,
 ) -> None:
-    """Decode pictures once into a memory-mapped pack, which every command takes as DATA.
+    """Decode images once into a memory-mapped pack, which every command takes as DATA.
 
     Interrupted, it goes on where it was when it is given again.
     """
@@ -114,7 +114,7 @@ def pack(
         raise
     survey = made.survey
     typer.echo(
-        f"{out}: {len(survey.pictures)} pictures of {made.header.size} x {made.header.size} by "
+        f"{out}: {len(survey.images)} images of {made.header.size} x {made.header.size} by "
         f"--fit {made.header.fit}, {len(survey.classes)} classes"
     )
     if survey.left_out:

@@ -32,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help="Weigh neural networks before they ship: train candidates side by side on your own "
-    "pictures, measure what each costs and how well it does, and take the winner away.",
+    "images, measure what each costs and how well it does, and take the winner away.",
 )
 app.command()(compare.compare)
 app.command()(train.train)

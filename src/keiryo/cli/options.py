@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 Epochs = Annotated[
-    int | None, typer.Option(min=1, help="Passes over the training pictures.", show_default="30")
+    int | None, typer.Option(min=1, help="Passes over the training images.", show_default="30")
 ]
 Minutes = Annotated[
     float | None,
@@ -14,17 +14,17 @@ Minutes = Annotated[
 ]
 Size = Annotated[
     int | None,
-    typer.Option(min=8, max=4096, help="Side of the square pictures.", show_default="224"),
+    typer.Option(min=8, max=4096, help="Side of the square images.", show_default="224"),
 ]
 Fitting = Annotated[
     Literal["crop", "letterbox", "stretch"] | None,
     typer.Option(
         "--fit",
-        help="How a picture becomes a square: by its middle, between grey bars, or squeezed.",
+        help="How an image becomes a square: by its middle, between grey bars, or squeezed.",
         show_default="crop",
     ),
 ]
-Batch = Annotated[int | None, typer.Option(min=1, help="Pictures a step.", show_default="128")]
+Batch = Annotated[int | None, typer.Option(min=1, help="Images a step.", show_default="128")]
 SaveMemory = Annotated[
     bool,
     typer.Option(
@@ -58,7 +58,7 @@ Folds = Annotated[
     typer.Option(
         min=1,
         max=5,
-        help="How many fifths are held out in turn; with 5, each picture is held out once.",
+        help="How many fifths are held out in turn; with 5, each image is held out once.",
         show_default="1",
     ),
 ]
@@ -72,7 +72,7 @@ StopEarly = Annotated[
     bool,
     typer.Option(
         "--stop-early",
-        help="Drop the worse half of the candidates, on held-out pictures, after an eighth, a "
+        help="Drop the worse half of the candidates, on held-out images, after an eighth, a "
         "quarter and a half of their training (with four, a quarter and a half; with two, a half).",
     ),
 ]
@@ -101,7 +101,7 @@ LearningRate = Annotated[
 Augment = Annotated[
     str | None,
     typer.Option(
-        help="Change how far the recipe varies pictures: rotation=15,cutout=0.25,mixup=0.2 and "
+        help="Change how far the recipe varies images: rotation=15,cutout=0.25,mixup=0.2 and "
         "so on, or none.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""`keiryo predict`: labels for new pictures."""
+"""`keiryo predict`: labels for new images."""
 
 import json as json_format
 from pathlib import Path
@@ -13,12 +13,12 @@ def predict(
     artifact: Annotated[
         Path, typer.Argument(help="A trial's folder, OUT/trials/NAME, or its model.safetensors.")
     ],
-    images: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to say.")] = 1,
     json: options.Json = False,
 ) -> None:
-    """Label pictures with a trained model."""
-    from keiryo.data.image.decoding import UnreadablePictureError
+    """Label images with a trained model."""
+    from keiryo.data.image.decoding import UnreadableImageError
     from keiryo.errors import InputError
     from keiryo.export.predictor import load
 
@@ -27,7 +27,7 @@ def predict(
     for image in images:
         try:
             answers[image] = predictor.predict_file(image)[:top]
-        except UnreadablePictureError as error:
+        except UnreadableImageError as error:
             raise InputError(f"{image}: {error}") from None
     if json:
         document = [

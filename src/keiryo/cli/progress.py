@@ -39,7 +39,7 @@ class PlainListener(Listener):
     def data_ready(self, data: DataSummary) -> None:
         self._say(
             f"{data.name}: {len(data.classes)} classes, {data.train_images} training and "
-            f"{data.val_images} held-out pictures"
+            f"{data.val_images} held-out images"
         )
         for finding in data.findings:
             self._say_finding(finding)
@@ -60,7 +60,7 @@ class PlainListener(Listener):
     def trial_paused(self, trial: Trial) -> None:
         last = trial.pauses[-1]
         self._say(
-            f"  {words.percent(last.val_accuracy)} on held-out pictures at "
+            f"  {words.percent(last.val_accuracy)} on held-out images at "
             f"{words.share(last.share)} of the training"
         )
 
@@ -80,7 +80,7 @@ class PlainListener(Listener):
     def trial_finished(self, trial: Trial) -> None:
         if trial.status == "done":
             self._say(
-                f"  {words.percent(trial.val_accuracy)} on held-out pictures after "
+                f"  {words.percent(trial.val_accuracy)} on held-out images after "
                 f"{words.duration(trial.train_seconds)}"
             )
         else:
@@ -115,7 +115,7 @@ class LiveListener(PlainListener):
         self._show("downloading", done / total if total else 0.0, f"{words.size(done)}{whole}")
 
     def packing(self, done: int, total: int) -> None:
-        self._show("decoding", done / total, f"{done} of {total} pictures")
+        self._show("decoding", done / total, f"{done} of {total} images")
 
     def data_ready(self, data: DataSummary) -> None:
         self._clear()

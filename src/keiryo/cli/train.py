@@ -14,7 +14,7 @@ def train(
         str, typer.Argument(metavar="MODEL", help="A model; `keiryo models` lists them.")
     ],
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="The pictures, as for `keiryo compare`.")
+        str, typer.Argument(metavar="DATA", help="The images, as for `keiryo compare`.")
     ],
     epochs: options.Epochs = None,
     minutes: options.Minutes = None,
@@ -44,7 +44,7 @@ def train(
     log: options.Log = None,
     json: options.Json = False,
 ) -> None:
-    """Train one model on your pictures, measure it and report."""
+    """Train one model on your images, measure it and report."""
     compare(
         data=data,
         models=model,

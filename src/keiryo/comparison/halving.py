@@ -63,7 +63,7 @@ def why_dropped(dropped: Standing, better: Sequence[Standing], share: float) -> 
         return when
     count = len(dropped.accuracies)
     mean = f" (the mean of {count} trainings)" if count > 1 else ""
-    said = f"{when}: {_percent(dropped.accuracy)} of the held-out pictures right{mean}"
+    said = f"{when}: {_percent(dropped.accuracy)} of the held-out images right{mean}"
     if dropped.failures:
         return f"{said}, and {dropped.failures} of its {count + dropped.failures} trainings failed"
     last = better[-1]

@@ -17,10 +17,10 @@ class Listener:
         """So many bytes of a published set have come, of so many."""
 
     def packing(self, done: int, total: int) -> None:
-        """So many pictures are decoded, of so many."""
+        """So many images are decoded, of so many."""
 
     def data_ready(self, data: DataSummary) -> None:
-        """The pictures are packed, split and audited."""
+        """The images are packed, split and audited."""
 
     def rung_started(self, share: float, candidates: int) -> None:
         """With --stop-early: so many candidates are trained to `share`, from 0 to 1, and compared.

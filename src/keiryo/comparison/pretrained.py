@@ -23,7 +23,7 @@ from keiryo.train.fine_tuning import FineTuning
 
 @dataclass(frozen=True)
 class Start:
-    """What a trial begins with: how pictures are prepared, and what is trained when."""
+    """What a trial begins with: how images are prepared, and what is trained when."""
 
     preprocessing: Preprocessing
     fine_tuning: FineTuning | None = None
@@ -57,7 +57,7 @@ def start_of_trial(
 ) -> Start:
     """Put the plan's weights for `model` into `network`, in place, and return how it begins.
 
-    Features that were trained on pictures prepared in one way see them in that way again:
+    Features that were trained on images prepared in one way see them in that way again:
     the mean and deviation of the channels become those that the weights expect. Without
     weights for `model`, nothing is changed.
     """

@@ -23,7 +23,7 @@ from keiryo.data.locate import locate
 from keiryo.data.packs.pack import Pack
 from keiryo.data.packs.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
 from keiryo.data.sources.source import Source
-from keiryo.data.survey.split import has_own_split, split_pictures
+from keiryo.data.survey.split import has_own_split, split_images
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
@@ -147,7 +147,7 @@ def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size
 
 
 def _summarize(pack: Pack, plan: Plan) -> DataSummary:
-    splits = split_pictures(pack.survey, seed=plan.seed)
+    splits = split_images(pack.survey, seed=plan.seed)
     further = [
         *splits.findings,
         *effects_of_fitting(pack.survey, size=pack.header.size, fit=pack.header.fit),
@@ -195,7 +195,7 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
 def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
     names = names_to_show(comparison.data.findings)
     names += [suspect.file for suspect in comparison.suspect_labels]
-    rows = [picture.name for picture in pack.survey.pictures]
+    rows = [image.name for image in pack.survey.images]
     shown = thumbnails(names, rows, lambda row: pack.images[row])
     write_text(out / THUMBNAILS_FILE, json.dumps(shown))
 

@@ -18,7 +18,7 @@ Shape = Sequence[int]
 Inputs = Shape | Tensor | Sequence[Shape | Tensor]
 
 SEED = 0
-# Sides of pictures, and lengths, that networks are commonly made for.
+# Sides of images, and lengths, that networks are commonly made for.
 COMMON_SIDES = (224, 32, 28, 256, 299, 384, 64, 96, 128, 160, 192, 512, 16000)
 
 

@@ -37,7 +37,7 @@ BOOKKEEPING = "num_batches_tracked"
 def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) -> Weighing:
     """Return what `module` costs for one example, before any training.
 
-    `input_shape` is the shape of one example, without the batch: (C, H, W) for pictures,
+    `input_shape` is the shape of one example, without the batch: (C, H, W) for images,
     (C, L) for recordings. A module with several inputs takes a list with a shape for
     each. Instead of a shape an example tensor may be given, batch included, where values
     or another dtype are needed (token numbers, say).

@@ -1,4 +1,4 @@
-"""From pictures and recordings to batches: folders, audit, splits, packs, augmentation.
+"""From images and recordings to batches: folders, audit, splits, packs, augmentation.
 
 This room must never know which network they are for or how it is trained.
 """

@@ -6,10 +6,10 @@ No pydantic here: each process that reads images would load it.
 from dataclasses import dataclass
 from typing import Literal
 
-from keiryo.data.image.facts import PictureFacts
+from keiryo.data.image.facts import ImageFacts
 
 Split = Literal["train", "val", "test"]
-# What owners of pictures call the parts of a split.
+# What owners of images call the parts of a split.
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -22,7 +22,7 @@ SPLIT_NAMES: dict[str, Split] = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture before it is read: its name, label, and the split its owner put it in."""
+    """One image before it is read: its name, label, and the split its owner put it in."""
 
     name: str
     label: int
@@ -30,13 +30,13 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture that could be read; `checksum` is of its pixels as they were packed."""
+class SurveyedImage:
+    """One image that could be read; `checksum` is of its pixels as they were packed."""
 
     name: str
     label: int
     split: Split | None
-    facts: PictureFacts
+    facts: ImageFacts
     checksum: str = ""
 
 

@@ -1,16 +1,16 @@
-"""From what the user typed as DATA to a source of labelled pictures."""
+"""From what the user typed as DATA to a source of labelled images."""
 
 import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from keiryo.data.image.decoding import PICTURE_SUFFIXES
+from keiryo.data.image.decoding import IMAGE_SUFFIXES
 from keiryo.data.items import SPLIT_NAMES, Item, Split
 from keiryo.data.packs.pack import PackSource, is_pack
 from keiryo.data.sources.digits import Digits
 from keiryo.data.sources.download import Progress, no_progress
-from keiryo.data.sources.files import FileSource
 from keiryo.data.sources.folders import files_below, readable_name, subfolders
+from keiryo.data.sources.image_files import FileSource
 from keiryo.data.sources.petals import Petals
 from keiryo.data.sources.published import NAMED_SETS, fetch_named_set
 from keiryo.data.sources.shards import are_shards, shard_source
@@ -38,7 +38,7 @@ def locate(data: str, *, progress: Progress = no_progress) -> Source:
     It is a folder, a CSV, a pack, tar shards, a built-in set, or a published one, which is
     downloaded unless it is there; `progress` is told how many bytes of it have come, of
     how many. Raises InputError where there is none, or where it cannot be compared on:
-    no pictures, or a single class.
+    no images, or a single class.
     """
     name, _, options = data.partition(":")
     path = Path(data)
@@ -58,7 +58,7 @@ def locate(data: str, *, progress: Progress = no_progress) -> Source:
     elif path.is_file() and path.suffix.lower() == ".csv":
         source = _csv(path)
     elif path.exists():
-        raise InputError(f"{data}: neither a folder of pictures, nor a .csv file, nor .tar shards")
+        raise InputError(f"{data}: neither a folder of images, nor a .csv file, nor .tar shards")
     else:
         raise InputError(
             f"{data}: no such folder or file (sets by name: "
@@ -67,7 +67,7 @@ def locate(data: str, *, progress: Progress = no_progress) -> Source:
     if len(source.classes) < 2:
         raise InputError(
             f"{data}: only one class, '{source.classes[0]}'; a classifier needs at least two: "
-            "one folder of pictures a class"
+            "one folder of images a class"
         )
     return source
 
@@ -105,7 +105,7 @@ def _folder(root: Path) -> Source:
         for folder in subfolders(class_root):
             label = readable_name(folder, class_root)
             for path in files_below(folder):
-                if path.suffix.lower() in PICTURE_SUFFIXES:
+                if path.suffix.lower() in IMAGE_SUFFIXES:
                     found.append((label, split, path))
                 else:
                     others.append(path)
@@ -116,7 +116,7 @@ def _folder(root: Path) -> Source:
         beside = [folder for folder in subfolders(root) if folder not in splits]
     if not found:
         raise InputError(
-            f"{root}: no pictures in it; put them into one folder a class: {root}/CLASS/*.jpg"
+            f"{root}: no images in it; put them into one folder a class: {root}/CLASS/*.jpg"
         )
     names = [readable_name(path, root) for _, _, path in found]
     labels = {label for label, _, _ in found}
@@ -128,14 +128,14 @@ def _folder(root: Path) -> Source:
     ]
     findings = [
         *_left_out(
-            "other_files", [readable_name(path, root) for path in others], "no picture by name"
+            "other_files", [readable_name(path, root) for path in others], "no image by name"
         ),
         *_left_out(
             "beside_splits",
             [readable_name(path, root) for folder in beside for path in files_below(folder)],
             "in a folder beside the split folders",
         ),
-        *_left_out("empty_class", sorted(set(empty)), "a class folder without pictures"),
+        *_left_out("empty_class", sorted(set(empty)), "a class folder without images"),
     ]
     return _file_source(str(root), found, names, findings)
 
@@ -179,13 +179,13 @@ def _csv(path: Path) -> Source:
 def _csv_row(path: Path, line: int, row: dict[str, str]) -> tuple[str, Split | None, Path]:
     if not row["path"] or not (row["label"] or "").strip():
         raise InputError(f"{path}, line {line}: path or label is empty")
-    picture = path.parent / row["path"]
-    if not picture.is_file():
-        raise InputError(f"{path}, line {line}: no such file: {picture}")
+    image = path.parent / row["path"]
+    if not image.is_file():
+        raise InputError(f"{path}, line {line}: no such file: {image}")
     split = (row.get("split") or "").strip().lower()
     if split and split not in SPLIT_NAMES:
         raise InputError(f"{path}, line {line}: split is '{split}'; give train, val or test")
-    return row["label"].strip(), SPLIT_NAMES[split] if split else None, picture
+    return row["label"].strip(), SPLIT_NAMES[split] if split else None, image
 
 
 def _file_source(
@@ -197,7 +197,7 @@ def _file_source(
     classes = sorted({label for label, _, _ in found})
     numbers = {label: number for number, label in enumerate(classes)}
     items = [
-        Item(picture, numbers[label], split)
-        for picture, (label, split, _) in zip(names, found, strict=True)
+        Item(image, numbers[label], split)
+        for image, (label, split, _) in zip(names, found, strict=True)
     ]
     return FileSource(name, classes, items, [path for _, _, path in found], findings)

@@ -1,6 +1,8 @@
 """The record of a survey: every image of a source, and the pairs that are near-copies."""
 
-from keiryo.data.items import LeftOut, Picture
+from pydantic import AliasChoices, Field
+
+from keiryo.data.items import LeftOut, SurveyedImage
 from keiryo.records.base import Finding, Record
 
 # Two rows of a survey, and the distance between their hashes, of 256 bits.
@@ -8,11 +10,12 @@ NearCopy = tuple[int, int, int]
 
 
 class Survey(Record):
-    """What is known of all pictures of a source; `near_copies` are rows of `pictures`."""
+    """What is known of all images of a source; `near_copies` are rows of `images`."""
 
     name: str
     classes: list[str]
-    pictures: list[Picture]
+    # Packs made by earlier versions call them pictures.
+    images: list[SurveyedImage] = Field(validation_alias=AliasChoices("images", "pictures"))
     left_out: list[LeftOut]
     near_copies: list[NearCopy]
     findings: list[Finding]

@@ -1,4 +1,4 @@
-"""Labels for new pictures from a trained model."""
+"""Labels for new images from a trained model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from keiryo.data.image.fit import fit_picture, read_for
+from keiryo.data.image.fit import fit_image, read_for
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, channels_last, load_model, normalize
 
@@ -21,7 +21,7 @@ class Guess:
 
 
 class Predictor:
-    """A trained model that labels pictures, prepared as they were in its training."""
+    """A trained model that labels images, prepared as they were in its training."""
 
     def __init__(self, path: Path) -> None:
         self._network, self.description = load_model(path)
@@ -32,22 +32,22 @@ class Predictor:
         return self.description.classes
 
     def predict_file(self, path: Path) -> list[Guess]:
-        """Return all classes for the picture at `path`, the most probable first.
+        """Return all classes for the image at `path`, the most probable first.
 
-        Raises UnreadablePictureError where no picture can be had from the file.
+        Raises UnreadableImageError where no image can be had from the file.
         """
-        picture = read_for(path, self.description.preprocessing.size)
-        return self.predict([picture.pixels])[0]
+        image = read_for(path, self.description.preprocessing.size)
+        return self.predict([image.pixels])[0]
 
-    def predict(self, pictures: Sequence[np.ndarray]) -> list[list[Guess]]:
-        """Return, for each RGB picture (H, W, 3), uint8, all classes, the most probable first."""
+    def predict(self, images: Sequence[np.ndarray]) -> list[list[Guess]]:
+        """Return, for each RGB image (H, W, 3), uint8, all classes, the most probable first."""
         preprocessing = self.description.preprocessing
         squares = np.stack(
-            [fit_picture(pixels, preprocessing.size, preprocessing.fit) for pixels in pictures]
+            [fit_image(pixels, preprocessing.size, preprocessing.fit) for pixels in images]
         )
-        images = torch.from_numpy(squares).permute(0, 3, 1, 2)
+        inputs = torch.from_numpy(squares).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            probabilities = self._network(normalize(images, preprocessing)).softmax(1)
+            probabilities = self._network(normalize(inputs, preprocessing)).softmax(1)
         return [
             sorted(
                 (Guess(*pair) for pair in zip(self.classes, row.tolist(), strict=True)),

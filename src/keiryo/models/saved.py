@@ -2,7 +2,7 @@
 
 The weights are ordinary safetensors; the header's metadata holds, as JSON, everything
 else that is needed to use them: the model's name,
-the classes, the input size and how a picture is prepared. Nothing is unpickled.
+the classes, the input size and how an image is prepared. Nothing is unpickled.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ PIXEL_MAXIMUM = 255.0
 
 
 class Preprocessing(BaseModel):
-    """How an RGB picture of values 0 to 255 becomes the network's input.
+    """How an RGB image of values 0 to 255 becomes the network's input.
 
     It is made a square of `size` as `fit` says (`keiryo.data.image.fit`); then each channel
     becomes (value / 255 - mean) / std.
@@ -50,7 +50,7 @@ class SavedModel(BaseModel):
 def channels_last(network: nn.Module) -> nn.Module:
     """Lay the weights of `network` out as (N, H, W, C), in place, and return it.
 
-    oneDNN and cuDNN are fastest in this layout, and pictures are decoded into it.
+    oneDNN and cuDNN are fastest in this layout, and images are decoded into it.
     """
     # torch's own annotations of Module.to leave the layout out.
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -64,7 +64,7 @@ def set_batch_norm_epsilon(network: nn.Module, epsilon: float) -> None:
 
 
 def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Return uint8 pictures (N, 3, H, W) as the float32 input of a network, same layout."""
+    """Return uint8 images (N, 3, H, W) as the float32 input of a network, same layout."""
     mean = torch.tensor(preprocessing.mean, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(preprocessing.std, device=images.device).view(1, 3, 1, 1)
     # In place, as one scale and one shift: this touches every pixel of every step.

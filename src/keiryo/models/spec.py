@@ -116,7 +116,7 @@ def parse_specs(text: str) -> list[ModelSpec]:
 def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
     """Build the model that `spec` names, for `classes` classes.
 
-    Returns a module from pictures (N, 3, H, W) to logits (N, classes). Weights are
+    Returns a module from images (N, 3, H, W) to logits (N, classes). Weights are
     drawn from torch's default generator. Raises InputError for an unknown model or
     option, or a factory that cannot be found or called.
     """

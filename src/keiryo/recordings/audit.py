@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from keiryo.recordings.pack import PackedRecording, RecordingPack
-from keiryo.records.base import Finding, PictureGroup, Severity
+from keiryo.records.base import Finding, ImageGroup, Severity
 from keiryo.records.plural import counted
 
 FEW_RECORDINGS = 5
@@ -82,7 +82,7 @@ def _copies(pack: RecordingPack) -> Iterator[Finding]:
         )
 
 
-def _group(pack: RecordingPack, recordings: list[PackedRecording]) -> PictureGroup:
+def _group(pack: RecordingPack, recordings: list[PackedRecording]) -> ImageGroup:
     labels = [
         ", ".join(
             f"{category.name}={category.values[value]}"
@@ -90,7 +90,7 @@ def _group(pack: RecordingPack, recordings: list[PackedRecording]) -> PictureGro
         )
         for recording in recordings
     ]
-    return PictureGroup(files=[r.name for r in recordings], labels=labels, splits=[])
+    return ImageGroup(files=[r.name for r in recordings], labels=labels, splits=[])
 
 
 def _values(pack: RecordingPack) -> Iterator[Finding]:

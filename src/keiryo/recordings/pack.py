@@ -6,7 +6,6 @@ other; and `recordings.json` with everything else, checksums included. Making on
 """
 
 import io
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,7 @@ from keiryo.errors import InputError
 from keiryo.recordings.conditions import Category
 from keiryo.recordings.forming import RecordingForm
 from keiryo.records.base import Finding, Record
-from keiryo.sealed_pack import row_checksum
+from keiryo.sealed_pack import SealedHeader, read_header
 
 FORMAT_VERSION = 1
 CODES_FILE = "codes.npy"
@@ -52,8 +51,8 @@ class LeftOutRecording(Record):
     reason: str
 
 
-class RecordingPackHeader(Record):
-    """What stands in `recordings.json`; `checksum` is of all the rest of it.
+class RecordingPackHeader(SealedHeader):
+    """What stands in `recordings.json`.
 
     `form` is what was asked for, `rate`, in samples a second, what came of it; `findings`
     are the source's own.
@@ -68,18 +67,6 @@ class RecordingPackHeader(Record):
     recordings: list[PackedRecording]
     left_out: list[LeftOutRecording]
     findings: list[Finding]
-    checksum: str = ""
-
-    def sealed(self) -> "RecordingPackHeader":
-        """Return the header with its own checksum."""
-        return self.model_copy(update={"checksum": self._own_checksum()})
-
-    def is_whole(self) -> bool:
-        """Return whether the header is what it was when it was sealed."""
-        return self.checksum == self._own_checksum()
-
-    def _own_checksum(self) -> str:
-        return row_checksum(self.model_copy(update={"checksum": ""}).model_dump_json().encode())
 
 
 @dataclass(frozen=True)
@@ -140,14 +127,10 @@ def open_recording_pack(folder: Path, *, verify: bool = True) -> RecordingPack:
     """
     try:
         text = (folder / HEADER_FILE).read_bytes()
-        version = json.loads(text)["format_version"]
-        if version != FORMAT_VERSION:
-            raise InputError(f"{folder}: recordings packed by version {version}; pack them again")
-        header = RecordingPackHeader.model_validate_json(text)
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError:
         raise InputError(f"{folder}: not a pack of recordings, or a damaged one") from None
-    if not header.is_whole():
-        raise InputError(f"{folder}: its {HEADER_FILE} is damaged; pack it again")
+    path = str(folder / HEADER_FILE)
+    header = read_header(RecordingPackHeader, text, path, version=FORMAT_VERSION)
     total = sum(recording.samples for recording in header.recordings)
     path, head = folder / CODES_FILE, codes_header(total)
     try:

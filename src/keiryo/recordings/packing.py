@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from keiryo.ahead import Progress
 from keiryo.errors import InputError
 from keiryo.files import move_folder, write_text
@@ -34,6 +32,7 @@ from keiryo.recordings.pack import (
 )
 from keiryo.recordings.sound_files import SoundFormat, UnusableRecordingError
 from keiryo.recordings.source import RecordingSource
+from keiryo.sealed_pack import making_pack
 
 DEFAULT_FORM = RecordingForm()
 
@@ -58,17 +57,9 @@ def prepare_recording_pack(
     if is_foreign or folder.is_file():
         raise InputError(f"{folder}: exists and is no pack of recordings; name another folder")
     fingerprint = source.fingerprint()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        with lock.acquire(blocking=False):
-            try:
-                found = _found(folder, fingerprint, form)
-                return found or _made(source, folder, fingerprint, form, workers, progress)
-            finally:
-                Path(lock.lock_file).unlink(missing_ok=True)
-    except Timeout:
-        raise InputError(f"{folder}: another keiryo is making this pack; wait for it") from None
+    with making_pack(folder):
+        found = _found(folder, fingerprint, form)
+        return found or _made(source, folder, fingerprint, form, workers, progress)
 
 
 def _found(folder: Path, fingerprint: str, form: RecordingForm) -> RecordingPack | None:

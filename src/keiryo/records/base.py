@@ -19,8 +19,8 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
 
-class PictureGroup(Record):
-    """Pictures that belong together: copies, near-copies, or a leak with its origin."""
+class ImageGroup(Record):
+    """Images that belong together: copies, near-copies, or a leak with its origin."""
 
     files: list[str]
     labels: list[str]
@@ -36,7 +36,7 @@ class Finding(Record):
     evidence: str
     advice: str
     files: list[str] = []
-    groups: list[PictureGroup] = []
+    groups: list[ImageGroup] = []
 
 
 class Machine(Record):

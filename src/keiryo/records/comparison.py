@@ -34,22 +34,22 @@ class Trial(Record):
     images_per_second: float | None = None
     waiting_share: float | None = Field(
         default=None,
-        description="of the time of its training steps, that spent waiting for pictures",
+        description="of the time of its training steps, that spent waiting for images",
     )
     peak_memory_bytes: int | None = None
     latency_ms: Latency | None = None
     train_accuracy: float | None = Field(
         default=None,
-        description="of as many training pictures as are held out, unvaried, in inference mode",
+        description="of as many training images as are held out, unvaried, in inference mode",
     )
     val_accuracy: float | None = None
     val_images: int | None = None
     val_accuracy_interval: tuple[float, float] | None = Field(
-        default=None, description="95 % Wilson interval, for the number of held-out pictures"
+        default=None, description="95 % Wilson interval, for the number of held-out images"
     )
     test_accuracy: float | None = None
     val_accuracy_with_leaks: float | None = Field(
-        default=None, description="what it would seem with the leaked pictures of the owner's split"
+        default=None, description="what it would seem with the leaked images of the owner's split"
     )
     robustness: dict[str, list[float]] = Field(
         default={}, description="held-out accuracy under each corruption, by rising strength"
@@ -115,4 +115,4 @@ class Comparison(Record):
     suspect_labels: list[SuspectLabel] = Field(
         default=[], description="most suspect first, by the best model's held-out predictions"
     )
-    suspects_among: int = Field(default=0, description="held-out pictures that were looked at")
+    suspects_among: int = Field(default=0, description="held-out images that were looked at")

@@ -86,7 +86,7 @@ class Cost(Record):
     parameters: int = Field(description="trainable elements")
     state_elements: int = Field(description="parameters plus persisted running statistics")
     macs: int | None = Field(
-        description="multiply-accumulates for one picture; None: an operator is not known"
+        description="multiply-accumulates for one image; None: an operator is not known"
     )
     size_bytes: int = Field(description="the float32 state")
 

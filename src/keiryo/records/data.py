@@ -4,14 +4,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from keiryo.records.base import Finding, PictureGroup, Record
+from keiryo.records.base import Finding, ImageGroup, Record
 
-# How a picture that is not square becomes one: its middle, all of it between bars, or squeezed.
+# How an image that is not square becomes one: its middle, all of it between bars, or squeezed.
 Fit = Literal["crop", "letterbox", "stretch"]
 
 
-class UnreadablePicture(Record):
-    """A file that no picture could be had from."""
+class UnreadableImage(Record):
+    """A file that no image could be had from."""
 
     file: str
     reason: str
@@ -33,19 +33,19 @@ class DataCheck(Record):
     keiryo_version: str
     name: str
     images: int = Field(description="that could be read")
-    classes: dict[str, int] = Field(description="pictures of each")
-    splits: dict[str, int] = Field(description="pictures of each, where the data has some")
-    unreadable: list[UnreadablePicture]
-    exact_copies: list[PictureGroup] = Field(description="the same pixels")
-    near_copies: list[PictureGroup] = Field(description="pairs of nearly the same picture")
-    label_conflicts: list[PictureGroup] = Field(description="the same pixels under several classes")
-    split_leaks: list[PictureGroup] = Field(description="held-out pictures with training pictures")
+    classes: dict[str, int] = Field(description="images of each")
+    splits: dict[str, int] = Field(description="images of each, where the data has some")
+    unreadable: list[UnreadableImage]
+    exact_copies: list[ImageGroup] = Field(description="the same pixels")
+    near_copies: list[ImageGroup] = Field(description="pairs of nearly the same image")
+    label_conflicts: list[ImageGroup] = Field(description="the same pixels under several classes")
+    split_leaks: list[ImageGroup] = Field(description="held-out images with training images")
     imbalance: Imbalance
     findings: list[Finding] = Field(description="all of it in words, the gravest first")
 
 
 class SuspectLabel(Record):
-    """A held-out picture whose label a model contradicts with confidence."""
+    """A held-out image whose label a model contradicts with confidence."""
 
     file: str
     label: str
@@ -66,6 +66,6 @@ class DataSummary(Record):
     test_images: int = 0
     own_split: bool = Field(default=False, description="whether its owner said what to hold out")
     leaked_images: int = Field(
-        default=0, description="held out by their owner, but left out as training pictures too"
+        default=0, description="held out by their owner, but left out as training images too"
     )
     findings: list[Finding] = []

@@ -7,6 +7,6 @@ REPORT_FILE = "report.html"
 CURVES_FOLDER = "curves"
 TENSORBOARD_FOLDER = "tensorboard"  # written with --log
 MLFLOW_FOLDER = "mlruns"
-THUMBNAILS_FILE = "thumbnails.json"  # name of a picture that is spoken of -> data URL
+THUMBNAILS_FILE = "thumbnails.json"  # name of an image that is spoken of -> data URL
 SNAPSHOTS_FILE = "snapshots.json"  # in a trial's folder
 CHECK_FILE = "check.html"  # that of `keiryo data check`

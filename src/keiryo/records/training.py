@@ -8,10 +8,10 @@ from keiryo.records.base import Record
 
 
 class Epoch(Record):
-    """One pass over the training pictures.
+    """One pass over the training images.
 
-    `train_loss` and `train_accuracy` are running figures, over augmented pictures and
-    changing weights, as the training saw them; `val_*` are over the held-out pictures
+    `train_loss` and `train_accuracy` are running figures, over augmented images and
+    changing weights, as the training saw them; `val_*` are over the held-out images
     at the end of the epoch.
     """
 
@@ -25,7 +25,7 @@ class Epoch(Record):
 
 
 class Pause(Record):
-    """Where a training paused, and what of the held-out pictures it told right by then."""
+    """Where a training paused, and what of the held-out images it told right by then."""
 
     share: float = Field(description="of its budget, from 0 to 1, at which it was to pause")
     val_accuracy: float
@@ -76,7 +76,7 @@ class Snapshot(Record):
     gradient_norm: float = Field(description="L2, over all parameters, before any clipping")
     noise_scale: float | None = Field(
         default=None,
-        description="pictures in a batch at which the gradient's noise equals the gradient",
+        description="images in a batch at which the gradient's noise equals the gradient",
     )
     layers: list[LayerSnapshot] = Field(description="in the order they ran")
 

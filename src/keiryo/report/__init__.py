@@ -1,5 +1,5 @@
-"""From results to a page and pictures.
+"""From results to a page and images.
 
 This room knows the records of `results` and nothing else: it never trains, measures or
-reads pictures, so that any results can be shown anywhere.
+reads images, so that any results can be shown anywhere.
 """

@@ -1,4 +1,4 @@
-"""The page of what is amiss with a folder of pictures, with the pictures side by side."""
+"""The page of what is amiss with a folder of images, with the images side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from keiryo.report.page_parts import page_style, page_template
 def write_check_page(check: DataCheck, thumbnails: Mapping[str, str], folder: Path) -> Path:
     """Write the page of `check` into `folder`; return its path.
 
-    `thumbnails` are data URLs by the names of pictures.
+    `thumbnails` are data URLs by the names of images.
     """
     path = folder / CHECK_FILE
     write_text(path, render_check_page(check, thumbnails))
@@ -20,7 +20,7 @@ def write_check_page(check: DataCheck, thumbnails: Mapping[str, str], folder: Pa
 
 
 def render_check_page(check: DataCheck, thumbnails: Mapping[str, str]) -> str:
-    """Return the page: counts, all findings with their pictures, classes."""
+    """Return the page: counts, all findings with their images, classes."""
     return page_template("check.html.j2").render(
         check=check,
         counts=counts_of(check),

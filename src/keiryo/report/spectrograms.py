@@ -1,4 +1,4 @@
-"""Sounds as pictures: the waveform, and how loud each frequency is over time."""
+"""Sounds as images: the waveform, and how loud each frequency is over time."""
 
 import io
 import wave
@@ -52,9 +52,9 @@ def draw_sound(samples: np.ndarray, rate: int, *, kind: str, seconds: float) -> 
         axes.spines[["top", "right"]].set_visible(False)
     below.xaxis.label.set_size(8)
     below.yaxis.label.set_size(8)
-    picture = io.BytesIO()
-    canvas.print_png(picture)
-    return picture.getvalue()
+    image = io.BytesIO()
+    canvas.print_png(image)
+    return image.getvalue()
 
 
 def spectrogram(samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:

@@ -20,11 +20,11 @@ from keiryo.report.spectrograms import draw_sound, read_wav
 
 @dataclass(frozen=True)
 class ShownSound:
-    """A sound with its file and its picture as data URLs."""
+    """A sound with its file and its image as data URLs."""
 
     sound: Sound
     audio: str
-    picture: str
+    image: str
 
     @property
     def told(self) -> str:
@@ -97,9 +97,9 @@ def _shown(sounds: Sequence[Sound], folder: Path) -> list[ShownSound]:
             audio = path.read_bytes()
         except (OSError, EOFError, wave.Error):
             continue  # it was moved or deleted since
-        picture = draw_sound(samples, rate, kind=sound.kind, seconds=longest)
+        image = draw_sound(samples, rate, kind=sound.kind, seconds=longest)
         shown.append(
-            ShownSound(sound, _data_url("audio/wav", audio), _data_url("image/png", picture))
+            ShownSound(sound, _data_url("audio/wav", audio), _data_url("image/png", image))
         )
     return shown
 

@@ -49,7 +49,7 @@ def duration(seconds: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Return pictures a second."""
+    """Return images a second."""
     return "–" if value is None else f"{_three_digits(value)}/s"
 
 

@@ -31,7 +31,7 @@ class Position(Record):
     learning_rate: float = 0.0
     pictures_seen: int = 0
     training_seconds: float = 0.0
-    waiting_seconds: float = 0.0  # of the training, for its pictures
+    waiting_seconds: float = 0.0  # of the training, for its images
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
     last_step_seconds: float = 0.0

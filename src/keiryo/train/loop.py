@@ -17,7 +17,7 @@ from keiryo.records.training import Epoch, Pause
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
 from keiryo.train.classification.evaluation import Evaluation, inputs_of, takes_size
-from keiryo.train.classification.image_set import Pictures, training_batches
+from keiryo.train.classification.image_set import ImageSet, training_batches
 from keiryo.train.classification.scores import Score, Sums, mixed_loss
 from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.listener import Progress, Watcher
@@ -45,7 +45,7 @@ FLOAT32_COST = 1.7
 
 
 class Training:
-    """One network being trained on one set of pictures.
+    """One network being trained on one set of images.
 
     The network is changed in place. With `checkpoint`, the training goes on from
     the one at that path, if there is one, and leaves one there when it is stopped.
@@ -60,7 +60,7 @@ class Training:
     def __init__(
         self,
         network: nn.Module,
-        pictures: Pictures,
+        image_set: ImageSet,
         *,
         recipe: Recipe,
         budget: Budget,
@@ -77,13 +77,13 @@ class Training:
         self._fine_tuning = fine_tuning
         self.network = channels_last(network.to(device))
         self._parameters = list(self.network.parameters())
-        self._pictures = pictures
+        self._image_set = image_set
         self._recipe = recipe
         self._budget = budget
         self._batch = batch
         self._device = device
         self._batches = training_batches(
-            pictures, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
+            image_set, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
         )
         self._peak = peak_learning_rate(network, recipe)
         self._mixed_precision = mixed_precision(self.network, device, recipe.precision)
@@ -95,7 +95,7 @@ class Training:
         self._trainee = Trainee(self.network, make_optimizer(self.network, recipe), device, average)
         self._checkpoint = checkpoint
         self._until = 1.0
-        smallest = training_size(recipe, pictures.images.shape[1], 0.0)
+        smallest = training_size(recipe, image_set.images.shape[1], 0.0)
         self._takes_any_size = takes_size(self.network, smallest, device)
         self._stopwatch = Stopwatch()
         self._forward_seconds = 0.0  # of the last step
@@ -129,25 +129,25 @@ class Training:
 
     @property
     def evaluation(self) -> Evaluation:
-        """The trained network looking at the pictures of this training, in float32."""
+        """The trained network looking at the images of this training, in float32."""
         return self._evaluation(nullcontext)
 
     def _evaluation(self, surroundings: Surroundings) -> Evaluation:
         return Evaluation(
             self.trained_network,
-            self._pictures,
+            self._image_set,
             batch=max(1, self._batch // self._parts),
             device=self._device,
             surroundings=surroundings,
         )
 
     def images_per_second(self) -> float:
-        """Return the pictures trained on per second of training, evaluation apart."""
+        """Return the images trained on per second of training, evaluation apart."""
         position = self.position
         return position.pictures_seen / max(position.training_seconds, 1e-9)
 
     def waiting_share(self) -> float:
-        """Return the share, from 0 to 1, of the training time that was spent waiting for pictures.
+        """Return the share, from 0 to 1, of the training time that was spent waiting for images.
 
         Where a GPU still computes while the next batch is made, it is an upper bound.
         """
@@ -233,7 +233,7 @@ class Training:
         self, part: DeviceBatch, weight: float, watch: StepWatch | None, sums: Sums
     ) -> Tensor:
         """Add those of a part of a batch, `weight` of it, to the parameters'; return its loss."""
-        inputs = inputs_of(part, self._pictures, self._size(training_size))
+        inputs = inputs_of(part, self._image_set, self._size(training_size))
         with (
             self._mixed_precision(),
             watch.watched_forward() if watch else nullcontext(),
@@ -253,10 +253,10 @@ class Training:
     def _expect_evaluation(self) -> None:
         # Until one was measured. Elsewhere than on the processor a forward pass is only asked for
         # in its time; a step goes forward, and back for twice as long, but of a network of many
-        # weights and few pictures the optimiser takes most of it.
+        # weights and few images the optimiser takes most of it.
         position = self.position
         if not position.history:
-            steps = len(self._pictures.val) / self._batches.batch
+            steps = len(self._image_set.val) / self._batches.batch
             is_cpu = self._device.type == "cpu"
             forward_seconds = self._forward_seconds if is_cpu else position.last_step_seconds / 3
             self._expect_evaluation_of(steps * forward_seconds, self._size(training_size))
@@ -264,7 +264,7 @@ class Training:
     def _expect_evaluation_of(self, seconds: float, size: int | None) -> None:
         """Expect the last evaluation to take as long as one at `size` would, of `seconds`."""
         cost = 1.0 if self._mixed_precision is nullcontext else FLOAT32_COST
-        growth = 1.0 if size is None else (self._pictures.images.shape[1] / size) ** 2
+        growth = 1.0 if size is None else (self._image_set.images.shape[1] / size) ** 2
         self.position.last_evaluation_seconds = seconds * growth * cost
 
     def _steps_done(self) -> int:
@@ -279,10 +279,10 @@ class Training:
         )
 
     def _size(self, size_at: Callable[[Recipe, int, float], int]) -> int | None:
-        """Return the side in pixels at this share of the budget; None: that of the pictures."""
+        """Return the side in pixels at this share of the budget; None: that of the images."""
         if not self._takes_any_size:
             return None
-        return size_at(self._recipe, self._pictures.images.shape[1], self._share())
+        return size_at(self._recipe, self._image_set.images.shape[1], self._share())
 
     def _finish_epoch(self, sums: Sums, watcher: Watcher) -> None:
         position = self.position
@@ -311,7 +311,7 @@ class Training:
         # The last figure is the network's as it will be run.
         is_last = self._share() >= 1.0
         surroundings = nullcontext if is_last else self._mixed_precision
-        return self._evaluation(surroundings).score(self._pictures.val, size=size)
+        return self._evaluation(surroundings).score(self._image_set.val, size=size)
 
     def _score_of_epoch(self, sums: Sums) -> Score:
         score = sums.score(self.position.step * self._batches.batch)

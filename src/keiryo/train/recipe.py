@@ -31,9 +31,9 @@ class Recipe:
     for those without, whose signal a large step destroys. `warmup` is the share of
     the training over which the learning rate rises from zero. `average_epochs`: over how
     many epochs the weights are averaged, 0: they are not. `smallest_size`: the share of
-    the pictures' side that the training begins with; by `grown_by`, a share of the
+    the images' side that the training begins with; by `grown_by`, a share of the
     training, it has grown to `largest_size` (progressive resizing). That is less than all
-    of it where crops show things larger than whole pictures do, by as much: the network is
+    of it where crops show things larger than whole images do, by as much: the network is
     to see them as large as it will later (Touvron et al. 2019, "Fixing the train-test
     resolution discrepancy"). `epsilon` is Adam's;
     `as_keras` sets the network up as Keras does (`keiryo.train.keras_defaults`),
@@ -104,7 +104,7 @@ RECIPES = {
     # The original experiment to the letter: Keras 2.7's defaults as well.
     "reported": replace(PLAIN, name="reported", epsilon=1e-7, as_keras=True, precision="float32"),
     "keiryo": KEIRYO,
-    # For so many epochs that a network would come to know its pictures by heart.
+    # For so many epochs that a network would come to know its images by heart.
     "long": replace(
         KEIRYO,
         name="long",
@@ -192,9 +192,9 @@ def learning_rate_factor(recipe: Recipe, progress: float) -> float:
 
 
 def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
-    """Return the side in pixels that pictures are trained at, at `progress` from 0 to 1.
+    """Return the side in pixels that images are trained at, at `progress` from 0 to 1.
 
-    In whole multiples of what networks halve a picture by in all, 32.
+    In whole multiples of what networks halve an image by in all, 32.
     """
     grown = 1.0 if progress >= recipe.grown_by else progress / recipe.grown_by
     share = recipe.smallest_size + (recipe.largest_size - recipe.smallest_size) * grown
@@ -202,7 +202,7 @@ def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
 
 
 def evaluation_size(recipe: Recipe, full_size: int, progress: float) -> int:
-    """Return the side of pictures that suits what has been trained at until `progress`."""
+    """Return the side of images that suits what has been trained at until `progress`."""
     if progress >= recipe.grown_by:
         return full_size
     return _in_steps(training_size(recipe, full_size, progress) / recipe.largest_size, full_size)

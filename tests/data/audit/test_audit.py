@@ -4,7 +4,7 @@ import pytest
 
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
-from keiryo.data.image.facts import PictureFacts
+from keiryo.data.image.facts import ImageFacts
 from keiryo.data.items import LeftOut
 from keiryo.records.data import DataCheck
 from surveys import PLAIN, Described, survey_of
@@ -19,11 +19,11 @@ def even(count: int) -> list[Described]:
 
 
 def test_copies_conflicts_and_imbalance_are_found() -> None:
-    pictures: list[Described] = [
+    images: list[Described] = [
         *((0, f"a{n}", None) for n in range(40)), *((1, f"b{n}", None) for n in range(5)),
         (0, "twice", None), (0, "twice", None), (0, "both", None), (1, "both", None),
     ]  # fmt: skip
-    check = audit(survey_of(pictures, classes=2))
+    check = audit(survey_of(images, classes=2))
     assert codes(check) == {"label_conflict", "exact_copies", "imbalance", "few_pictures"}
     assert [group.files for group in check.label_conflicts] == [["p47", "p48"]]
     assert [group.labels for group in check.label_conflicts] == [["class0", "class1"]]
@@ -41,13 +41,13 @@ def test_near_copies_are_told_apart_by_their_labels() -> None:
     ]
 
 
-def test_leaks_between_splits_are_found_with_the_nearest_training_picture() -> None:
-    pictures: list[Described] = [(row % 2, str(row), "train") for row in range(50)]
-    pictures += [(row % 2, str(row), "val") for row in range(100, 150)]
-    pictures += [(0, "0", "val"), (1, "fresh", "test")]
-    check = audit(survey_of(pictures, classes=2, near=[(3, 60, 10), (5, 60, 6), (60, 101, 8)]))
+def test_leaks_between_splits_are_found_with_the_nearest_training_image() -> None:
+    images: list[Described] = [(row % 2, str(row), "train") for row in range(50)]
+    images += [(row % 2, str(row), "val") for row in range(100, 150)]
+    images += [(0, "0", "val"), (1, "fresh", "test")]
+    check = audit(survey_of(images, classes=2, near=[(3, 60, 10), (5, 60, 6), (60, 101, 8)]))
     leaks = {group.files[1]: (group.files[0], group.distance) for group in check.split_leaks}
-    # The last is near no training picture, but near one that is.
+    # The last is near no training image, but near one that is.
     assert leaks == {"p60": ("p5", 6), "p100": ("p0", 0), "p101": ("p3", None)}
     assert check.splits == {"train": 50, "val": 51, "test": 1}
     (leak,) = [finding for finding in check.findings if finding.code == "split_leak"]
@@ -78,7 +78,7 @@ def test_what_could_not_be_read_is_listed() -> None:
         ("cmyk", replace(PLAIN, notes=("cmyk",))),
     ],
 )
-def test_an_odd_picture_is_named(code: str, facts: PictureFacts) -> None:
+def test_an_odd_image_is_named(code: str, facts: ImageFacts) -> None:
     check = audit(survey_of(even(60), classes=2, facts={7: facts}))
     assert codes(check) == {code}
     assert check.findings[0].files == ["p7"]
@@ -93,7 +93,7 @@ def test_a_set_all_in_grey_is_not_odd() -> None:
     assert codes(audit(survey_of(even(60), classes=2, facts=gray))) == set()
 
 
-def test_pictures_that_were_enlarged_before_are_told_where_they_are_most_of_the_set() -> None:
+def test_images_that_were_enlarged_before_are_told_where_they_are_most_of_the_set() -> None:
     enlarged = replace(PLAIN, width=200, height=160, detail=32)
     few = dict.fromkeys(range(20), enlarged)
     assert codes(audit(survey_of(even(60), classes=2, facts=few))) == set()
@@ -101,7 +101,7 @@ def test_pictures_that_were_enlarged_before_are_told_where_they_are_most_of_the_
         survey_of(even(60), classes=2, facts=dict.fromkeys(range(40), enlarged))
     ).findings
     assert (finding.code, finding.severity) == ("little_detail", "warning")
-    assert "67% of the pictures" in finding.evidence
+    assert "67% of the images" in finding.evidence
     assert "32 x 32" in finding.evidence
     assert "160" in finding.evidence
 
@@ -118,20 +118,20 @@ def test_what_fitting_does_is_said() -> None:
 
 
 def test_a_class_on_one_side_of_a_split_is_named() -> None:
-    pictures: list[Described] = [(row % 2, str(row), "train") for row in range(60)]
-    pictures += [(2 * (row % 2), str(100 + row), "val") for row in range(60)]
-    check = audit(survey_of(pictures, classes=3))
+    images: list[Described] = [(row % 2, str(row), "train") for row in range(60)]
+    images += [(2 * (row % 2), str(100 + row), "val") for row in range(60)]
+    check = audit(survey_of(images, classes=3))
     assert codes(check) == {"class_on_one_side"}
     assert {finding.evidence for finding in check.findings} == {
-        "1 class has no training picture: 'class2'",
-        "1 class has no held-out picture: 'class1'",
+        "1 class has no training image: 'class2'",
+        "1 class has no held-out image: 'class1'",
     }
 
 
 def test_many_alike_on_both_sides_are_a_warning() -> None:
-    pictures: list[Described] = [
+    images: list[Described] = [
         (row % 2, str(row), "val" if row > 150 else "train") for row in range(200)
     ]
     chain = [(row, row + 1, 20) for row in range(199)]
-    (finding,) = audit(survey_of(pictures, classes=2, near=chain)).findings
+    (finding,) = audit(survey_of(images, classes=2, near=chain)).findings
     assert (finding.code, finding.severity) == ("too_alike", "warning")

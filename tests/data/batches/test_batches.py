@@ -22,7 +22,7 @@ def batches_of(images: np.ndarray, **changes: object) -> TrainingBatches:
     return TrainingBatches(images, np.arange(50), np.arange(0, 50, 2), **options)
 
 
-def test_an_epoch_shows_every_picture_once_but_for_the_last_odd_ones(images: np.ndarray) -> None:
+def test_an_epoch_shows_every_image_once_but_for_the_last_odd_ones(images: np.ndarray) -> None:
     batches = batches_of(images)
     assert batches.steps == 3
     seen = np.concatenate([batch.labels for batch in batches.epoch(0)])
@@ -49,7 +49,7 @@ def test_epochs_and_seeds_differ(images: np.ndarray) -> None:
     assert len({tuple(first(epoch, seed)) for epoch in range(3) for seed in range(3)}) == 9
 
 
-def test_without_augmentation_pictures_are_as_they_are(images: np.ndarray) -> None:
+def test_without_augmentation_images_are_as_they_are(images: np.ndarray) -> None:
     for batch in batches_of(images, augmentation=Augmentation()).epoch(0):
         np.testing.assert_array_equal(batch.images, images[batch.labels])
 
@@ -82,7 +82,7 @@ def test_without_mixing_a_batch_has_one_label_each(images: np.ndarray) -> None:
     assert batch.weights is None
 
 
-def test_one_picture_is_not_mixed(images: np.ndarray) -> None:
+def test_one_image_is_not_mixed(images: np.ndarray) -> None:
     batch = next(batches_of(images, augmentation=Augmentation(mixup=1.0), batch=1).epoch(0))
     assert batch.weights is None
     np.testing.assert_array_equal(batch.images, images[batch.labels])

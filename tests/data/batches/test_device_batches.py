@@ -73,7 +73,7 @@ def test_how_much_memory_is_free_changes_nothing(
         assert_same(one, other)
 
 
-def test_without_augmentation_pictures_are_as_they_are(images: np.ndarray) -> None:
+def test_without_augmentation_images_are_as_they_are(images: np.ndarray) -> None:
     for batch in on_device(images, free_bytes=PLENTY, augmentation=Augmentation()).epoch(0):
         np.testing.assert_array_equal(batch.images.numpy(), images[batch.labels.numpy()])
 
@@ -86,8 +86,8 @@ def test_going_on_at_a_step_gives_the_batches_it_would_have_had(images: np.ndarr
 
 
 def test_a_read_only_batch_can_be_moved() -> None:
-    pictures = np.zeros((2, 4, 4, 3), np.uint8)
-    pictures.flags.writeable = False
-    batch = to_device(Batch(pictures, np.array([0, 1])), CPU)
+    images = np.zeros((2, 4, 4, 3), np.uint8)
+    images.flags.writeable = False
+    batch = to_device(Batch(images, np.array([0, 1])), CPU)
     assert batch.images.shape == (2, 4, 4, 3)
     assert batch.partner_labels is None

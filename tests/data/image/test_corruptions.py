@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 
 from keiryo.data.image.corruptions import CORRUPTIONS, STRENGTHS, corrupted
-from keiryo.data.sources.petals import draw_picture
+from keiryo.data.sources.petals import draw_image
 
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    return np.stack([draw_picture(label, size=64, seed=(1, label)) for label in range(5)])
+    return np.stack([draw_image(label, size=64, seed=(1, label)) for label in range(5)])
 
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
-def test_each_strength_is_further_from_the_picture(kind: str, images: np.ndarray) -> None:
+def test_each_strength_is_further_from_the_image(kind: str, images: np.ndarray) -> None:
     errors = []
     for strength in range(1, STRENGTHS + 1):
         changed = corrupted(images, kind, strength, seed=(0, strength))
@@ -26,7 +26,7 @@ def test_the_seed_decides_every_bit(kind: str, images: np.ndarray) -> None:
     np.testing.assert_array_equal(one, corrupted(images, kind, 2, seed=(3, 4)))
 
 
-def test_the_pictures_given_are_left_alone(images: np.ndarray) -> None:
+def test_the_images_given_are_left_alone(images: np.ndarray) -> None:
     before = images.copy()
     for kind in CORRUPTIONS:
         corrupted(images, kind, 3, seed=(0,))

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keiryo.data.locate import locate
-from keiryo.data.packs.images import RemoteImages
+from keiryo.data.packs.images import RemoteImageRows
 from keiryo.data.packs.pack import HEADER_FILE, IMAGES_FILE, Pack, PackSource, open_pack
 from keiryo.data.packs.packing import prepare_pack
 from keiryo.errors import InputError
 
 
 def pack_of(folder: Path, out: Path, size: int = 24) -> tuple[Pack, int]:
-    """Return the pack and how many pictures were decoded for it."""
+    """Return the pack and how many images were decoded for it."""
     decoded = 0
 
     def count(done: int, total: int) -> None:
@@ -29,7 +29,7 @@ def pack_of(folder: Path, out: Path, size: int = 24) -> tuple[Pack, int]:
 
 @pytest.fixture(scope="module")
 def small_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack of ten pictures; not to be changed."""
+    """A pack of ten images; not to be changed."""
     folder = tmp_path_factory.mktemp("small") / "pack"
     source = locate("petals:count=10")
     prepare_pack(source, size=8, fit="crop", folder=folder, workers=1)
@@ -43,7 +43,7 @@ def test_a_pack_holds_what_the_source_reads(flower_folder: Path, tmp_path: Path)
     assert isinstance(pack.images, np.memmap)
     for row in (0, 20, 47):
         np.testing.assert_array_equal(pack.images[row], source.read(row, 24, "crop").pixels)
-        assert pack.survey.pictures[row].name == source.items[row].name
+        assert pack.survey.images[row].name == source.items[row].name
         assert pack.labels[row] == source.items[row].label
 
 
@@ -88,16 +88,16 @@ def test_what_cannot_be_read_is_left_out_and_listed(flower_folder: Path, tmp_pat
     whole = (folder / "rose" / "001.jpg").read_bytes()
     (folder / "rose" / "001.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "rose" / "002.jpg").write_bytes(b"")
-    (folder / "daisy" / "003.jpg").write_text("no picture")
+    (folder / "daisy" / "003.jpg").write_text("no image")
     pack, _ = pack_of(folder, tmp_path / "pack")
     assert [entry.name for entry in pack.survey.left_out] == [
         "daisy/003.jpg",
         "rose/001.jpg",
         "rose/002.jpg",
     ]
-    assert len(pack.survey.pictures) == 45
+    assert len(pack.survey.images) == 45
     source = locate(str(folder))
-    last = pack.survey.pictures[-1]
+    last = pack.survey.images[-1]
     index = next(i for i, item in enumerate(source.items) if item.name == last.name)
     np.testing.assert_array_equal(pack.images[44], source.read(index, 24, "crop").pixels)
 
@@ -149,7 +149,7 @@ def test_a_pack_elsewhere_is_read_by_its_url_and_verified(small_pack: Path, tmp_
     assert isinstance(there, PackSource)
     images = there.pack.images
     assert images.shape == here.images.shape
-    assert isinstance(images, RemoteImages)
+    assert isinstance(images, RemoteImageRows)
     for rows in (5, slice(3, 9), np.array([0, 7, 7, 2])):
         np.testing.assert_array_equal(images[rows], here.images[rows])
     file = tmp_path / "pack" / IMAGES_FILE

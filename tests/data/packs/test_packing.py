@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import write_pictures
+from conftest import write_images
 from keiryo.data.locate import locate
 from keiryo.data.packs.pack import HEADER_FILE, IMAGES_FILE, open_pack
 from keiryo.data.packs.packing import prepare_pack
@@ -23,15 +23,15 @@ from keiryo.errors import InputError
 
 
 def made(data: str | Path, folder: Path, **options: object) -> bytes:
-    """Pack `data` and return the bytes of its pictures."""
+    """Pack `data` and return the bytes of its images."""
     given = {"size": 16, "fit": "crop", "workers": 2} | options
     prepare_pack(locate(str(data)), folder=folder, **given)
     return (folder / IMAGES_FILE).read_bytes()
 
 
 def many(folder: Path) -> Path:
-    """Write a set of so many pictures that processes read it."""
-    write_pictures(folder, classes=2, each=5)
+    """Write a set of so many images that processes read it."""
+    write_images(folder, classes=2, each=5)
     for copy in range(FEWEST_FOR_PROCESSES):
         (folder / "daisy" / f"again{copy}.jpg").symlink_to(f"{copy % 5:03d}.jpg")
     return folder
@@ -112,11 +112,11 @@ def test_what_is_left_of_another_pack_is_not_gone_on_with(tmp_path: Path) -> Non
     assert other == made("petals:count=600,seed=5", tmp_path / "whole")
 
 
-def test_gaps_of_unreadable_pictures_are_closed(tmp_path: Path) -> None:
-    folder = write_pictures(tmp_path / "set", classes=2, each=30)
+def test_gaps_of_unreadable_images_are_closed(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "set", classes=2, each=30)
     clean = made(folder, tmp_path / "clean")
     for number in (0, 7, 8, 29):
-        (folder / "daisy" / f"{number:03d}a.jpg").write_bytes(b"no picture")
+        (folder / "daisy" / f"{number:03d}a.jpg").write_bytes(b"no image")
         (folder / "dandelion" / f"{number:03d}a.jpg").write_bytes(b"")
     assert made(folder, tmp_path / "gaps") == clean
     pack = open_pack(tmp_path / "gaps")
@@ -127,7 +127,7 @@ def test_gaps_of_unreadable_pictures_are_closed(tmp_path: Path) -> None:
 def test_nothing_readable_leaves_nothing(tmp_path: Path) -> None:
     for label in ("a", "b"):
         (tmp_path / "set" / label).mkdir(parents=True)
-        (tmp_path / "set" / label / "1.jpg").write_bytes(b"no picture")
+        (tmp_path / "set" / label / "1.jpg").write_bytes(b"no image")
     with pytest.raises(InputError, match="none of its 2 files"):
         made(tmp_path / "set", tmp_path / "pack")
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
@@ -150,18 +150,16 @@ def test_a_full_disk_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
 
 
 def test_a_survey_writes_nothing_and_knows_what_a_pack_knows(tmp_path: Path) -> None:
-    folder = write_pictures(tmp_path / "set", classes=2, each=10)
+    folder = write_images(tmp_path / "set", classes=2, each=10)
     surveyed = survey(locate(str(folder)), workers=2)
     made(folder, tmp_path / "pack", size=128)
     packed = open_pack(tmp_path / "pack").survey
-    assert [picture.facts for picture in surveyed.pictures] == [
-        picture.facts for picture in packed.pictures
-    ]
+    assert [image.facts for image in surveyed.images] == [image.facts for image in packed.images]
     assert surveyed.near_copies == packed.near_copies
 
 
 def test_the_same_pixels_are_known_in_any_format_and_at_any_scale(tmp_path: Path) -> None:
-    folder = write_pictures(tmp_path / "set", classes=2, each=3, size=300)
+    folder = write_images(tmp_path / "set", classes=2, each=3, size=300)
     large = np.kron(np.asarray(Image.open(folder / "daisy" / "000.jpg")), np.ones((3, 3, 1)))
     Image.fromarray(large.astype(np.uint8)).save(folder / "daisy" / "large.jpg", quality=90)
     # Decoded at a third of its size, but its copy, being no JPEG, is not.
@@ -171,7 +169,7 @@ def test_the_same_pixels_are_known_in_any_format_and_at_any_scale(tmp_path: Path
         (folder / "daisy" / "large.jpg").read_bytes()
     )
     surveyed = survey(locate(str(folder)), workers=1)
-    facts = {picture.name: picture.facts for picture in surveyed.pictures}
+    facts = {image.name: image.facts for image in surveyed.images}
     assert facts["daisy/large.jpg"].scale == 2
     assert facts["dandelion/copy.png"].scale == 1
     names = ("daisy/large.jpg", "dandelion/copy.png", "dandelion/renamed.jpg")
@@ -182,7 +180,7 @@ def test_the_same_pixels_are_known_in_any_format_and_at_any_scale(tmp_path: Path
 def test_a_header_is_one_json_document(tmp_path: Path) -> None:
     made("petals:count=10", tmp_path / "pack")
     header = json.loads((tmp_path / "pack" / HEADER_FILE).read_text())
-    assert (header["size"], header["fit"], len(header["survey"]["pictures"])) == (16, "crop", 10)
+    assert (header["size"], header["fit"], len(header["survey"]["images"])) == (16, "crop", 10)
 
 
 UNGUARDED = """

@@ -16,7 +16,7 @@ def test_the_seed_decides_every_bit() -> None:
         assert not np.array_equal(drawn[0], drawn[2])
 
 
-def test_a_picture_does_not_depend_on_how_many_there_are() -> None:
+def test_a_image_does_not_depend_on_how_many_there_are() -> None:
     assert np.array_equal(
         Petals(count=20).read(11, 40, "crop").pixels, Petals(count=500).read(11, 40, "crop").pixels
     )
@@ -29,7 +29,7 @@ def test_any_size(size: int) -> None:
     assert pixels.dtype == np.uint8
 
 
-def test_classes_come_in_turn_and_pictures_differ() -> None:
+def test_classes_come_in_turn_and_images_differ() -> None:
     petals = Petals(count=25)
     assert [petals.items[index].label for index in range(6)] == [0, 1, 2, 3, 4, 0]
     assert tuple(petals.classes) == CLASSES

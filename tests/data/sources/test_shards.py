@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import write_pictures
+from conftest import write_images
 from keiryo.data.locate import locate
 from keiryo.data.packs.packing import prepare_pack
 from keiryo.errors import InputError
@@ -23,8 +23,8 @@ def write_shard(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_pictures(tmp_path_factory.mktemp("pictures"), classes=2, each=6)
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("images"), classes=2, each=6)
 
 
 def as_webdataset(folder: Path, names: Iterable[str], label: str) -> list[tuple[str, bytes]]:
@@ -43,11 +43,11 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("label", ["cls", "txt", "json"])
-def test_shards_hold_what_the_folder_holds(label: str, pictures: Path, tmp_path: Path) -> None:
-    names = names_in(pictures)
-    write_shard(tmp_path / "flowers-000.tar", as_webdataset(pictures, names[:5], label))
-    write_shard(tmp_path / "flowers-001.tar", as_webdataset(pictures, names[5:], label))
-    folder = locate(str(pictures))
+def test_shards_hold_what_the_folder_holds(label: str, images: Path, tmp_path: Path) -> None:
+    names = names_in(images)
+    write_shard(tmp_path / "flowers-000.tar", as_webdataset(images, names[:5], label))
+    write_shard(tmp_path / "flowers-001.tar", as_webdataset(images, names[5:], label))
+    folder = locate(str(images))
     url = (tmp_path / "flowers-*.tar").as_uri().replace("%2A", "*")
     for data in (str(tmp_path), str(tmp_path / "flowers-{000..001}.tar"), url):
         shards = locate(data)
@@ -62,9 +62,9 @@ def test_shards_hold_what_the_folder_holds(label: str, pictures: Path, tmp_path:
 
 
 def test_folders_in_a_shard_are_classes_and_its_name_is_the_split(
-    pictures: Path, tmp_path: Path
+    images: Path, tmp_path: Path
 ) -> None:
-    files = [(name, (pictures / name).read_bytes()) for name in names_in(pictures)]
+    files = [(name, (images / name).read_bytes()) for name in names_in(images)]
     write_shard(tmp_path / "train-0.tar", files[:4] + files[6:10])
     write_shard(tmp_path / "val-0.tar", files[4:6] + files[10:])
     source = locate(str(tmp_path))
@@ -76,25 +76,25 @@ def test_folders_in_a_shard_are_classes_and_its_name_is_the_split(
     assert locate(str(tmp_path)).fingerprint() != first
 
 
-def test_what_is_no_labelled_picture_is_listed(pictures: Path, tmp_path: Path) -> None:
-    picture = (pictures / "daisy" / "000.jpg").read_bytes()
+def test_what_is_no_labelled_image_is_listed(images: Path, tmp_path: Path) -> None:
+    image = (images / "daisy" / "000.jpg").read_bytes()
     files = [(f"{number}.{suffix}", content) for number in range(4)
-             for suffix, content in (("jpg", picture), ("cls", b"%d" % (number % 2)))]  # fmt: skip
-    write_shard(tmp_path / "a.tar", [*files, ("9.jpg", picture), ("readme.md", b"mine")])
+             for suffix, content in (("jpg", image), ("cls", b"%d" % (number % 2)))]  # fmt: skip
+    write_shard(tmp_path / "a.tar", [*files, ("9.jpg", image), ("readme.md", b"mine")])
     source = locate(str(tmp_path / "a.tar"))
     assert len(source.items) == 4
     (others,) = source.findings
     assert others.files == ["a.tar/9", "a.tar/readme"]
 
 
-def test_damaged_and_absent_shards_are_refused_in_a_line(pictures: Path, tmp_path: Path) -> None:
+def test_damaged_and_absent_shards_are_refused_in_a_line(images: Path, tmp_path: Path) -> None:
     (tmp_path / "text.tar").write_text("no archive")
     write_shard(tmp_path / "empty.tar", [])
     write_shard(tmp_path / "bad.tar", [("1.jpg", b""), ("1.json", b"{}")])
     cases = {
         "absent.tar": "no such file",
         "text.tar": "no tar file",
-        "empty.tar": "no labelled pictures",
+        "empty.tar": "no labelled images",
         "bad.tar": "1.json holds no label",
         "none-*.tar": "no such files",
     }
@@ -103,10 +103,10 @@ def test_damaged_and_absent_shards_are_refused_in_a_line(pictures: Path, tmp_pat
             locate(str(tmp_path / name))
 
 
-def test_a_shard_cut_short_after_it_was_listed_gives_unreadable_pictures(
-    pictures: Path, tmp_path: Path
+def test_a_shard_cut_short_after_it_was_listed_gives_unreadable_images(
+    images: Path, tmp_path: Path
 ) -> None:
-    files = [(name, (pictures / name).read_bytes()) for name in names_in(pictures)]
+    files = [(name, (images / name).read_bytes()) for name in names_in(images)]
     shard = tmp_path / "a.tar"
     write_shard(shard, files)
     source = locate(str(shard))
@@ -117,8 +117,8 @@ def test_a_shard_cut_short_after_it_was_listed_gives_unreadable_pictures(
     assert len(pack.images) + len(pack.survey.left_out) == 12
 
 
-def test_a_damaged_header_within_a_shard_is_said(pictures: Path, tmp_path: Path) -> None:
-    files = [(name, (pictures / name).read_bytes()) for name in names_in(pictures)]
+def test_a_damaged_header_within_a_shard_is_said(images: Path, tmp_path: Path) -> None:
+    files = [(name, (images / name).read_bytes()) for name in names_in(images)]
     write_shard(tmp_path / "a.tar", files)
     assert not locate(str(tmp_path / "a.tar")).findings
     with tarfile.open(tmp_path / "a.tar") as archive:
@@ -131,8 +131,8 @@ def test_a_damaged_header_within_a_shard_is_said(pictures: Path, tmp_path: Path)
     assert [finding.code for finding in source.findings] == ["damaged_shard"]
 
 
-def test_an_archive_beside_class_folders_is_not_the_data(pictures: Path, tmp_path: Path) -> None:
-    shutil.copytree(pictures, tmp_path / "set")
+def test_an_archive_beside_class_folders_is_not_the_data(images: Path, tmp_path: Path) -> None:
+    shutil.copytree(images, tmp_path / "set")
     write_shard(tmp_path / "set" / "backup.tar", [("1.jpg", b""), ("1.cls", b"0")])
     source = locate(str(tmp_path / "set"))
     assert list(source.classes) == ["daisy", "dandelion"]

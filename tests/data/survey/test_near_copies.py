@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from keiryo.data.image.decoding import decode_picture
+from keiryo.data.image.decoding import decode_image
 from keiryo.data.image.facts import examine, facts_of_pixels
-from keiryo.data.sources.petals import draw_picture
+from keiryo.data.sources.petals import draw_image
 from keiryo.data.survey.near_copies import LARGEST_DISTANCE, find_near_copies, joined
 
 
@@ -50,19 +50,19 @@ def test_the_same_hash_many_times_is_a_star_and_the_empty_one_is_like_none() -> 
     assert find_near_copies([]) == []
 
 
-def test_a_picture_is_known_again_after_what_happens_to_pictures() -> None:
+def test_a_image_is_known_again_after_what_happens_to_images() -> None:
     hashes = []
     for label in range(5):
-        picture = Image.fromarray(draw_picture(label, size=160, seed=(7, label)))
+        image = Image.fromarray(draw_image(label, size=160, seed=(7, label)))
         data = io.BytesIO()
-        picture.save(data, "JPEG", quality=30)
+        image.save(data, "JPEG", quality=30)
         variants = (
-            picture,
+            image,
             Image.open(data).convert("RGB"),
-            picture.resize((90, 90)),
-            picture.resize((301, 301), Image.Resampling.BICUBIC),
-            picture.crop((1, 1, 159, 159)),
-            picture.point(lambda value: value * 0.85 + 10),
+            image.resize((90, 90)),
+            image.resize((301, 301), Image.Resampling.BICUBIC),
+            image.crop((1, 1, 159, 159)),
+            image.point(lambda value: value * 0.85 + 10),
         )
         hashes += [facts_of_pixels(np.asarray(variant)).hash for variant in variants]
     found = {pair[:2] for pair in find_near_copies(hashes)}
@@ -84,8 +84,8 @@ def test_of_the_frames_of_a_film_only_the_nearest_links_are_given() -> None:
     assert len(set(joined(np.arange(len(hashes)), pairs))) == 1
 
 
-def test_a_picture_without_colour_is_known_by_its_pixels() -> None:
-    colored = draw_picture(2, size=64, seed=(1, 2))
+def test_a_image_without_colour_is_known_by_its_pixels() -> None:
+    colored = draw_image(2, size=64, seed=(1, 2))
     gray = np.repeat(colored.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     assert "gray" not in facts_of_pixels(colored).notes
     assert "gray" in facts_of_pixels(gray).notes
@@ -93,8 +93,8 @@ def test_a_picture_without_colour_is_known_by_its_pixels() -> None:
 
 def test_a_jpeg_whose_lower_part_is_missing_is_noted() -> None:
     data = io.BytesIO()
-    Image.fromarray(draw_picture(2, size=160, seed=(1, 2))).save(data, "JPEG")
+    Image.fromarray(draw_image(2, size=160, seed=(1, 2))).save(data, "JPEG")
     whole = data.getvalue()
     cut = whole[: len(whole) // 2] + b"\xff\xd9"
-    assert "filled" not in examine(decode_picture(whole, suffix=".jpg")).notes
-    assert "filled" in examine(decode_picture(cut, suffix=".jpg")).notes
+    assert "filled" not in examine(decode_image(whole, suffix=".jpg")).notes
+    assert "filled" in examine(decode_image(cut, suffix=".jpg")).notes

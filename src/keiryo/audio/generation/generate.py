@@ -42,8 +42,8 @@ def generate(
     are; another processor may round otherwise, and so differ from some sample on.
 
     On the processor a compiled loop runs (`keiryo.audio.generation.compiled`), in float32 or
-    int8; on a CUDA device a graph. Raises InputError for what does not fit, FloatingPointError where the
-    network gives no finite numbers.
+    int8; on a CUDA device a graph. Raises InputError for what does not fit, FloatingPointError
+    where the network gives no finite numbers.
     """
     configuration = network.configuration
     if chunk < 1 or (samples is not None and samples < 0):

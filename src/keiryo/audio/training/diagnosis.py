@@ -1,4 +1,4 @@
-"""Why a WaveNet's training went as it did: the checks of pictures that apply, and its own."""
+"""Why a WaveNet's training went as it did: the checks of images that apply, and its own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class SoundEvidence(Evidence):
         return self.guessing
 
 
-# What is found out as for pictures, with advice that a WaveNet can follow.
+# What is found out as for images, with advice that a WaveNet can follow.
 SHARED_CHECKS: tuple[tuple[Callable[[Evidence], Finding | None], str], ...] = (
     (learning.non_finite, LARGE_STEP),
     (

@@ -1,6 +1,6 @@
 """The loop that trains a WaveNet: the recipe's optimiser and schedule over chunks of recordings.
 
-It goes as `keiryo.train.loop` does for pictures, and shares its budget, checkpoint, averaging
+It goes as `keiryo.train.loop` does for images, and shares its budget, checkpoint, averaging
 and watch over steps.
 """
 

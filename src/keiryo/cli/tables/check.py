@@ -1,4 +1,4 @@
-"""What a check of pictures found, on the terminal."""
+"""What a check of images found, on the terminal."""
 
 from rich import box
 from rich.console import Console
@@ -14,7 +14,7 @@ SHOWN = 5
 def print_check(check: DataCheck) -> None:
     """Print the classes and every finding, with the first files of each, to standard output."""
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    _say(console, f"{check.name}: {check.images} pictures, {len(check.classes)} classes")
+    _say(console, f"{check.name}: {check.images} images, {len(check.classes)} classes")
     _print_classes(console, check)
     for finding in check.findings:
         _say(console, f"{finding.severity}: {finding.evidence}.", SEVERITY_STYLES[finding.severity])
@@ -35,7 +35,7 @@ def _print_classes(console: Console, check: DataCheck) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("class")
-    table.add_column("pictures", justify="right")
+    table.add_column("images", justify="right")
     for name, count in shown:
         table.add_row(name, str(count))
     console.print(table)

@@ -33,7 +33,7 @@ def print_table(comparison: Comparison, out: Path) -> None:
     if comparison.recommended_trial:
         trial = out / comparison.recommended_trial
         _say(console, f"Recommended: {comparison.recommended}")
-        _say(console, f"Use it:      keiryo predict {shlex.quote(str(trial))} PICTURE.jpg")
+        _say(console, f"Use it:      keiryo predict {shlex.quote(str(trial))} IMAGE.jpg")
     elif comparison.ranking:
         _say(console, "Recommended: none, since no model is within the limits")
     else:

@@ -27,7 +27,7 @@ def print_diagnosis(trial: Trial) -> None:
     if trial.history:
         last = trial.history[-1]
         said.append(f"loss {last.train_loss:.3f}")
-        said.append(f"{words.percent(last.val_accuracy)} on held-out pictures")
+        said.append(f"{words.percent(last.val_accuracy)} on held-out images")
     console.print(Text(", ".join(said)), soft_wrap=True)
     if trial.dropped_because is not None:
         console.print(Text(f"It was {trial.dropped_because}."), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What trials said of pictures they were not trained on, and which labels that puts in doubt."""
+"""What trials said of images they were not trained on, and which labels that puts in doubt."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def write_held_out(folder: Path, rows: np.ndarray, probabilities: np.ndarray) ->
 def find_suspects(comparison: Comparison, pack: Pack, out: Path) -> None:
     """Set the suspect labels of `comparison`, by its best model's trials in `out`.
 
-    Over several seeds the probabilities are averaged; over five folds, each picture
+    Over several seeds the probabilities are averaged; over five folds, each image
     was held out once.
     """
     if not comparison.ranking:
@@ -35,12 +35,12 @@ def find_suspects(comparison: Comparison, pack: Pack, out: Path) -> None:
         if trial.candidate == comparison.ranking[0] and trial.status == "done"
     ]
     rows, probabilities = _predictions(folders, len(pack.survey.classes))
-    pictures = [pack.survey.pictures[row] for row in rows]
-    labels = np.array([picture.label for picture in pictures], dtype=np.int64)
+    images = [pack.survey.images[row] for row in rows]
+    labels = np.array([image.label for image in images], dtype=np.int64)
     comparison.suspects_among = len(rows)
     comparison.suspect_labels = [
         SuspectLabel(
-            file=pictures[place].name,
+            file=images[place].name,
             label=pack.survey.classes[labels[place]],
             suggested=pack.survey.classes[likeliest],
             label_probability=round(float(probabilities[place, labels[place]]), 4),

@@ -15,7 +15,7 @@ from keiryo.data.augmentation.amounts import changed_augmentation
 from keiryo.data.image.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 from keiryo.data.packs.channel_statistics import channel_statistics
 from keiryo.data.packs.pack import open_pack
-from keiryo.data.survey.split import Splits, split_pictures
+from keiryo.data.survey.split import Splits, split_images
 from keiryo.files import write_text
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
@@ -25,7 +25,7 @@ from keiryo.records.places import SNAPSHOTS_FILE
 from keiryo.records.training import SnapshotFile
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.device import choose_device, prepare_device
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
 from keiryo.train.keras_defaults import KERAS_EPSILON
@@ -36,7 +36,7 @@ from keiryo.train.recipe import RECIPES, Recipe, prepare_network
 from keiryo.version import __version__
 
 # Enough for an accuracy to within some three percent, at fifteen measurements a trial.
-ROBUSTNESS_PICTURES = 1000
+ROBUSTNESS_IMAGES = 1000
 CHECKPOINT_FILE = "checkpoint.safetensors"
 TRIAL_FILE = "trial.json"
 
@@ -59,7 +59,7 @@ def run_trial(
     device = choose_device(plan.device)
     prepare_device(device, threads=plan.threads)
     pack = open_pack(pack_place(out, plan), verify=False)
-    splits = split_pictures(pack.survey, seed=plan.seed, fold=(trial_plan.fold or 1) - 1)
+    splits = split_images(pack.survey, seed=plan.seed, fold=(trial_plan.fold or 1) - 1)
     mean, std = channel_statistics(pack.images, splits.train)
     preprocessing = Preprocessing(size=pack.header.size, fit=pack.header.fit, mean=mean, std=std)
 
@@ -73,7 +73,7 @@ def run_trial(
     preprocessing = start.preprocessing
     training = Training(
         network,
-        Pictures(pack.images, pack.labels, splits.train, splits.val, preprocessing),
+        ImageSet(pack.images, pack.labels, splits.train, splits.val, preprocessing),
         recipe=recipe,
         budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
         batch=plan.batch,
@@ -186,7 +186,7 @@ def _score(trial: Trial, training: Training, splits: Splits) -> None:
 
 
 def _measure_robustness(trial: Trial, training: Training, splits: Splits, *, seed: int) -> None:
-    rows = _sample(splits.val, ROBUSTNESS_PICTURES)
+    rows = _sample(splits.val, ROBUSTNESS_IMAGES)
     for kind in CORRUPTIONS:
         trial.robustness[kind] = [
             training.evaluation.score(

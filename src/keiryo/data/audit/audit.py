@@ -1,23 +1,23 @@
-"""What is worth knowing about a set of pictures before training on it."""
+"""What is worth knowing about a set of images before training on it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import numpy as np
 
-from keiryo.data.audit.odd_images import odd_pictures
+from keiryo.data.audit.odd_images import odd_images
 from keiryo.data.survey.copies import Alike, alike_groups, exact_groups, labels_of, members
 from keiryo.data.survey.split import has_own_split
 from keiryo.data.survey_record import Survey
-from keiryo.records.base import Finding, PictureGroup, Severity
-from keiryo.records.data import DataCheck, Imbalance, UnreadablePicture
+from keiryo.records.base import Finding, ImageGroup, Severity
+from keiryo.records.data import DataCheck, Imbalance, UnreadableImage
 from keiryo.records.plural import counted
 from keiryo.version import __version__
 
 IMBALANCE_RATIO = 3.0
-FEW_PICTURES = 20
+FEW_IMAGES = 20
 
-# code of what kept a picture from being read -> severity, what it is, what to do
+# code of what kept an image from being read -> severity, what it is, what to do
 LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "unreadable": ("warning", "cannot be read and left out", "Replace or delete them."),
     "too_large": ("warning", "too large to decode and left out", "Save them smaller."),
@@ -25,11 +25,11 @@ LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 
 
 def audit(survey: Survey, further: list[Finding] | None = None) -> DataCheck:
-    """Return all that is amiss with the pictures of `survey`, with `further` findings among it.
+    """Return all that is amiss with the images of `survey`, with `further` findings among it.
 
     Findings of its own: those of `keiryo.data.audit.odd_images`, and `unreadable`, `too_large`,
     `label_conflict` (the same pixels under several classes), `near_conflict` (nearly
-    the same picture under several), `exact_copies`, `near_copies`, `split_leak`,
+    the same image under several), `exact_copies`, `near_copies`, `split_leak`,
     `too_alike`, `imbalance`, `few_pictures`.
     """
     copies = [group for group in members(exact_groups(survey)) if len(group) > 1]
@@ -45,21 +45,21 @@ def audit(survey: Survey, further: list[Finding] | None = None) -> DataCheck:
         *_one_sided_classes(survey),
         *_leak_findings(leaks),
         *_too_alike(survey, alike),
-        *odd_pictures(survey),
+        *odd_images(survey),
         *_balance_findings(survey, imbalance),
         *(further or []),
     ]
     order = {"error": 0, "warning": 1, "info": 2}
-    splits = Counter(picture.split for picture in survey.pictures if picture.split)
-    labels = Counter(picture.label for picture in survey.pictures)
+    splits = Counter(image.split for image in survey.images if image.split)
+    labels = Counter(image.label for image in survey.images)
     return DataCheck(
         keiryo_version=__version__,
         name=survey.name,
-        images=len(survey.pictures),
+        images=len(survey.images),
         classes={name: labels[label] for label, name in enumerate(survey.classes)},
         splits=dict(splits),
         unreadable=[
-            UnreadablePicture(file=entry.name, reason=entry.reason) for entry in survey.left_out
+            UnreadableImage(file=entry.name, reason=entry.reason) for entry in survey.left_out
         ],
         exact_copies=[_group(survey, group) for group in copies],
         near_copies=near,
@@ -70,21 +70,21 @@ def audit(survey: Survey, further: list[Finding] | None = None) -> DataCheck:
     )
 
 
-def _group(survey: Survey, rows: list[int], distance: int | None = None) -> PictureGroup:
-    pictures = [survey.pictures[row] for row in rows]
-    return PictureGroup(
-        files=[picture.name for picture in pictures],
+def _group(survey: Survey, rows: list[int], distance: int | None = None) -> ImageGroup:
+    images = [survey.images[row] for row in rows]
+    return ImageGroup(
+        files=[image.name for image in images],
         labels=labels_of(survey, rows),
-        splits=[picture.split or "" for picture in pictures] if has_own_split(survey) else [],
+        splits=[image.split or "" for image in images] if has_own_split(survey) else [],
         distance=distance,
     )
 
 
-def _leaks(survey: Survey, alike: Alike) -> list[PictureGroup]:
-    """Return each held-out picture that is a training picture too, with the nearest of those."""
+def _leaks(survey: Survey, alike: Alike) -> list[ImageGroup]:
+    """Return each held-out image that is a training image too, with the nearest of those."""
     if not has_own_split(survey):
         return []
-    splits = [picture.split or "train" for picture in survey.pictures]
+    splits = [image.split or "train" for image in survey.images]
     distances = {tuple(sorted(pair[:2])): pair[2] for pair in survey.near_copies}
     leaks = []
     for group in members(alike.groups):
@@ -103,7 +103,7 @@ UNKNOWN_DISTANCE = 257
 
 
 def _distance(survey: Survey, distances: dict[tuple[int, ...], int], one: int, other: int) -> int:
-    if survey.pictures[one].facts.digest == survey.pictures[other].facts.digest:
+    if survey.images[one].facts.digest == survey.images[other].facts.digest:
         return 0
     return distances.get(tuple(sorted((one, other))), UNKNOWN_DISTANCE)
 
@@ -117,20 +117,20 @@ def _left_out(survey: Survey) -> Iterator[Finding]:
             yield Finding(
                 code=code,
                 severity=severity,
-                evidence=f"{counted(len(files[code]), 'picture', 'pictures')} {what}",
+                evidence=f"{counted(len(files[code]), 'image', 'images')} {what}",
                 advice=advice,
                 files=sorted(files[code]),
             )
 
 
 def _copy_findings(
-    survey: Survey, copies: list[list[int]], conflicts: list[list[int]], near: list[PictureGroup]
+    survey: Survey, copies: list[list[int]], conflicts: list[list[int]], near: list[ImageGroup]
 ) -> Iterator[Finding]:
     if conflicts:
         yield Finding(
             code="label_conflict",
             severity="error",
-            evidence=f"{counted(len(conflicts), 'picture stands', 'pictures stand')} "
+            evidence=f"{counted(len(conflicts), 'image stands', 'images stand')} "
             "under more than one class",
             advice="Decide which class is right and delete the others.",
             groups=[_group(survey, group) for group in conflicts],
@@ -147,7 +147,7 @@ def _copy_findings(
         yield Finding(
             code="exact_copies",
             severity="info",
-            evidence=f"{counted(len(same), 'picture is', 'pictures are')} there more than once",
+            evidence=f"{counted(len(same), 'image is', 'images are')} there more than once",
             advice=f"{_what_splits_do(survey)} Delete them to save time.",
             groups=[_group(survey, group) for group in same],
         )
@@ -161,9 +161,9 @@ def _copy_findings(
         )
 
 
-def _told_apart(survey: Survey, alike: Alike, near: list[PictureGroup]) -> list[PictureGroup]:
+def _told_apart(survey: Survey, alike: Alike, near: list[ImageGroup]) -> list[ImageGroup]:
     """Return the near-copies, those apart of which there are too many to be copies."""
-    too_alike = {survey.pictures[row].name for row in alike.too_alike}
+    too_alike = {survey.images[row].name for row in alike.too_alike}
     return [pair for pair in near if pair.files[0] not in too_alike]
 
 
@@ -176,10 +176,10 @@ def _what_splits_do(survey: Survey) -> str:
 def _one_sided_classes(survey: Survey) -> Iterator[Finding]:
     if not has_own_split(survey):
         return
-    training = {p.label for p in survey.pictures if (p.split or "train") == "train"}
-    held_out = {p.label for p in survey.pictures} - training
-    never = training - {p.label for p in survey.pictures if (p.split or "train") != "train"}
-    for labels, what in ((held_out, "no training picture"), (never, "no held-out picture")):
+    training = {p.label for p in survey.images if (p.split or "train") == "train"}
+    held_out = {p.label for p in survey.images} - training
+    never = training - {p.label for p in survey.images if (p.split or "train") != "train"}
+    for labels, what in ((held_out, "no training image"), (never, "no held-out image")):
         if labels:
             names = ", ".join(f"'{survey.classes[label]}'" for label in sorted(labels))
             yield Finding(
@@ -190,14 +190,14 @@ def _one_sided_classes(survey: Survey) -> Iterator[Finding]:
             )
 
 
-def _leak_findings(leaks: list[PictureGroup]) -> Iterator[Finding]:
+def _leak_findings(leaks: list[ImageGroup]) -> Iterator[Finding]:
     if leaks:
         exact = sum(leak.distance == 0 for leak in leaks)
         yield Finding(
             code="split_leak",
             severity="error",
-            evidence=f"{counted(len(leaks), 'held-out picture is', 'held-out pictures are')} "
-            f"among the training pictures too, {exact} exactly and {len(leaks) - exact} nearly",
+            evidence=f"{counted(len(leaks), 'held-out image is', 'held-out images are')} "
+            f"among the training images too, {exact} exactly and {len(leaks) - exact} nearly",
             advice="A score over them is a lie, so they are left out of the accuracy. "
             "Remove them from one of the splits.",
             groups=leaks,
@@ -207,11 +207,11 @@ def _leak_findings(leaks: list[PictureGroup]) -> Iterator[Finding]:
 def _too_alike(survey: Survey, alike: Alike) -> Iterator[Finding]:
     rows = alike.too_alike
     if rows.size:
-        are_on_both_sides = len({survey.pictures[row].split or "train" for row in rows}) > 1
+        are_on_both_sides = len({survey.images[row].split or "train" for row in rows}) > 1
         yield Finding(
             code="too_alike",
             severity="warning" if are_on_both_sides else "info",
-            evidence=f"{len(rows)} pictures look so alike that near-copies cannot be told apart"
+            evidence=f"{len(rows)} images look so alike that near-copies cannot be told apart"
             + (", and they are on both sides of the split" if are_on_both_sides else ""),
             advice="Of these, only exact copies are kept on one side of a split. "
             "If they come from few subjects, split them by subject, or a score may be a lie.",
@@ -219,7 +219,7 @@ def _too_alike(survey: Survey, alike: Alike) -> Iterator[Finding]:
 
 
 def _imbalance(survey: Survey) -> Imbalance:
-    counts = Counter(picture.label for picture in survey.pictures)
+    counts = Counter(image.label for image in survey.images)
     largest = max(range(len(survey.classes)), key=lambda label: counts[label])
     smallest = min(range(len(survey.classes)), key=lambda label: counts[label])
     return Imbalance(
@@ -236,19 +236,16 @@ def _balance_findings(survey: Survey, imbalance: Imbalance) -> Iterator[Finding]
         yield Finding(
             code="imbalance",
             severity="warning",
-            evidence=f"'{imbalance.largest}' has {imbalance.largest_images} pictures, "
+            evidence=f"'{imbalance.largest}' has {imbalance.largest_images} images, "
             f"'{imbalance.smallest}' {imbalance.smallest_images}",
-            advice="Accuracy will speak mostly of the large classes; "
-            "add pictures of the small ones.",
+            advice="Accuracy will speak mostly of the large classes; add images of the small ones.",
         )
-    counts = np.bincount(
-        [picture.label for picture in survey.pictures], minlength=len(survey.classes)
-    )
-    if few := [label for label, count in enumerate(counts) if count < FEW_PICTURES]:
+    counts = np.bincount([image.label for image in survey.images], minlength=len(survey.classes))
+    if few := [label for label, count in enumerate(counts) if count < FEW_IMAGES]:
         names = ", ".join(f"{survey.classes[label]} ({counts[label]})" for label in few)
         yield Finding(
             code="few_pictures",
             severity="warning",
-            evidence=f"fewer than {FEW_PICTURES} pictures: {names}",
-            advice="Expect the accuracy to move by chance; add pictures.",
+            evidence=f"fewer than {FEW_IMAGES} images: {names}",
+            advice="Expect the accuracy to move by chance; add images.",
         )

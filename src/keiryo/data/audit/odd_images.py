@@ -1,25 +1,25 @@
-"""Pictures that are unlike the rest: of nothing, of another kind, of an odd shape or size."""
+"""Images that are unlike the rest: of nothing, of another kind, of an odd shape or size."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from keiryo.data.image.facts import BLANK_CONTRAST, EXAMINED_SIDE, PictureFacts
+from keiryo.data.image.facts import BLANK_CONTRAST, EXAMINED_SIDE, ImageFacts
 from keiryo.data.survey_record import Survey
 from keiryo.records.base import Finding, Severity
 from keiryo.records.data import Fit
 
-# Mean and two standard deviations of grey: of a picture this dark, hardly a pixel is brighter.
+# Mean and two standard deviations of grey: of an image this dark, hardly a pixel is brighter.
 DARK = 40.0
-# Against the set's median, since how sharp pictures are differs from set to set.
+# Against the set's median, since how sharp images are differs from set to set.
 BLURRED_SHARE = 0.3
 SMALL_SHARE = 0.25
 LONGEST_ASPECT = 2.0
-# Of a picture's area: where cropping takes more than this, the object may go with it.
+# Of an image's area: where cropping takes more than this, the object may go with it.
 LARGEST_CUT = 1 / 3
-# Where most pictures show so little for their size, it is the set that is soft, not some of it.
+# Where most images show so little for their size, it is the set that is soft, not some of it.
 LITTLE_DETAIL = 0.5
-# Pictures whose shorter side is under this share of the size are mostly made up by enlarging.
+# Images whose shorter side is under this share of the size are mostly made up by enlarging.
 ENLARGED_SHARE = 0.75
 
 # code of a note -> severity, what it is, what to do
@@ -43,13 +43,13 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 }
 
 
-def odd_pictures(survey: Survey) -> Iterator[Finding]:
-    """Yield what is odd about single pictures, and about all.
+def odd_images(survey: Survey) -> Iterator[Finding]:
+    """Yield what is odd about single images, and about all.
 
     Codes are those of the notes made while reading, and `blank`, `dark`, `blurred`, `gray`
     (where most are in colour), `odd_size`, `elongated`, `little_detail`.
     """
-    facts = [picture.facts for picture in survey.pictures]
+    facts = [image.facts for image in survey.images]
     for code, (severity, what, advice) in NOTE_FINDINGS.items():
         are = [code in fact.notes for fact in facts]
         yield from _finding(survey, code, severity, are, what, advice)
@@ -95,7 +95,7 @@ def odd_pictures(survey: Survey) -> Iterator[Finding]:
     yield from _little_detail([fact for fact in facts if fact.contrast >= BLANK_CONTRAST])
 
 
-def _little_detail(facts: list[PictureFacts]) -> Iterator[Finding]:
+def _little_detail(facts: list[ImageFacts]) -> Iterator[Finding]:
     if not facts:
         return
     shorter, _ = _sides(facts)
@@ -106,7 +106,7 @@ def _little_detail(facts: list[PictureFacts]) -> Iterator[Finding]:
         yield Finding(
             code="little_detail",
             severity="warning",
-            evidence=f"{(shown <= LITTLE_DETAIL).mean():.0%} of the pictures hold no more detail "
+            evidence=f"{(shown <= LITTLE_DETAIL).mean():.0%} of the images hold no more detail "
             f"than {side} x {side} pixels would, though their median shorter side is "
             f"{np.median(shorter):.0f}: they were enlarged, or are out of focus",
             advice="Take the originals if there are any. With these, do not expect the accuracy "
@@ -116,8 +116,8 @@ def _little_detail(facts: list[PictureFacts]) -> Iterator[Finding]:
 
 
 def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Finding]:
-    """Yield what making squares of `size` does to the pictures: `cut_off`, `enlarged`."""
-    shorter, longer = _sides([picture.facts for picture in survey.pictures])
+    """Yield what making squares of `size` does to the images: `cut_off`, `enlarged`."""
+    shorter, longer = _sides([image.facts for image in survey.images])
     cut = 1.0 - shorter / longer
     if fit == "crop" and (cut > LARGEST_CUT).any():
         yield from _finding(
@@ -134,14 +134,14 @@ def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Findi
         yield Finding(
             code="enlarged",
             severity="info",
-            evidence=f"{is_enlarged.mean():.0%} of the pictures are enlarged to --size {size}: "
+            evidence=f"{is_enlarged.mean():.0%} of the images are enlarged to --size {size}: "
             f"their median shorter side is {median}",
             advice=f"--size {median} takes {(median / size) ** 2:.0%} of the time and shows "
             "a network all that is in them.",
         )
 
 
-def _sides(facts: list[PictureFacts]) -> tuple[np.ndarray, np.ndarray]:
+def _sides(facts: list[ImageFacts]) -> tuple[np.ndarray, np.ndarray]:
     sides = np.array([(fact.width, fact.height) for fact in facts]).reshape(-1, 2)
     return sides.min(axis=1), sides.max(axis=1)
 
@@ -159,7 +159,7 @@ def _finding(
         yield Finding(
             code=code,
             severity=severity,
-            evidence=f"{len(rows)} picture{'s' * (len(rows) > 1)} {what}",
+            evidence=f"{len(rows)} image{'s' * (len(rows) > 1)} {what}",
             advice=advice,
-            files=sorted(survey.pictures[row].name for row in rows),
+            files=sorted(survey.images[row].name for row in rows),
         )

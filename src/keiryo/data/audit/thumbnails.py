@@ -1,4 +1,4 @@
-"""Small versions of pictures that are spoken of, to be shown beside what is said."""
+"""Small versions of images that are spoken of, to be shown beside what is said."""
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 import cv2
 import numpy as np
 
-from keiryo.data.image.decoding import UnreadablePictureError
-from keiryo.data.image.fit import fit_picture
+from keiryo.data.image.decoding import UnreadableImageError
+from keiryo.data.image.fit import fit_image
 from keiryo.data.sources.source import Source
 from keiryo.records.base import Finding
 
@@ -18,7 +18,7 @@ SHOWN_OF_A_FINDING = 24
 
 
 def names_to_show(findings: Iterable[Finding]) -> list[str]:
-    """Return the names of the pictures that the findings should be shown with."""
+    """Return the names of the images that the findings should be shown with."""
     names: dict[str, None] = {}
     for finding in findings:
         for group in finding.groups[:SHOWN_OF_A_FINDING]:
@@ -32,7 +32,7 @@ def thumbnails(
 ) -> dict[str, str]:
     """Return a JPEG as a data URL for each of `names` that stands in `all_names`.
 
-    `pixels_of` gives the picture (H, W, 3), uint8, RGB, at a place of `all_names`; what
+    `pixels_of` gives the image (H, W, 3), uint8, RGB, at a place of `all_names`; what
     cannot be read is left out.
     """
     place = {name: index for index, name in enumerate(all_names)}
@@ -41,13 +41,13 @@ def thumbnails(
         if name in place:
             try:
                 shown[name] = thumbnail(pixels_of(place[name]))
-            except UnreadablePictureError:
+            except UnreadableImageError:
                 continue
     return shown
 
 
 def source_thumbnails(names: Iterable[str], source: Source) -> dict[str, str]:
-    """Return the thumbnails of those pictures of `source`, all of each within the square."""
+    """Return the thumbnails of those images of `source`, all of each within the square."""
     return thumbnails(
         names,
         [item.name for item in source.items],
@@ -56,8 +56,8 @@ def source_thumbnails(names: Iterable[str], source: Source) -> dict[str, str]:
 
 
 def thumbnail(pixels: np.ndarray) -> str:
-    """Return the picture (H, W, 3), uint8, RGB, as a small JPEG in a data URL."""
-    small = fit_picture(pixels, SIDE, "letterbox")
+    """Return the image (H, W, 3), uint8, RGB, as a small JPEG in a data URL."""
+    small = fit_image(pixels, SIDE, "letterbox")
     encoded = cv2.imencode(
         ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     )[1]

@@ -1,4 +1,4 @@
-"""Affine maps of pixel positions and of colours, as matrices, for many pictures at once.
+"""Affine maps of pixel positions and of colours, as matrices, for many images at once.
 
 Positions (x, y, 1) are in pixels; colours (red, green, blue, 1) from 0 to 255. Each
 function takes one figure for each map, in an array of any shape, and returns that
@@ -44,7 +44,7 @@ def translation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def about_center(maps: np.ndarray, size: int) -> np.ndarray:
-    """Return `maps` (..., 3, 3) with the middle of a picture of `size` pixels as origin."""
+    """Return `maps` (..., 3, 3) with the middle of an image of `size` pixels as origin."""
     # Pixel centres lie at whole numbers, the first at 0.
     center = np.array((size - 1) / 2)
     return translation(center, center) @ maps @ translation(-center, -center)

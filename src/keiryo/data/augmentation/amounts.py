@@ -1,4 +1,4 @@
-"""How far the pictures of a training may be varied."""
+"""How far the images of a training may be varied."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -26,22 +26,22 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far pictures are varied; the defaults change nothing.
+    """How far images are varied; the defaults change nothing.
 
     - `smallest_area`, `largest_aspect`: the crop of Inception (Szegedy et al. 2014,
-      section 6), with an area of `smallest_area` to 1 of the picture and an aspect
+      section 6), with an area of `smallest_area` to 1 of the image and an aspect
       ratio of up to `largest_aspect` either way, in whole pixels.
-    - `flip`: whether a random half of the pictures is mirrored left to right.
+    - `flip`: whether a random half of the images is mirrored left to right.
     - `brightness`, `contrast`, `saturation`: each is scaled by 1 +- its figure.
     - `hue`: degrees by which colours are turned, at the most, either way.
-    - `rotation`: degrees by which pictures are turned, at the most, either way.
-    - `cutout`: side of the square that is blanked out, as a share of the picture's
+    - `rotation`: degrees by which images are turned, at the most, either way.
+    - `cutout`: side of the square that is blanked out, as a share of the image's
       (DeVries & Taylor 2017).
-    - `mixup`: alpha of the beta distribution by whose draws two pictures are blended
+    - `mixup`: alpha of the beta distribution by whose draws two images are blended
       (Zhang et al. 2018).
-    - `cutmix`: alpha of that by which a part of one picture is pasted into another
-      (Yun et al. 2019). With `mixup` as well, each picture takes one of the two.
-    - `random_operations`, `magnitude`: how many operations are drawn for each picture,
+    - `cutmix`: alpha of that by which a part of one image is pasted into another
+      (Yun et al. 2019). With `mixup` as well, each image takes one of the two.
+    - `random_operations`, `magnitude`: how many operations are drawn for each image,
       and how strong they are, from 0 to 1 (Cubuk et al. 2020, "RandAugment").
     """
 

@@ -1,6 +1,6 @@
-"""Varies a batch of pictures as `augment` does, with torch, where the pictures lie.
+"""Varies a batch of images as `augment` does, with torch, where the images lie.
 
-The same variation gives the same pictures, but for the last digit of rounding and the
+The same variation gives the same images, but for the last digit of rounding and the
 outermost pixels of a crop, which here look beyond its edge.
 """
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from keiryo.data.augmentation.affine import MIDDLE_GRAY
-from keiryo.data.augmentation.drawing import Mixing, Variation
+from keiryo.data.augmentation.random_amounts import Mixing, Variation
 
 
 def augment_on_device(images: Tensor, variation: Variation) -> Tensor:

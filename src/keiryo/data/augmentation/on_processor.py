@@ -1,4 +1,4 @@
-"""Varies the pictures of a batch with OpenCV, one by one, on any number of threads."""
+"""Varies the images of a batch with OpenCV, one by one, on any number of threads."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 
 from keiryo.data.augmentation.affine import MIDDLE_GRAY
-from keiryo.data.augmentation.drawing import Mixing, Variation
+from keiryo.data.augmentation.random_amounts import Mixing, Variation
 
 # What a thread takes at a time: enough that handing it over costs next to nothing.
-PICTURES_AT_ONCE = 8
+IMAGES_AT_ONCE = 8
 
-# Writes a picture, changed, into the array given second.
+# Writes an image, changed, into the array given second.
 Stage = Callable[[np.ndarray, np.ndarray], object]
 
 
@@ -22,7 +22,7 @@ def augment(
     """Return a varied copy of `images` (N, size, size, 3), uint8.
 
     The threads of `pool` share the work, if there is one, to the same bits. What a
-    warp finds outside of a picture is the picture mirrored at its outermost pixels.
+    warp finds outside of an image is the image mirrored at its outermost pixels.
     """
     count, size = images.shape[:2]
     result = np.empty(images.shape, np.uint8)
@@ -44,8 +44,8 @@ def augment(
 
 def _in_parts(work: Callable[[range], None], count: int, pool: Executor | None) -> None:
     parts = [
-        range(start, min(start + PICTURES_AT_ONCE, count))
-        for start in range(0, count, PICTURES_AT_ONCE)
+        range(start, min(start + IMAGES_AT_ONCE, count))
+        for start in range(0, count, IMAGES_AT_ONCE)
     ]
     for _ in pool.map(work, parts) if pool else map(work, parts):
         pass
@@ -63,7 +63,7 @@ def _run(stages: list[Stage], image: np.ndarray, target: np.ndarray, spare: np.n
 
 
 def _stages(variation: Variation, size: int) -> list[list[Stage]]:
-    """Return for each picture the stages that change something."""
+    """Return for each image the stages that change something."""
     stages: list[list[Stage]] = [[] for _ in variation.warps]
     boxes, are_boxes = _crop_boxes(variation.warps, size)
     for index in np.flatnonzero(variation.moves()):
@@ -80,10 +80,10 @@ def _stages(variation: Variation, size: int) -> list[list[Stage]]:
 
 
 def _crop_boxes(warps: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return what part of the old picture becomes the new one, and whether that is a crop.
+    """Return what part of the old image becomes the new one, and whether that is a crop.
 
     Boxes (N, 4) are left, top, right, bottom, with left and right exchanged where the
-    picture is mirrored. A crop is upright, in whole pixels, and inside of the picture.
+    image is mirrored. A crop is upright, in whole pixels, and inside of the image.
     """
     scales = warps[:, (0, 1), (0, 1)]
     first = warps[:, :, 2] + 0.5 - 0.5 * scales
@@ -136,7 +136,7 @@ def _replace(table: np.ndarray) -> Stage:
 
 
 def _mix(images: np.ndarray, mixing: Mixing, pool: Executor | None) -> np.ndarray:
-    """Return what becomes of varied pictures (N, size, size, 3) with their partners."""
+    """Return what becomes of varied images (N, size, size, 3) with their partners."""
     mixed = np.empty_like(images)
 
     def mix(part: range) -> None:
@@ -145,7 +145,7 @@ def _mix(images: np.ndarray, mixing: Mixing, pool: Executor | None) -> np.ndarra
             opacity = float(mixing.opacities[index])
             left, top, right, bottom = mixing.boxes[index]
             if opacity < 1.0:
-                # What is not opaque covers the whole picture.
+                # What is not opaque covers the whole image.
                 cv2.addWeighted(image, 1.0 - opacity, partner, opacity, 0.0, dst=mixed[index])
             else:
                 mixed[index] = image

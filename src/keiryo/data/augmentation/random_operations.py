@@ -1,7 +1,7 @@
-"""Random operations on a picture, any number of which are one warp, one colour map and one table.
+"""Random operations on an image, any number of which are one warp, one colour map and one table.
 
 After RandAugment (Cubuk et al. 2020), with its ranges. Of its fourteen operations,
-equalize and autocontrast depend on the picture's histogram and sharpness on each
+equalize and autocontrast depend on the image's histogram and sharpness on each
 pixel's neighbours, so they do not compose and are left out.
 """
 
@@ -15,14 +15,14 @@ from keiryo.data.augmentation import affine
 
 LARGEST_ROTATION_DEGREES = 30.0
 LARGEST_SHEAR = 0.3
-LARGEST_TRANSLATION = 0.45  # of the picture's side
+LARGEST_TRANSLATION = 0.45  # of the image's side
 LARGEST_COLOR_CHANGE = 0.9
 MOST_BITS_DROPPED = 4
 
 ZEROS = np.zeros(2)
 UNCHANGED = np.arange(256, dtype=np.uint8)
 
-# From the strength, both ways, (2,), to maps (2, 3, 3) about the middle of a picture of side 1.
+# From the strength, both ways, (2,), to maps (2, 3, 3) about the middle of an image of side 1.
 PLANE_OPERATIONS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda strength: affine.rotation(LARGEST_ROTATION_DEGREES * strength),
     lambda strength: affine.shear(LARGEST_SHEAR * strength, ZEROS),
@@ -54,7 +54,7 @@ TABLE_OPERATIONS: tuple[Callable[[float], np.ndarray], ...] = (solarize, posteri
 
 @dataclass(frozen=True)
 class Operations:
-    """What is to be done to each picture, or what each operation does.
+    """What is to be done to each image, or what each operation does.
 
     `planes` (..., 3, 3) map new pixels to old ones, `colors` (..., 4, 4) old colours
     to new ones, and then `tables` (..., 256), uint8, old values to new ones.
@@ -68,9 +68,9 @@ class Operations:
 def draw_operations(
     count: int, size: int, random: np.random.Generator, *, operations: int, magnitude: float
 ) -> Operations:
-    """Return `operations` random operations in a row for each of `count` pictures.
+    """Return `operations` random operations in a row for each of `count` images.
 
-    Pictures are of `size` x `size` pixels; `magnitude` is from 0 to 1. Warps and
+    Images are of `size` x `size` pixels; `magnitude` is from 0 to 1. Warps and
     colours follow each other in the order drawn; tables come after all of them.
     """
     known = _operations(size, magnitude)

@@ -1,4 +1,4 @@
-"""Batches of pictures and labels, made ahead of their use."""
+"""Batches of images and labels, made ahead of their use."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -9,19 +9,19 @@ import numpy as np
 
 from keiryo.ahead import made_ahead
 from keiryo.data.augmentation.amounts import Augmentation
-from keiryo.data.augmentation.drawing import Variation, draw_variation
 from keiryo.data.augmentation.on_processor import augment
-from keiryo.data.packs.images import Images
+from keiryo.data.augmentation.random_amounts import Variation, draw_variation
+from keiryo.data.packs.images import ImageRows
 
-# From pictures (N, size, size, 3), uint8, and the number of their batch to others as many.
+# From images (N, size, size, 3), uint8, and the number of their batch to others as many.
 Change = Callable[[np.ndarray, int], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures (N, size, size, 3), uint8, with their labels (N,), int64.
+    """Images (N, size, size, 3), uint8, with their labels (N,), int64.
 
-    Where pictures are mixed, `partner_labels` (N,), int64, are of those mixed in, and
+    Where images are mixed, `partner_labels` (N,), int64, are of those mixed in, and
     `weights` (N,), float32, are the shares of the own labels.
     """
 
@@ -67,7 +67,7 @@ class BatchSampler:
     def steps(self) -> int:
         """How many batches an epoch has; a last one that is not full is left out.
 
-        The pictures in it come up in other epochs, and no batch norm ever sees a
+        The images in it come up in other epochs, and no batch norm ever sees a
         batch of one.
         """
         return len(self._rows) // self.batch
@@ -88,7 +88,7 @@ class BatchSampler:
 
 
 class TrainingBatches:
-    """The training pictures in a new order each epoch, varied anew each time.
+    """The training images in a new order each epoch, varied anew each time.
 
     Batch `step` of `epoch` follows from the seed alone, so that a training can go on
     at any step with the batches it would have had, and `workers`, which is how many
@@ -97,7 +97,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        images: Images,
+        images: ImageRows,
         labels: np.ndarray,
         rows: np.ndarray,
         *,
@@ -115,7 +115,7 @@ class TrainingBatches:
 
     @property
     def batch(self) -> int:
-        """How many pictures a batch has: what was asked for, or all there are."""
+        """How many images a batch has: what was asked for, or all there are."""
         return self._sampler.batch
 
     @property
@@ -142,21 +142,21 @@ class TrainingBatches:
 
 
 def plain_batches(
-    images: Images,
+    images: ImageRows,
     labels: np.ndarray,
     rows: np.ndarray,
     *,
     batch: int,
     change: Change | None = None,
 ) -> Iterator[Batch]:
-    """Yield the pictures `rows` in order, the last batch as small as it comes.
+    """Yield the images `rows` in order, the last batch as small as it comes.
 
     They are as they are, or as `change` makes them of each batch and its number.
     """
 
     def make(step: int) -> Batch:
         part = rows[step * batch : (step + 1) * batch]
-        pictures = images[part] if change is None else change(images[part], step)
-        return Batch(pictures, labels[part])
+        chosen = images[part] if change is None else change(images[part], step)
+        return Batch(chosen, labels[part])
 
     return made_ahead(make, range(-(-len(rows) // batch)))

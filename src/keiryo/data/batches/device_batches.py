@@ -12,11 +12,11 @@ from keiryo.ahead import made_ahead
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.augmentation.on_device import augment_on_device
 from keiryo.data.batches.batches import Batch, BatchSampler, Sample
-from keiryo.data.packs.images import Images
+from keiryo.data.packs.images import ImageRows
 
 # The network, what it keeps for its gradients and the optimiser need the rest.
 SHARE_OF_FREE_MEMORY = 0.5
-# Pictures copied to the device at a time, so that a memory map is never whole in memory.
+# Images copied to the device at a time, so that a memory map is never whole in memory.
 ROWS_AT_ONCE = 1024
 
 
@@ -55,14 +55,14 @@ def to_device(batch: Batch, device: torch.device) -> DeviceBatch:
 class DeviceBatches:
     """The batches of `TrainingBatches`, varied on `device` instead of on the processor.
 
-    If the training pictures take no more than half of `free_bytes`, they are copied to
+    If the training images take no more than half of `free_bytes`, they are copied to
     the device once; if not, each batch is, as it lies on the disk. Either way the
     batches are the same, so that a training may go on where less memory is free.
     """
 
     def __init__(
         self,
-        images: Images,
+        images: ImageRows,
         labels: np.ndarray,
         rows: np.ndarray,
         *,
@@ -87,12 +87,12 @@ class DeviceBatches:
 
     @property
     def is_resident(self) -> bool:
-        """Whether all training pictures lie on the device."""
+        """Whether all training images lie on the device."""
         return self._resident is not None
 
     @property
     def batch(self) -> int:
-        """How many pictures a batch has: what was asked for, or all there are."""
+        """How many images a batch has: what was asked for, or all there are."""
         return self._sampler.batch
 
     @property
@@ -112,7 +112,7 @@ class DeviceBatches:
             yield self._make(drawn, read_ahead)
 
     def _read(self, rows: np.ndarray) -> Tensor:
-        """Return what the device needs for `rows`: their places on it, or the pictures."""
+        """Return what the device needs for `rows`: their places on it, or the images."""
         read = _tensor(self._places[rows] if self.is_resident else self._images[rows])
         # From memory that is not pinned, a copy would wait for the steps before it.
         return read.pin_memory() if self._device.type == "cuda" else read
@@ -133,7 +133,7 @@ class DeviceBatches:
 
 
 def _tensor(values: np.ndarray) -> Tensor:
-    # Pictures fetched from elsewhere may be read-only, which tensors cannot be.
+    # Images fetched from elsewhere may be read-only, which tensors cannot be.
     return torch.from_numpy(np.require(values, requirements="W"))
 
 
@@ -145,7 +145,7 @@ def _moved_if_any(values: np.ndarray | None, device: torch.device) -> Tensor | N
     return None if values is None else _moved(values, device)
 
 
-def _copied(images: Images, rows: np.ndarray, device: torch.device) -> Tensor:
+def _copied(images: ImageRows, rows: np.ndarray, device: torch.device) -> Tensor:
     copied = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, device=device)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)

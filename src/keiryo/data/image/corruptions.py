@@ -1,8 +1,8 @@
-"""Pictures as bad as a cheap camera, a bad link or a careless hand make them.
+"""Images as bad as a cheap camera, a bad link or a careless hand make them.
 
 Noise, JPEG and brightness are those of Hendrycks & Dietterich 2019, "Benchmarking Neural
 Network Robustness to Common Corruptions and Perturbations" (ImageNet-C, severities 1, 3
-and 5), the last both ways; blur and shifts are given by the side of the picture, so
+and 5), the last both ways; blur and shifts are given by the side of the image, so
 that they are as strong at any size.
 """
 

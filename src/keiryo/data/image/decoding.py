@@ -1,4 +1,4 @@
-"""One picture file to RGB pixels, as they are or as small as they are needed."""
+"""One image file to RGB pixels, as they are or as small as they are needed."""
 
 import io
 import struct
@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 )
-# Pillow's own bound against decompression bombs; decoded, such a picture takes half a GB.
+# Pillow's own bound against decompression bombs; decoded, such an image takes half a GB.
 LARGEST_PIXEL_COUNT = 178_956_970
 SMALLEST_SIDE = 8
 
@@ -41,8 +41,8 @@ Image.MAX_IMAGE_PIXELS = None  # checked here, before decoding, with a finding o
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-class UnreadablePictureError(Exception):
-    """A file that no picture can be had from; `code` is the finding's, the text says why."""
+class UnreadableImageError(Exception):
+    """A file that no image can be had from; `code` is the finding's, the text says why."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +51,7 @@ class UnreadablePictureError(Exception):
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pixels of a picture the right way up, (H, W, 3), uint8, RGB, and what was unusual.
+    """The pixels of an image the right way up, (H, W, 3), uint8, RGB, and what was unusual.
 
     `width` and `height` are those of the file's own pixels; with `scale` above 1, `pixels`
     are its size divided by that. `notes` are codes: `animated` (the first frame is taken),
@@ -67,28 +67,28 @@ class Decoded:
     is_jpeg: bool = False
 
 
-def read_picture(path: Path, *, smallest_side: int | None = None) -> Decoded:
-    """Decode the picture at `path`.
+def read_image(path: Path, *, smallest_side: int | None = None) -> Decoded:
+    """Decode the image at `path`.
 
     With `smallest_side`, a JPEG is decoded at a half, quarter or eighth of its size where
     its shorter side keeps that many pixels, which is several times faster. Raises
-    UnreadablePictureError for a file that is empty, truncated, no picture at all, or
+    UnreadableImageError for a file that is empty, truncated, no image at all, or
     too large to decode.
     """
     try:
         if not path.is_file() and path.exists():
-            raise UnreadablePictureError("unreadable", "no ordinary file")
+            raise UnreadableImageError("unreadable", "no ordinary file")
         with path.open("rb", buffering=0) as file:
             data = file.readall()
     except OSError as error:
-        raise UnreadablePictureError("unreadable", f"cannot be opened: {error.strerror}") from None
-    return decode_picture(data, suffix=path.suffix, smallest_side=smallest_side)
+        raise UnreadableImageError("unreadable", f"cannot be opened: {error.strerror}") from None
+    return decode_image(data, suffix=path.suffix, smallest_side=smallest_side)
 
 
-def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None) -> Decoded:
-    """Decode the bytes of a picture file named `*suffix`; as `read_picture`."""
+def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) -> Decoded:
+    """Decode the bytes of an image file named `*suffix`; as `read_image`."""
     if not data:
-        raise UnreadablePictureError("unreadable", "the file is empty")
+        raise UnreadableImageError("unreadable", "the file is empty")
     if suffix.lower() in JPEG_SUFFIXES and (size := _plain_jpeg_size(data)):
         scale = _reduction(*size, smallest_side)
         if (pixels := _decode_by_opencv(data, scale)) is not None:
@@ -99,9 +99,9 @@ def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None
         width, height = header.size
         notes = _notes(header, suffix, frames)
     except Exception:  # Pillow's plugins raise nearly anything on damaged headers
-        raise UnreadablePictureError("unreadable", "not a picture that can be recognised") from None
+        raise UnreadableImageError("unreadable", "not an image that can be recognised") from None
     if width * height > LARGEST_PIXEL_COUNT:
-        raise UnreadablePictureError(
+        raise UnreadableImageError(
             "too_large", f"{width} x {height} is more than {LARGEST_PIXEL_COUNT:,} pixels"
         )
     scale = _reduction(width, height, smallest_side) if header.format == "JPEG" else 1
@@ -116,8 +116,8 @@ def decode_picture(data: bytes, *, suffix: str, smallest_side: int | None = None
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Return width and height of a whole JPEG with nothing out of the ordinary; else None.
 
-    It is the most common picture, and Pillow takes ten times as long to find that there
-    is nothing to note of it: that it is upright, a single picture, gray or YCbCr of 8
+    It is the most common image, and Pillow takes ten times as long to find that there
+    is nothing to note of it: that it is upright, a single image, gray or YCbCr of 8
     bits, neither tiny nor too large.
     """
     if not data.startswith(JPEG_START_MARKER) or not _is_whole_jpeg(data):
@@ -134,7 +134,7 @@ def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
             is_plain = min(width, height) >= SMALLEST_SIDE and width * height <= LARGEST_PIXEL_COUNT
             return (width, height) if is_plain else None
         elif marker == JPEG_ICC_PROFILE:
-            # The same segment may tell that other pictures follow.
+            # The same segment may tell that other images follow.
             if not data.startswith(b"ICC_PROFILE\0", place + 4):
                 return None
         elif marker not in JPEG_PLAIN_SEGMENTS:
@@ -197,4 +197,4 @@ def _decode_by_pillow(header: Image.Image) -> np.ndarray:
             upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return np.asarray(upright.convert("RGB"))
     except Exception as error:  # as above: damaged data raises nearly anything
-        raise UnreadablePictureError("unreadable", f"damaged: {error}") from None
+        raise UnreadableImageError("unreadable", f"damaged: {error}") from None

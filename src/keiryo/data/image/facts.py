@@ -1,4 +1,4 @@
-"""What is worth knowing of one picture, to find copies, near-copies and pictures of nothing."""
+"""What is worth knowing of one image, to find copies, near-copies and images of nothing."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,15 +9,15 @@ import xxhash
 
 from keiryo.data.image.decoding import Decoded
 
-# Pictures are looked at in this many grey pixels a side, so that figures can be compared.
+# Images are looked at in this many grey pixels a side, so that figures can be compared.
 EXAMINED_SIDE = 128
 HASHED_SIDE = 32
-# Of a picture enlarged to twice its size the Laplacian deviates 0.35 to 0.45 times as much as at
+# Of an image enlarged to twice its size the Laplacian deviates 0.35 to 0.45 times as much as at
 # half of it; of sharp ones most come to over 0.5 (docs/data.md says on what).
 SOFT = 0.47
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES**2
-LARGEST_TINGE = 8  # between the channels of a picture without colour, of 255
+LARGEST_TINGE = 8  # between the channels of an image without colour, of 255
 # A decoder of JPEG makes what is missing of a file mid-grey, in whole blocks.
 JPEG_BLOCK = 8
 JPEG_FILLING = 128
@@ -25,15 +25,15 @@ BLANK_CONTRAST = 3.0  # a standard deviation of grey, of 255: nothing can be see
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFacts:
-    """What was seen of one picture while it was read.
+class ImageFacts:
+    """What was seen of one image while it was read.
 
-    `digest` names its pixels, `hash` what it looks like (hexadecimal; empty where a
-    picture is too small or too flat to be recognised). `brightness` and `contrast` are
+    `digest` names its pixels, `hash` what it looks like (hexadecimal; empty where an
+    image is too small or too flat to be recognised). `brightness` and `contrast` are
     mean and standard deviation of grey, from 0 to 255; `sharpness` is the standard
     deviation of its Laplacian at 128 pixels a side. `detail` is the side in pixels, of 128,
     64 and 32, at which it would still show all that it does at 128. `scale` above 1 says
-    that the digest is of the picture decoded at that fraction of its size. `notes` are those
+    that the digest is of the image decoded at that fraction of its size. `notes` are those
     of its decoding, and `gray` and `filled` (with grey below, as damaged JPEG files decode).
     """
 
@@ -49,45 +49,43 @@ class PictureFacts:
     notes: tuple[str, ...] = ()
 
 
-def examine(picture: Decoded) -> PictureFacts:
-    """Return the facts of one picture.
+def examine(image: Decoded) -> ImageFacts:
+    """Return the facts of one image.
 
     The hash is a perceptual one: the signs, against their median, of the lowest 16 x 16
-    frequencies of the discrete cosine transform of the picture at 32 x 32 (Zauner 2010,
+    frequencies of the discrete cosine transform of the image at 32 x 32 (Zauner 2010,
     "Implementation and Benchmarking of Perceptual Image Hash Functions", section 3.2.1,
-    there with 8 x 8). Saved anew, scaled, brightened or cropped by a hair, a picture
+    there with 8 x 8). Saved anew, scaled, brightened or cropped by a hair, an image
     keeps nearly all of these 256 signs; unrelated ones share about half.
     """
-    gray = _shrunk(cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY), EXAMINED_SIDE)
+    gray = _shrunk(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY), EXAMINED_SIDE)
     half = _shrunk(gray, EXAMINED_SIDE // 2)
     quarter = _shrunk(half, HASHED_SIDE)
     mean, deviation = cv2.meanStdDev(gray)
     sharpness = [_sharpness(each) for each in (gray, half, quarter)]
     contrast = float(deviation[0, 0])
-    can_be_recognised = (
-        min(picture.width, picture.height) >= HASHED_SIDE and contrast >= BLANK_CONTRAST
-    )
-    notes = [*picture.notes]
-    if _is_gray(picture.pixels):
+    can_be_recognised = min(image.width, image.height) >= HASHED_SIDE and contrast >= BLANK_CONTRAST
+    notes = [*image.notes]
+    if _is_gray(image.pixels):
         notes.append("gray")
-    if _ends_in_filling(picture):
+    if _ends_in_filling(image):
         notes.append("filled")
-    return PictureFacts(
-        digest=pixel_digest(picture.pixels),
+    return ImageFacts(
+        digest=pixel_digest(image.pixels),
         hash=_perceptual_hash(quarter) if can_be_recognised else "",
-        width=picture.width,
-        height=picture.height,
+        width=image.width,
+        height=image.height,
         brightness=round(float(mean[0, 0]), 1),
         contrast=round(contrast, 1),
         sharpness=round(sharpness[0], 1),
         detail=_detail(sharpness),
-        scale=picture.scale,
+        scale=image.scale,
         notes=tuple(notes),
     )
 
 
-def facts_of_pixels(pixels: np.ndarray) -> PictureFacts:
-    """Return the facts of a picture (H, W, 3), uint8, RGB, that no file had to be read for."""
+def facts_of_pixels(pixels: np.ndarray) -> ImageFacts:
+    """Return the facts of an image (H, W, 3), uint8, RGB, that no file had to be read for."""
     height, width = pixels.shape[:2]
     return examine(Decoded(pixels, width, height, 1, ()))
 
@@ -117,7 +115,7 @@ def _detail(sharpness: list[float]) -> int:
 
 
 def _is_gray(pixels: np.ndarray) -> bool:
-    # Of most pictures one pixel, which is among the few below, says that they are not.
+    # Of most images one pixel, which is among the few below, says that they are not.
     middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2].tolist()
     if max(middle) - min(middle) > LARGEST_TINGE:
         return False
@@ -129,16 +127,16 @@ def _is_gray(pixels: np.ndarray) -> bool:
     )
 
 
-def _ends_in_filling(picture: Decoded) -> bool:
+def _ends_in_filling(image: Decoded) -> bool:
     """Return whether the lowest rows are what a JPEG's decoder puts where data is missing."""
-    if not picture.is_jpeg or picture.pixels[-1, -1, 0] != JPEG_FILLING:
+    if not image.is_jpeg or image.pixels[-1, -1, 0] != JPEG_FILLING:
         return False
-    rows = picture.pixels[-max(1, JPEG_BLOCK // picture.scale) :]
+    rows = image.pixels[-max(1, JPEG_BLOCK // image.scale) :]
     return bool((rows == JPEG_FILLING).all())
 
 
 def _perceptual_hash(gray: np.ndarray) -> str:
-    """Return the hash of a picture (32, 32), uint8."""
+    """Return the hash of an image (32, 32), uint8."""
     frequencies = cv2.dct(gray.astype(np.float32))[:FREQUENCIES, :FREQUENCIES].ravel()
     # The upper of the two middle values: as exact as their mean, and found faster.
     median = np.partition(frequencies, HASH_BITS // 2)[HASH_BITS // 2]

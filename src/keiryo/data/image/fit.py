@@ -1,7 +1,7 @@
-"""How a picture of any shape becomes the square that a network takes.
+"""How an image of any shape becomes the square that a network takes.
 
 Training, measuring and serving all come through here, so that a network sees new
-pictures as it saw those it was trained on.
+images as it saw those it was trained on.
 """
 
 from pathlib import Path
@@ -10,40 +10,40 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from keiryo.data.image.decoding import Decoded, decode_picture, read_picture
+from keiryo.data.image.decoding import Decoded, decode_image, read_image
 
-if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+if TYPE_CHECKING:  # which would load pydantic in every process that reads images
     from keiryo.records.data import Fit
 
 DEFAULT_SIZE = 224  # that of ImageNet, for which the networks were drawn up
-# What stands beside a letterboxed picture: the middle of the range, near most sets' mean.
+# What stands beside a letterboxed image: the middle of the range, near most sets' mean.
 BAR_COLOR = (128, 128, 128)
-# Pictures are kept at least this large until they were examined, whatever size is wanted.
+# Images are kept at least this large until they were examined, whatever size is wanted.
 SMALLEST_EXAMINED_SIDE = 256
 # From this shrinkage on, each new pixel is the mean of enough old ones by itself.
 LARGEST_STEPPED_SHRINKAGE = 4
 
 
 def smallest_side_for(size: int) -> int:
-    """Return the shorter side that a picture must keep when it is decoded for `size`."""
+    """Return the shorter side that an image must keep when it is decoded for `size`."""
     return max(size, SMALLEST_EXAMINED_SIDE)
 
 
 def read_for(path: Path, size: int) -> Decoded:
-    """Decode the picture at `path` no larger than fitting it to `size` needs.
+    """Decode the image at `path` no larger than fitting it to `size` needs.
 
-    Raises UnreadablePictureError as `keiryo.data.image.decoding.read_picture`.
+    Raises UnreadableImageError as `keiryo.data.image.decoding.read_image`.
     """
-    return read_picture(path, smallest_side=smallest_side_for(size))
+    return read_image(path, smallest_side=smallest_side_for(size))
 
 
 def decode_for(data: bytes, size: int, *, suffix: str) -> Decoded:
-    """Decode the bytes of a picture file no larger than fitting it to `size` needs."""
-    return decode_picture(data, suffix=suffix, smallest_side=smallest_side_for(size))
+    """Decode the bytes of an image file no larger than fitting it to `size` needs."""
+    return decode_image(data, suffix=suffix, smallest_side=smallest_side_for(size))
 
 
-def fit_picture(pixels: np.ndarray, size: int, fit: "Fit") -> np.ndarray:
-    """Make the picture (H, W, 3), uint8, a square (size, size, 3).
+def fit_image(pixels: np.ndarray, size: int, fit: "Fit") -> np.ndarray:
+    """Make the image (H, W, 3), uint8, a square (size, size, 3).
 
     `crop` scales the shorter side to `size` and cuts out the middle; `letterbox` scales the
     longer side to `size` and lays grey bars beside; `stretch` scales both, whatever

@@ -1,24 +1,24 @@
-"""Mean and deviation of the channels, by which pictures are normalised."""
+"""Mean and deviation of the channels, by which images are normalised."""
 
 import numpy as np
 
-from keiryo.data.packs.images import Images
+from keiryo.data.packs.images import ImageRows
 
-PICTURES_SAMPLED = 512
+IMAGES_SAMPLED = 512
 SMALLEST_DEVIATION = 1e-3  # a set of one flat colour must not divide by zero
 PIXEL_MAXIMUM = 255.0
 
 Channels = tuple[float, float, float]
 
 
-def channel_statistics(images: Images, rows: np.ndarray) -> tuple[Channels, Channels]:
-    """Return mean and standard deviation of R, G and B over the pictures `rows`, as of 0 to 1.
+def channel_statistics(images: ImageRows, rows: np.ndarray) -> tuple[Channels, Channels]:
+    """Return mean and standard deviation of R, G and B over the images `rows`, as of 0 to 1.
 
-    `images` is (rows, size, size, 3), uint8. Some hundred pictures, evenly spread,
+    `images` is (rows, size, size, 3), uint8. Some hundred images, evenly spread,
     are enough.
     """
-    some = rows[:: max(1, len(rows) // PICTURES_SAMPLED)]
-    # One picture at a time, since they are float64 on the way.
+    some = rows[:: max(1, len(rows) // IMAGES_SAMPLED)]
+    # One image at a time, since they are float64 on the way.
     sums = np.zeros(3)
     squares = np.zeros(3)
     for row in some:

@@ -9,13 +9,13 @@ import numpy as np
 
 from keiryo.data.sources.storage import filesystem_of
 from keiryo.errors import InputError
-from keiryo.sealed_pack import row_checksum
+from keiryo.files import checksum_of
 
 VERIFIED_AT_ONCE_BYTES = 16_000_000
 
 
-class Images(Protocol):
-    """Rows of pictures, (rows, size, size, 3), uint8, of which some can be had at a time."""
+class ImageRows(Protocol):
+    """Rows of images, (rows, size, size, 3), uint8, of which some can be had at a time."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -26,7 +26,7 @@ class Images(Protocol):
 
 
 def shape_header(rows: int, size: int) -> bytes:
-    """Return how a .npy file of so many pictures begins; of one length for any number."""
+    """Return how a .npy file of so many images begins; of one length for any number."""
     text = io.BytesIO()
     description = {"descr": "|u1", "fortran_order": False, "shape": (rows, size, size, 3)}
     np.lib.format.write_array_header_1_0(text, description)
@@ -34,11 +34,11 @@ def shape_header(rows: int, size: int) -> bytes:
 
 
 def image_bytes(rows: int, size: int) -> int:
-    """Return how long a file of so many pictures is."""
+    """Return how long a file of so many images is."""
     return len(shape_header(rows, size)) + rows * size * size * 3
 
 
-def open_images(path: Path, checksums: Sequence[str], size: int, *, verify: bool) -> np.ndarray:
+def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: bool) -> np.ndarray:
     """Map the rows in the file `path`; raise InputError where they are not those of `checksums`.
 
     Any number of processes may map the same file; it is in memory but once.
@@ -51,7 +51,7 @@ def open_images(path: Path, checksums: Sequence[str], size: int, *, verify: bool
         raise InputError(f"{path}: cut short, or not what its pack says; pack it again")
     if verify and (damaged := _damaged_rows(path, checksums, len(header), row_bytes)):
         raise InputError(
-            f"{path}: {len(damaged)} of its pictures do not match their checksums, the first in "
+            f"{path}: {len(damaged)} of its images do not match their checksums, the first in "
             f"row {damaged[0]}; pack it again"
         )
     shape = (len(checksums), size, size, 3)
@@ -71,12 +71,12 @@ def _damaged_rows(path: Path, checksums: Sequence[str], offset: int, row_bytes: 
             damaged += [
                 start + row
                 for row, checksum in enumerate(expected)
-                if row_checksum(buffer[row * row_bytes : (row + 1) * row_bytes]) != checksum
+                if checksum_of(buffer[row * row_bytes : (row + 1) * row_bytes]) != checksum
             ]
     return damaged
 
 
-class RemoteImages:
+class RemoteImageRows:
     """Rows of a pack that lies elsewhere, fetched when they are asked for and then verified."""
 
     def __init__(self, url: str, checksums: Sequence[str], size: int) -> None:
@@ -105,6 +105,6 @@ class RemoteImages:
         except Exception as error:  # each store raises its own
             raise InputError(f"{self._url}: cannot be read: {error}") from None
         for row, data in zip(rows.tolist(), fetched, strict=True):
-            if not isinstance(data, bytes) or row_checksum(data) != self._checksums[row]:
+            if not isinstance(data, bytes) or checksum_of(data) != self._checksums[row]:
                 raise InputError(f"{self._url}: row {row} does not match its checksum")
         return np.frombuffer(b"".join(fetched), np.uint8).reshape(-1, *self.shape[1:])

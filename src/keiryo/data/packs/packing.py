@@ -1,7 +1,7 @@
 """Making a pack: on all cores, in bounded memory, gone on with after an interruption.
 
 It is made in a hidden folder beside its final place and moved there whole, so that a
-pack that can be seen is complete. Every picture has its place in the file from the
+pack that can be seen is complete. Every image has its place in the file from the
 start, so that processes write side by side; a journal says which are there.
 """
 
@@ -10,12 +10,11 @@ import os
 import shutil
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from keiryo.ahead import Progress
-from keiryo.data.items import LeftOut, Picture
-from keiryo.data.packs.images import open_images, shape_header
+from keiryo.data.items import LeftOut, SurveyedImage
+from keiryo.data.packs.images import open_image_rows, shape_header
 from keiryo.data.packs.pack import (
     FORMAT_VERSION,
     HEADER_FILE,
@@ -31,10 +30,10 @@ from keiryo.data.survey.reading import Part, Target
 from keiryo.data.survey.reading_pool import parts_of, read_parts
 from keiryo.data.survey.survey import concluded
 from keiryo.errors import InputError
-from keiryo.files import move_folder, write_text
+from keiryo.files import checksum_of, move_folder, write_text
 from keiryo.records.base import Record
 from keiryo.records.data import Fit
-from keiryo.sealed_pack import row_checksum
+from keiryo.sealed_pack import making_pack
 
 JOURNAL_FILE = "parts.jsonl"
 PART = TypeAdapter(Part)
@@ -60,23 +59,15 @@ def prepare_pack(
 ) -> Pack:
     """Return the pack of `source` at `size` in `folder`, made anew only if that there is stale.
 
-    `progress` is told how many pictures are done, of how many. Raises InputError
+    `progress` is told how many images are done, of how many. Raises InputError
     where a pack given as data is of another size or fit.
     """
     check_same_form(source, size=size, fit=fit)
     if isinstance(source, PackSource):
         return source.pack
     journal = JournalHeader(fingerprint=source.fingerprint(), size=size, fit=fit)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-    try:
-        with lock.acquire(blocking=False):
-            try:
-                return _made_or_found(source, folder, journal, workers, progress)
-            finally:
-                Path(lock.lock_file).unlink(missing_ok=True)
-    except Timeout:
-        raise InputError(f"{folder}: another keiryo is making this pack; wait for it") from None
+    with making_pack(folder):
+        return _made_or_found(source, folder, journal, workers, progress)
 
 
 def _made_or_found(
@@ -98,8 +89,8 @@ def _made_or_found(
         # Most likely the disk is full, and what is there would keep it so.
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    checksums = [picture.checksum for picture in header.survey.pictures]
-    return Pack(open_images(folder / IMAGES_FILE, checksums, header.size, verify=False), header)
+    checksums = [image.checksum for image in header.survey.images]
+    return Pack(open_image_rows(folder / IMAGES_FILE, checksums, header.size, verify=False), header)
 
 
 def check_same_form(source: Source, *, size: int, fit: Fit) -> None:
@@ -142,7 +133,7 @@ def _fill(
     target = Target(images, offset, journal.size, journal.fit)
     parts = parts_of(total)
     done = _done_before(folder, journal, target)
-    entries: dict[int, list[Picture | LeftOut]] = {part.start: part.entries for part in done}
+    entries: dict[int, list[SurveyedImage | LeftOut]] = {part.start: part.entries for part in done}
     if not entries:
         _start(folder, journal, total, target)
     count = sum(map(len, entries.values()))
@@ -155,8 +146,8 @@ def _fill(
             count += len(part.entries)
             progress(count, total)
     in_order = [entry for part in parts for entry in entries[part.start]]
-    if not any(isinstance(entry, Picture) for entry in in_order):
-        raise InputError(f"{source.name}: none of its {total} files can be read as a picture")
+    if not any(isinstance(entry, SurveyedImage) for entry in in_order):
+        raise InputError(f"{source.name}: none of its {total} files can be read as an image")
     _close_gaps(images, offset, journal.size, in_order)
     header = PackHeader(
         size=journal.size,
@@ -202,17 +193,19 @@ def _done_before(folder: Path, journal: JournalHeader, target: Target) -> list[P
             images.seek(target.offset + part.start * row_bytes)
             rows = [images.read(row_bytes) for _ in part.entries]
             if all(
-                isinstance(entry, LeftOut) or row_checksum(row) == entry.checksum
+                isinstance(entry, LeftOut) or checksum_of(row) == entry.checksum
                 for entry, row in zip(part.entries, rows, strict=True)
             ):
                 parts.append(part)
     return parts
 
 
-def _close_gaps(images: Path, offset: int, size: int, entries: list[Picture | LeftOut]) -> None:
-    """Move the pictures up over the places of those that could not be read."""
+def _close_gaps(
+    images: Path, offset: int, size: int, entries: list[SurveyedImage | LeftOut]
+) -> None:
+    """Move the images up over the places of those that could not be read."""
     row_bytes = size * size * 3
-    rows = [row for row, entry in enumerate(entries) if isinstance(entry, Picture)]
+    rows = [row for row, entry in enumerate(entries) if isinstance(entry, SurveyedImage)]
     with images.open("r+b") as file:
         for place, row in enumerate(rows):
             if place != row:

@@ -1,8 +1,8 @@
-"""`petals`: flower pictures drawn by the program, five classes told apart by geometry alone.
+"""`petals`: flower images drawn by the program, five classes told apart by geometry alone.
 
 Hue, pose, number, light, background, blur and clutter are drawn from the same
 distributions for every class, so that no single pixel or colour gives the class
-away. Picture `index` of a seed depends on nothing else, so any count and any size
+away. Image `index` of a seed depends on nothing else, so any count and any size
 can be drawn, in any order, on any number of threads, with the same result.
 """
 
@@ -27,7 +27,7 @@ Color = tuple[float, float, float]
 
 
 class Petals(Source):
-    """`count` pictures of five classes in turn, drawn from `seed`."""
+    """`count` images of five classes in turn, drawn from `seed`."""
 
     def __init__(self, *, count: int = DEFAULT_COUNT, seed: int = 0) -> None:
         items = [
@@ -41,12 +41,12 @@ class Petals(Source):
         return f"petals-1:{len(self.items)}:{self._seed}"
 
     def read(self, index: int, size: int, fit: Fit) -> Reading:
-        pixels = draw_picture(index % len(CLASSES), size=size, seed=(self._seed, index))
+        pixels = draw_image(index % len(CLASSES), size=size, seed=(self._seed, index))
         return Reading(pixels, facts_of_pixels(pixels))
 
 
-def draw_picture(label: int, *, size: int, seed: tuple[int, ...]) -> np.ndarray:
-    """Draw one picture of class `label`: (size, size, 3), uint8, RGB."""
+def draw_image(label: int, *, size: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Draw one image of class `label`: (size, size, 3), uint8, RGB."""
     random = np.random.default_rng(seed)
     side = max(size * SUPERSAMPLING, SMALLEST_CANVAS)
     canvas = _background(random, side)
@@ -214,7 +214,7 @@ FLOWERS: dict[str, Callable[[np.random.Generator, Brush, list[Color]], None]] = 
 
 
 def _background(random: np.random.Generator, side: int) -> np.ndarray:
-    # A coarse random picture enlarged: patches of out-of-focus colour.
+    # A coarse random image enlarged: patches of out-of-focus colour.
     cells = int(random.integers(2, 7))
     base = np.array(_color(random, hue=(15, 130), saturation=(20, 170), value=(30, 150)))
     coarse = base + random.normal(0, random.uniform(4, 25), size=(cells, cells, 3))
@@ -245,15 +245,15 @@ def _clutter(random: np.random.Generator, canvas: np.ndarray) -> None:
 
 
 def _photograph(random: np.random.Generator, canvas: np.ndarray, size: int) -> np.ndarray:
-    """Light, focus and grain, then the picture at its final size."""
-    picture = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
+    """Light, focus and grain, then the image at its final size."""
+    image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
     if random.random() < 0.5:
-        picture = cv2.GaussianBlur(picture, (0, 0), size / 64 * random.uniform(0.3, 0.9))
+        image = cv2.GaussianBlur(image, (0, 0), size / 64 * random.uniform(0.3, 0.9))
     across, down = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size))
     slope = random.uniform(-0.25, 0.25, size=2)
     light = random.uniform(0.7, 1.15) + slope[0] * across + slope[1] * down
-    grain = random.normal(0, random.uniform(1, 7), size=picture.shape)
-    return np.clip(np.round(picture * light[..., None] + grain), 0, 255).astype(np.uint8)
+    grain = random.normal(0, random.uniform(1, 7), size=image.shape)
+    return np.clip(np.round(image * light[..., None] + grain), 0, 255).astype(np.uint8)
 
 
 def _flower_colors(random: np.random.Generator) -> list[Color]:

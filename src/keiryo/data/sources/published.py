@@ -1,4 +1,4 @@
-"""Published sets of pictures by name: where they are, and how they become a folder."""
+"""Published sets of images by name: where they are, and how they become a folder."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class PublishedFile:
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A set of pictures with a name of its own.
+    """A set of images with a name of its own.
 
     `unpack` turns the files, in their order here, into the folder that keiryo reads;
     `source` says who published them and under which terms.
@@ -157,7 +157,7 @@ NAMED_SETS: dict[str, NamedSet] = {
         ),
         NamedSet(
             name="cifar10",
-            description="60,000 pictures of 32 x 32 pixels in 10 classes: 50,000 to train on, "
+            description="60,000 images of 32 x 32 pixels in 10 classes: 50,000 to train on, "
             "10,000 to test",
             source="Krizhevsky, University of Toronto, 2009; no licence stated",
             files=(

@@ -1,9 +1,9 @@
 """Tar shards as WebDataset writes them, on disk or in an object store, as a source.
 
-Files of a shard whose names agree up to the first dot are one picture: `0001.jpg` with
+Files of a shard whose names agree up to the first dot are one image: `0001.jpg` with
 its label in `0001.cls` (a number or a name), `0001.txt`, or `0001.json` (its `label`).
 Without such a file, the folder within the shard is the label. Only the shards' tables
-of contents are read at first; pictures are read where they lie.
+of contents are read at first; images are read where they lie.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from keiryo.data.image.decoding import PICTURE_SUFFIXES, UnreadablePictureError, decode_picture
+from keiryo.data.image.decoding import IMAGE_SUFFIXES, UnreadableImageError, decode_image
 from keiryo.data.image.facts import examine
-from keiryo.data.image.fit import decode_for, fit_picture
+from keiryo.data.image.fit import decode_for, fit_image
 from keiryo.data.items import SPLIT_NAMES, Item
 from keiryo.data.sources.source import Reading, Source
 from keiryo.data.sources.storage import filesystem_of, is_url
@@ -36,7 +36,7 @@ RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 @dataclass(frozen=True)
 class Stretch:
-    """Where in a shard a picture's bytes lie."""
+    """Where in a shard an image's bytes lie."""
 
     shard: str
     start: int
@@ -48,7 +48,7 @@ class Stretch:
 class Sample:
     """What a shard holds under one name."""
 
-    picture: Stretch | None = None
+    image: Stretch | None = None
     label: str | None = None
 
 
@@ -80,13 +80,13 @@ def shard_source(data: str) -> "ShardSource":
         if not is_whole:
             damaged.append(PurePosixPath(shard).name)
         for name, sample in contents.items():
-            if sample.picture is None or sample.label is None:
+            if sample.image is None or sample.label is None:
                 others.append(f"{PurePosixPath(shard).name}/{name}")
             else:
-                found.append((name, sample.label, sample.picture))
+                found.append((name, sample.label, sample.image))
     if not found:
         raise InputError(
-            f"{data}: no labelled pictures in it; a shard holds NAME.jpg with NAME.cls, "
+            f"{data}: no labelled images in it; a shard holds NAME.jpg with NAME.cls, "
             "or CLASS/NAME.jpg"
         )
     classes = sorted({label for _, label, _ in found}, key=_in_order_of_numbers)
@@ -116,7 +116,7 @@ def shard_source(data: str) -> "ShardSource":
             Finding(
                 code="other_files",
                 severity="info",
-                evidence=f"{len(others)} left out: no picture, or one without a label",
+                evidence=f"{len(others)} left out: no image, or one without a label",
                 advice="Nothing to do if they are not meant to be trained on.",
                 files=others,
             )
@@ -125,7 +125,7 @@ def shard_source(data: str) -> "ShardSource":
 
 
 class ShardSource(Source):
-    """Pictures that lie in tar files."""
+    """Images that lie in tar files."""
 
     def __init__(
         self,
@@ -147,8 +147,8 @@ class ShardSource(Source):
 
     def read(self, index: int, size: int, fit: Fit) -> Reading:
         place = self._places[index]
-        picture = decode_for(self._bytes(place), size, suffix=place.suffix)
-        return Reading(fit_picture(picture.pixels, size, fit), examine(picture))
+        image = decode_for(self._bytes(place), size, suffix=place.suffix)
+        return Reading(fit_image(image.pixels, size, fit), examine(image))
 
     def part(self, indices: range) -> Self:
         lighter = super().part(indices)
@@ -157,14 +157,14 @@ class ShardSource(Source):
 
     def read_whole(self, index: int) -> np.ndarray:
         place = self._places[index]
-        return decode_picture(self._bytes(place), suffix=place.suffix).pixels
+        return decode_image(self._bytes(place), suffix=place.suffix).pixels
 
     def _bytes(self, place: Stretch) -> bytes:
         files, path = filesystem_of(place.shard)
         try:
             return files.cat_file(path, place.start, place.start + place.length)
         except Exception as error:  # each store raises its own
-            raise UnreadablePictureError("unreadable", f"cannot be read: {error}") from None
+            raise UnreadableImageError("unreadable", f"cannot be read: {error}") from None
 
 
 def _listed(data: str) -> list[str]:
@@ -219,8 +219,8 @@ def _note(
     stem, _, rest = file_name.partition(".")
     suffix = f".{rest.lower()}"
     sample = samples[f"{folder}/{stem}" if folder else stem]
-    if suffix in PICTURE_SUFFIXES:
-        sample.picture = Stretch(shard, member.offset_data, member.size, suffix)
+    if suffix in IMAGE_SUFFIXES:
+        sample.image = Stretch(shard, member.offset_data, member.size, suffix)
     elif suffix in LABEL_SUFFIXES:
         content = archive.extractfile(member)
         sample.label = _label(shard, member.name, suffix, content.read() if content else b"")

@@ -1,4 +1,4 @@
-"""Where pictures come from, behind one small interface."""
+"""Where images come from, behind one small interface."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from keiryo.data.image.facts import PictureFacts
+from keiryo.data.image.facts import ImageFacts
 from keiryo.data.items import Item
 
-if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+if TYPE_CHECKING:  # which would load pydantic in every process that reads images
     from keiryo.data.survey_record import Survey
     from keiryo.records.base import Finding
     from keiryo.records.data import Fit
@@ -19,14 +19,14 @@ if TYPE_CHECKING:  # which would load pydantic in every process that reads pictu
 
 @dataclass(frozen=True)
 class Reading:
-    """One picture read and fitted: `pixels` (size, size, 3), uint8, RGB, and its facts."""
+    """One image read and fitted: `pixels` (size, size, 3), uint8, RGB, and its facts."""
 
     pixels: np.ndarray
-    facts: PictureFacts
+    facts: ImageFacts
 
 
 class Source(ABC):
-    """A labelled set of pictures that can be read one by one, in several processes at once."""
+    """A labelled set of images that can be read one by one, in several processes at once."""
 
     def __init__(
         self,
@@ -42,21 +42,21 @@ class Source(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Return a text that changes whenever the pictures or their labels do."""
+        """Return a text that changes whenever the images or their labels do."""
 
     @abstractmethod
     def read(self, index: int, size: int, fit: "Fit") -> Reading:
-        """Return picture `index` fitted to `size`.
+        """Return image `index` fitted to `size`.
 
-        Raises UnreadablePictureError where no picture can be had.
+        Raises UnreadableImageError where no image can be had.
         """
 
     def known_survey(self) -> "Survey | None":
-        """Return what is known of the pictures already, where they need not be read for it."""
+        """Return what is known of the images already, where they need not be read for it."""
         return None
 
     def part(self, indices: range) -> Self:
-        """Return a source that reads these pictures, by the same numbers, and knows nothing else.
+        """Return a source that reads these images, by the same numbers, and knows nothing else.
 
         It is what is sent to another process.
         """
@@ -65,8 +65,8 @@ class Source(ABC):
         return lighter
 
     def read_whole(self, index: int) -> np.ndarray:
-        """Return all pixels of picture `index`, (H, W, 3), uint8, RGB.
+        """Return all pixels of image `index`, (H, W, 3), uint8, RGB.
 
-        Only asked for where `read` gave facts of a picture decoded at a smaller scale.
+        Only asked for where `read` gave facts of an image decoded at a smaller scale.
         """
         raise NotImplementedError

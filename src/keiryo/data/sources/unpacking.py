@@ -1,4 +1,4 @@
-"""Published archives of pictures made into folders of a class each."""
+"""Published archives of images made into folders of a class each."""
 
 import gzip
 import io
@@ -68,12 +68,12 @@ def unpack_tf_flowers(files: Sequence[Path], folder: Path) -> None:
     with _opened(archive) as tar:
         for member, parts in _plain_files(tar):
             match parts:
-                case (_, label, picture):
-                    _extract(tar, member, f"{label}/{picture}", folder)
+                case (_, label, image):
+                    _extract(tar, member, f"{label}/{image}", folder)
                     count += 1
                 case (_, "LICENSE.txt"):  # the photographers' names, which the licence asks for
                     _extract(tar, member, "LICENSE.txt", folder)
-        _require(count > 0, archive, "no pictures in it")
+        _require(count > 0, archive, "no images in it")
 
 
 def unpack_flowers102(files: Sequence[Path], folder: Path) -> None:
@@ -88,14 +88,14 @@ def unpack_flowers102(files: Sequence[Path], folder: Path) -> None:
     places: dict[str, str] = {}
     for split, variable in FLOWERS102_SPLITS.items():
         for number in splits[variable]:
-            _require(1 <= number <= len(labels), split_file, f"picture {number} has no label")
+            _require(1 <= number <= len(labels), split_file, f"image {number} has no label")
             label = FLOWERS102_CLASSES[labels[number - 1] - 1]
             places[f"image_{number:05d}.jpg"] = f"{split}/{label}"
     with _opened(archive) as tar:
         for member, parts in _plain_files(tar):
             if place := places.pop(parts[-1], None):
                 _extract(tar, member, f"{place}/{parts[-1]}", folder)
-        _require(not places, archive, f"{len(places)} pictures are missing")
+        _require(not places, archive, f"{len(places)} images are missing")
 
 
 def unpack_cifar10(files: Sequence[Path], folder: Path) -> None:
@@ -142,13 +142,13 @@ def unpack_imagenette(files: Sequence[Path], folder: Path) -> None:
     with _opened(archive) as tar:
         for member, parts in _plain_files(tar):
             match parts:
-                case (_, "train" | "val" as split, identifier, picture):
+                case (_, "train" | "val" as split, identifier, image):
                     known = identifier in IMAGENETTE_CLASSES
                     _require(known, archive, f"{identifier} is none of its classes")
-                    place = f"{split}/{IMAGENETTE_CLASSES[identifier]}/{picture}"
+                    place = f"{split}/{IMAGENETTE_CLASSES[identifier]}/{image}"
                     _extract(tar, member, place, folder)
                     splits.add(split)
-        _require(splits == {"train", "val"}, archive, "no pictures in train/ or none in val/")
+        _require(splits == {"train", "val"}, archive, "no images in train/ or none in val/")
 
 
 @contextmanager

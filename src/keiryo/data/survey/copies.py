@@ -1,4 +1,4 @@
-"""Which pictures are one and the same, or nearly, and so must stand on one side of a split."""
+"""Which images are one and the same, or nearly, and so must stand on one side of a split."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from keiryo.data.survey.near_copies import joined
 from keiryo.data.survey_record import Survey
 
-# Where more pictures than this hang together by nearness, they are of one kind, not copies:
+# Where more images than this hang together by nearness, they are of one kind, not copies:
 # X-rays, say. Keeping them on one side would leave nothing to split.
 LARGEST_NEAR_GROUP = 100
 LARGEST_NEAR_SHARE = 0.1
@@ -27,8 +27,8 @@ class Alike:
 
 
 def exact_groups(survey: Survey) -> np.ndarray:
-    """Return a group number for each row: pictures of the same pixels share one."""
-    digests = [picture.facts.digest for picture in survey.pictures]
+    """Return a group number for each row: images of the same pixels share one."""
+    digests = [image.facts.digest for image in survey.images]
     return np.unique(digests, return_inverse=True)[1].ravel()
 
 
@@ -55,4 +55,4 @@ def members(groups: np.ndarray, rows: Iterable[int] | None = None) -> list[list[
 
 def labels_of(survey: Survey, rows: Sequence[int]) -> list[str]:
     """Return the names of the classes of `rows`."""
-    return [survey.classes[survey.pictures[row].label] for row in rows]
+    return [survey.classes[survey.images[row].label] for row in rows]

@@ -1,7 +1,7 @@
-"""Pairs of pictures that look nearly the same, without comparing each with each.
+"""Pairs of images that look nearly the same, without comparing each with each.
 
 Two hashes of 256 bits that differ in at most 30 agree, but for at most one bit, in
-one of their sixteen words: thirty differences cannot be two in each. So only pictures
+one of their sixteen words: thirty differences cannot be two in each. So only images
 that share a word, or nearly, are compared, and every pair that a comparison of all
 with all would find is found (multi-index hashing; Norouzi, Punjani & Fleet 2014, "Fast
 Exact Search in Hamming Space with Multi-Index Hashing", section 3).
@@ -23,12 +23,12 @@ WORDS = HASH_BITS // WORD_BITS
 LARGEST_DISTANCE = 2 * WORDS - 2
 CANDIDATES_AT_ONCE = 1 << 20
 # Among the frames of a film, say, nearly all are near each other. So that this stays
-# quick, no picture is compared with more than so many that share the same word, and of
-# more pairs than so many a picture only those are kept that hold the groups together.
+# quick, no image is compared with more than so many that share the same word, and of
+# more pairs than so many an image only those are kept that hold the groups together.
 MOST_SHARING_A_WORD = 256
 MOST_SHARING_A_WORD_WHEN_CROWDED = 8
 MOST_PAIRS_AT_ONCE = 1 << 20
-MOST_PAIRS_OF_A_PICTURE = 3
+MOST_PAIRS_OF_A_IMAGE = 3
 FEWEST_PAIRS_TO_BE_MANY = 10_000
 
 
@@ -79,7 +79,7 @@ def _near_pairs(packed: np.ndarray) -> np.ndarray:
             if near.any():
                 ends = np.sort(np.stack([left[near], right[near]], axis=1), axis=1)
                 found.append(np.column_stack([ends, distances[near].astype(np.int64)]))
-            if sum(map(len, found)) > MOST_PAIRS_AT_ONCE + MOST_PAIRS_OF_A_PICTURE * count:
+            if sum(map(len, found)) > MOST_PAIRS_AT_ONCE + MOST_PAIRS_OF_A_IMAGE * count:
                 found = [_few(np.concatenate(found), count)]
                 most = MOST_SHARING_A_WORD_WHEN_CROWDED
     return _few(np.concatenate(found), count)
@@ -89,7 +89,7 @@ def _few(pairs: np.ndarray, count: int) -> np.ndarray:
     """Return each pair once; of too many only those that hold the groups together."""
     _, first = np.unique(pairs[:, 0] * count + pairs[:, 1], return_index=True)
     pairs = pairs[first]
-    if len(pairs) > max(MOST_PAIRS_OF_A_PICTURE * count, FEWEST_PAIRS_TO_BE_MANY):
+    if len(pairs) > max(MOST_PAIRS_OF_A_IMAGE * count, FEWEST_PAIRS_TO_BE_MANY):
         return _nearest_links(pairs, count)
     return pairs
 

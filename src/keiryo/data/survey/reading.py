@@ -1,4 +1,4 @@
-"""Some pictures read by one process, which does this and loads nothing that it does not need."""
+"""Some images read by one process, which does this and loads nothing that it does not need."""
 
 import ctypes
 import sys
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keiryo.data.image.decoding import UnreadablePictureError
-from keiryo.data.items import Item, LeftOut, Picture
+from keiryo.data.image.decoding import UnreadableImageError
+from keiryo.data.items import Item, LeftOut, SurveyedImage
 from keiryo.data.sources.source import Source
-from keiryo.sealed_pack import row_checksum
+from keiryo.files import checksum_of
 
 if TYPE_CHECKING:  # which would load pydantic in every process
     from keiryo.records.data import Fit
 
 EXAMINED_SIZE = 128
-# Written in blocks, pictures take half the time: the system gives a file larger pages then. Of
+# Written in blocks, images take half the time: the system gives a file larger pages then. Of
 # more than this, the processor's caches would hold less of what is worked on.
 BLOCK_BYTES = 1 << 20
 # The numbers that glibc's malloc.h gives these settings, and their values.
@@ -29,15 +29,15 @@ GLIBC_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK_BYTES = -3, 32 << 20
 
 @dataclass(frozen=True)
 class Part:
-    """Some pictures in a row, read."""
+    """Some images in a row, read."""
 
     start: int
-    entries: list[Picture | LeftOut]
+    entries: list[SurveyedImage | LeftOut]
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where fitted pictures go: picture number n at byte `offset` + n times its size."""
+    """Where fitted images go: image number n at byte `offset` + n times its size."""
 
     path: Path
     offset: int
@@ -46,27 +46,29 @@ class Target:
 
 
 def read_part(source: Source, items: Sequence[Item], part: range, target: Target | None) -> Part:
-    """Read the pictures `part` of `source`, which are `items`, and write them to `target`.
+    """Read the images `part` of `source`, which are `items`, and write them to `target`.
 
     The place of one that cannot be read is left black.
     """
     size, fit = (target.size, target.fit) if target else (EXAMINED_SIZE, "crop")
     row_bytes = size * size * 3
-    entries: list[Picture | LeftOut] = []
+    entries: list[SurveyedImage | LeftOut] = []
     unwritten: list[bytes | memoryview] = []
     with target.path.open("r+b") if target else nullcontext() as file:
         for index, item in zip(part, items, strict=True):
             row, checksum = b"", ""
             try:
                 reading = source.read(index, size, fit)
-            except UnreadablePictureError as failure:
+            except UnreadableImageError as failure:
                 entries.append(LeftOut(item.name, failure.code, str(failure)))
                 row = bytes(row_bytes)
             else:
                 if target:
                     row = np.ascontiguousarray(reading.pixels).data
-                    checksum = row_checksum(row)
-                entries.append(Picture(item.name, item.label, item.split, reading.facts, checksum))
+                    checksum = checksum_of(row)
+                entries.append(
+                    SurveyedImage(item.name, item.label, item.split, reading.facts, checksum)
+                )
             if file and target:
                 unwritten.append(row)
                 if len(unwritten) * row_bytes >= BLOCK_BYTES or index == part[-1]:
@@ -77,7 +79,7 @@ def read_part(source: Source, items: Sequence[Item], part: range, target: Target
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed, since each picture needs as much again as the one before.
+    """Let glibc keep what is freed, since each image needs as much again as the one before.
 
     Given back to the system and cleared by it each time, it would take a third of the time.
     """

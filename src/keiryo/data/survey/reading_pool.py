@@ -1,4 +1,4 @@
-"""The pictures of a source read on all cores, part by part."""
+"""The images of a source read on all cores, part by part."""
 
 import os
 import pickle
@@ -16,28 +16,26 @@ from keiryo.data.items import Item
 from keiryo.data.sources.source import Source
 from keiryo.data.survey.reading import Part, Target, read_part
 
-PART_PICTURES = 128
-# Starting processes takes as long as some thousand small pictures take one thread.
+PART_IMAGES = 128
+# Starting processes takes as long as some thousand small images take one thread.
 FEWEST_FOR_PROCESSES = 1000
 
 
 class ReadingProcessError(RuntimeError):
-    """A process that was reading pictures has ended before it was done."""
+    """A process that was reading images has ended before it was done."""
 
 
 def parts_of(total: int) -> list[range]:
-    """Return the numbers of `total` pictures in portions that are read by one process each."""
-    return [
-        range(start, min(start + PART_PICTURES, total)) for start in range(0, total, PART_PICTURES)
-    ]
+    """Return the numbers of `total` images in portions that are read by one process each."""
+    return [range(start, min(start + PART_IMAGES, total)) for start in range(0, total, PART_IMAGES)]
 
 
 def read_parts(
     source: Source, parts: Sequence[range], *, workers: int, target: Target | None = None
 ) -> Iterator[Part]:
-    """Read the pictures of `parts` on `workers` cores; yield what came of each, in that order.
+    """Read the images of `parts` on `workers` cores; yield what came of each, in that order.
 
-    With `target`, the fitted pixels of each are written there. Many pictures are read by
+    With `target`, the fitted pixels of each are written there. Many images are read by
     processes, since Python runs but one thread at a time. Raises ReadingProcessError where
     one of them is killed.
     """
@@ -97,7 +95,7 @@ class _ReadingProcess:
         except (OSError, EOFError, pickle.UnpicklingError):
             status = self._process.wait()
             raise ReadingProcessError(
-                f"a process that was reading pictures ended with status {status}; "
+                f"a process that was reading images ended with status {status}; "
                 "most likely it was killed for want of memory"
             ) from None
         if isinstance(answer, Exception):

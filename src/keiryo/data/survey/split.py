@@ -1,4 +1,4 @@
-"""Which pictures train and which are held out."""
+"""Which images train and which are held out."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keiryo.data.items import Picture
+from keiryo.data.items import SurveyedImage
 from keiryo.data.survey.copies import Alike, alike_groups, members
 from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
@@ -21,10 +21,10 @@ def _no_rows() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Splits:
-    """Rows of a survey; no picture, nor one that looks nearly the same, is on both sides.
+    """Rows of a survey; no image, nor one that looks nearly the same, is on both sides.
 
     `leaked_val` and `leaked_test` are those that their owner held out although they are
-    training pictures too: they are in neither, and a score over them would be a lie.
+    training images too: they are in neither, and a score over them would be a lie.
     """
 
     train: np.ndarray
@@ -35,18 +35,18 @@ class Splits:
     findings: list[Finding] = field(default_factory=list)
 
 
-def split_pictures(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
-    """Split the rows of a survey into training and held-out pictures.
+def split_images(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
+    """Split the rows of a survey into training and held-out images.
 
-    The owner's own split is kept, but held-out pictures that are also training
-    pictures, copies or near-copies, are left out. Without one, a fifth of each class is
+    The owner's own split is kept, but held-out images that are also training
+    images, copies or near-copies, are left out. Without one, a fifth of each class is
     held out, chosen by `seed`; copies and near-copies stay on one side. Each of the five
     folds, from 0, holds out another fifth; an owner's split has but one. Raises
     InputError where nothing could be trained or measured.
     """
     alike = alike_groups(survey)
     if has_own_split(survey):
-        splits = _owner_split(survey.pictures, alike)
+        splits = _owner_split(survey.images, alike)
     else:
         splits = _stratified_split(survey, alike, seed, fold)
     _check(survey, splits)
@@ -54,14 +54,14 @@ def split_pictures(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
 
 
 def has_own_split(survey: Survey) -> bool:
-    """Return whether the owner of the pictures said which are held out."""
-    return any(picture.split in ("val", "test") for picture in survey.pictures)
+    """Return whether the owner of the images said which are held out."""
+    return any(image.split in ("val", "test") for image in survey.images)
 
 
-def _owner_split(pictures: Sequence[Picture], alike: Alike) -> Splits:
+def _owner_split(images: Sequence[SurveyedImage], alike: Alike) -> Splits:
     rows = {
         split: np.array(
-            [row for row, picture in enumerate(pictures) if (picture.split or "train") == split],
+            [row for row, image in enumerate(images) if (image.split or "train") == split],
             dtype=np.int64,
         )
         for split in ("train", "val", "test")
@@ -80,10 +80,10 @@ def _owner_split(pictures: Sequence[Picture], alike: Alike) -> Splits:
 
 
 def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Splits:
-    # A group under several labels counts as the label of its first picture.
+    # A group under several labels counts as the label of its first image.
     groups_of_class: dict[int, list[list[int]]] = defaultdict(list)
     for group in members(alike.groups):
-        groups_of_class[survey.pictures[group[0]].label].append(group)
+        groups_of_class[survey.images[group[0]].label].append(group)
     held_out: set[int] = set()
     findings = []
     for label, class_groups in sorted(groups_of_class.items()):
@@ -92,18 +92,18 @@ def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Spl
                 Finding(
                     code="class_too_small",
                     severity="error",
-                    evidence=f"class '{survey.classes[label]}' has only one picture"
+                    evidence=f"class '{survey.classes[label]}' has only one image"
                     + (f", in {copies} copies" if (copies := len(class_groups[0])) > 1 else "")
                     + ", so none could be held out",
                     advice="It is trained on, but how well it is told apart is not measured. "
-                    "Add pictures or remove the class.",
-                    files=[survey.pictures[row].name for row in class_groups[0]],
+                    "Add images or remove the class.",
+                    files=[survey.images[row].name for row in class_groups[0]],
                 )
             )
             continue
         order = np.random.default_rng((seed, label)).permutation(len(class_groups))
         held_out.update(row for index in _fold_of(order, fold) for row in class_groups[index])
-    rows = np.arange(len(survey.pictures))
+    rows = np.arange(len(survey.images))
     is_held_out = np.isin(rows, list(held_out))
     return Splits(rows[~is_held_out], rows[is_held_out], _no_rows(), findings=findings)
 
@@ -116,14 +116,14 @@ def _fold_of(order: np.ndarray, fold: int) -> np.ndarray:
 
 
 def _check(survey: Survey, splits: Splits) -> None:
-    classes = {survey.pictures[row].label for row in splits.train}
+    classes = {survey.images[row].label for row in splits.train}
     if len(classes) < 2:
         names = ", ".join(f"'{survey.classes[label]}'" for label in sorted(classes)) or "none"
         raise InputError(
-            f"{survey.name}: fewer than two classes have readable training pictures ({names})"
+            f"{survey.name}: fewer than two classes have readable training images ({names})"
         )
     if splits.val.size == 0:
         raise InputError(
-            f"{survey.name}: no picture held out from training is left to measure with: there is "
-            "none, or each is a training picture too; add others"
+            f"{survey.name}: no image held out from training is left to measure with: there is "
+            "none, or each is a training image too; add others"
         )

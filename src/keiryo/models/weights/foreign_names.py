@@ -19,7 +19,7 @@ from keiryo.models.vgg import VGG_COLUMNS
 Names = Iterator[tuple[str, str]]
 Channels = tuple[float, float, float]
 
-# What the published weights expect of pictures of 0 to 1: torchvision's `transforms`, timm's
+# What the published weights expect of images of 0 to 1: torchvision's `transforms`, timm's
 # IMAGENET_DEFAULT_MEAN and IMAGENET_INCEPTION_MEAN.
 IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
 IMAGENET_STD: Channels = (0.229, 0.224, 0.225)

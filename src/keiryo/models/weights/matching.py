@@ -28,7 +28,7 @@ WHAT_TO_DO = "name the model, with its options, that these weights are of"
 class Fitted:
     """Weights by a network's own names, those of its classifier left out where it is replaced.
 
-    `mean` and `std` are of the channels of pictures of 0 to 1, as the weights expect them.
+    `mean` and `std` are of the channels of images of 0 to 1, as the weights expect them.
     """
 
     state: dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""What a network tells of pictures in inference mode, while it is trained and after."""
+"""What a network tells of images in inference mode, while it is trained and after."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from keiryo.data.batches.batches import Change, plain_batches
 from keiryo.data.batches.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import normalize
-from keiryo.train.classification.image_set import Pictures
+from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.classification.scores import Score, Sums
 from keiryo.train.precision import Surroundings
 
@@ -20,7 +20,7 @@ FEWEST_FOR_STATISTICS = 8
 
 
 class Evaluation:
-    """`network` looking at `pictures`, so many at a time.
+    """`network` looking at `images`, so many at a time.
 
     In float32, as trained networks are run later, or within what `surroundings` makes.
     """
@@ -28,14 +28,14 @@ class Evaluation:
     def __init__(
         self,
         network: nn.Module,
-        pictures: Pictures,
+        image_set: ImageSet,
         *,
         batch: int,
         device: torch.device,
         surroundings: Surroundings = nullcontext,
     ) -> None:
         self._network = network
-        self._pictures = pictures
+        self._image_set = image_set
         self._batch = batch
         self._device = device
         self._surroundings = surroundings
@@ -43,7 +43,7 @@ class Evaluation:
     def score(
         self, rows: np.ndarray, *, change: Change | None = None, size: int | None = None
     ) -> Score:
-        """Return how well the pictures `rows` are told apart.
+        """Return how well the images `rows` are told apart.
 
         They are as they are, or as `change` makes them of each batch, and scaled to `size`
         pixels where it is given.
@@ -54,7 +54,7 @@ class Evaluation:
         return sums.score(len(rows))
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
-        """Return the probabilities (N, classes) of the pictures `rows`."""
+        """Return the probabilities (N, classes) of the images `rows`."""
         return np.concatenate(
             [logits.softmax(1).cpu().numpy() for logits, _ in self._infer(rows, None, None)]
         )
@@ -63,7 +63,7 @@ class Evaluation:
         """Return the accuracy on `rows` when batch norm takes each batch's own statistics.
 
         All else is in inference mode. None: the network has no batch norm, or there are
-        too few pictures for a batch of several.
+        too few images for a batch of several.
         """
         norms = [m for m in self._network.modules() if isinstance(m, _BatchNorm)]
         # In random order: as they lie they are sorted by class, and so would be their batches.
@@ -84,22 +84,22 @@ class Evaluation:
     def _infer(
         self, rows: np.ndarray, change: Change | None, size: int | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield logits (N, classes), float32, and labels (N,) of the pictures, by batches."""
+        """Yield logits (N, classes), float32, and labels (N,) of the images, by batches."""
         network = self._network.eval()
-        pictures = self._pictures
+        image_set = self._image_set
         batches = plain_batches(
-            pictures.images, pictures.labels, rows, batch=self._batch, change=change
+            image_set.images, image_set.labels, rows, batch=self._batch, change=change
         )
         with torch.inference_mode():
             for batch in batches:
                 on_device = to_device(batch, self._device)
-                inputs = inputs_of(on_device, pictures, size)
+                inputs = inputs_of(on_device, image_set, size)
                 with self._surroundings():
                     logits = network(inputs)
                 yield logits.float(), on_device.labels
 
 
-def inputs_of(batch: DeviceBatch, pictures: Pictures, size: int | None = None) -> Tensor:
+def inputs_of(batch: DeviceBatch, image_set: ImageSet, size: int | None = None) -> Tensor:
     """Return what a network is given of a batch: (N, C, H, W), normalised, in channels_last.
 
     Scaled to `size` x `size` where it is given.
@@ -110,11 +110,11 @@ def inputs_of(batch: DeviceBatch, pictures: Pictures, size: int | None = None) -
         if images.device.type != "cpu":
             images = images.float()  # elsewhere bytes cannot be scaled, here five times as fast
         images = functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
-    return normalize(images, pictures.preprocessing)
+    return normalize(images, image_set.preprocessing)
 
 
 def takes_size(network: nn.Module, size: int, device: torch.device) -> bool:
-    """Return whether `network` takes pictures of `size` x `size`: some take but their own size."""
+    """Return whether `network` takes images of `size` x `size`: some take but their own size."""
     network.eval()
     try:
         with torch.inference_mode():

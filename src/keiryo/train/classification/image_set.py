@@ -1,4 +1,4 @@
-"""The pictures of a training, and the batches that are made of them."""
+"""The images of a training, and the batches that are made of them."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ import torch
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.batches.batches import TrainingBatches
 from keiryo.data.batches.device_batches import DeviceBatches
-from keiryo.data.packs.images import Images
+from keiryo.data.packs.images import ImageRows
 from keiryo.models.saved import Preprocessing
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures to train and measure on: rows of one array, and how they are prepared."""
+class ImageSet:
+    """The images to train and measure on: rows of one array, and how they are prepared."""
 
-    images: Images
+    images: ImageRows
     labels: np.ndarray
     train: np.ndarray
     val: np.ndarray
@@ -24,7 +24,7 @@ class Pictures:
 
 
 def training_batches(
-    pictures: Pictures,
+    image_set: ImageSet,
     *,
     batch: int,
     seed: int,
@@ -35,9 +35,9 @@ def training_batches(
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
         return DeviceBatches(
-            pictures.images,
-            pictures.labels,
-            pictures.train,
+            image_set.images,
+            image_set.labels,
+            image_set.train,
             batch=batch,
             seed=seed,
             augmentation=augmentation,
@@ -45,9 +45,9 @@ def training_batches(
             free_bytes=free_bytes,
         )
     return TrainingBatches(
-        pictures.images,
-        pictures.labels,
-        pictures.train,
+        image_set.images,
+        image_set.labels,
+        image_set.train,
         batch=batch,
         seed=seed,
         augmentation=augmentation,

@@ -1,4 +1,4 @@
-"""Labels that a trained network contradicts on pictures it has not seen: confident learning."""
+"""Labels that a trained network contradicts on images it has not seen: confident learning."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ import numpy as np
 def suspect_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
     """Return (row, class that it looks like) of the labels that are likely wrong, worst first.
 
-    `probabilities` (N, C) are out-of-fold predictions for pictures labelled `labels` (N,).
-    How many labels are wrong is estimated by confident learning: a picture is confidently of
+    `probabilities` (N, C) are out-of-fold predictions for images labelled `labels` (N,).
+    How many labels are wrong is estimated by confident learning: an image is confidently of
     class j where its probability of j reaches the mean probability of j over the
-    pictures labelled so, and counts as wrong where the likeliest such class is not its
+    images labelled so, and counts as wrong where the likeliest such class is not its
     label (Northcutt, Jiang & Chuang 2021, "Confident Learning", equation 1). So many of
-    the pictures whose likeliest class is another are returned, those first whose own
+    the images whose likeliest class is another are returned, those first whose own
     label has the least probability (their section 3.2, method 3).
     """
     rows = np.arange(len(labels))
     own = probabilities[rows, labels]
-    # A class that no picture is labelled with has no threshold that could be reached.
+    # A class that no image is labelled with has no threshold that could be reached.
     thresholds = np.full(probabilities.shape[1], np.inf)
     for label in np.unique(labels):
         thresholds[label] = own[labels == label].mean()

@@ -39,12 +39,12 @@ class Sums:
         return int(self._correct)
 
     def score(self, count: int) -> Score:
-        """Return the means over `count` pictures."""
+        """Return the means over `count` images."""
         return Score(self.loss_sum / count, self.correct / count)
 
 
 def mixed_loss(logits: Tensor, batch: DeviceBatch, label_smoothing: float) -> Tensor:
-    """Return the mean cross-entropy of `logits` (N, classes); mixed pictures have two labels."""
+    """Return the mean cross-entropy of `logits` (N, classes); mixed images have two labels."""
 
     def cross_entropy(labels: Tensor, reduction: str) -> Tensor:
         return functional.cross_entropy(

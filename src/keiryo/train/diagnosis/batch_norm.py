@@ -12,7 +12,7 @@ NOISY_MEAN_GAP = 0.15
 def statistics_lag(evidence: Evidence) -> Finding | None:
     """Find running statistics that do not fit the weights.
 
-    Told from overfitting by the training pictures themselves: they are told apart far
+    Told from overfitting by the training images themselves: they are told apart far
     worse by the running statistics than by those of each batch.
     """
     by_batch = evidence.accuracy_by_batch_statistics
@@ -30,7 +30,7 @@ def statistics_lag(evidence: Evidence) -> Finding | None:
     return Finding(
         code="statistics_lag",
         severity="error",
-        evidence=f"the same training pictures are told apart at {by_batch:.1%} by each batch's own "
+        evidence=f"the same training images are told apart at {by_batch:.1%} by each batch's own "
         f"statistics, and at {evidence.train_accuracy:.1%} by batch norm's running ones, which are "
         f"what is used; so it is not overfitting{layer}",
         advice=_faster(evidence),
@@ -49,7 +49,7 @@ def batch_too_small(evidence: Evidence) -> Finding | None:
         severity="warning",
         evidence=f"batches of {batch}{parts}: at {worst.layer} a batch's means are "
         f"{worst.mean_gap:.2f} standard deviations from the running ones, so what comes of a "
-        "picture hangs on the others that happen to be in its batch",
+        "image hangs on the others that happen to be in its batch",
         advice="Give a larger --batch, 16 or more, or use norm=group, which does not hang on it.",
     )
 

@@ -16,7 +16,7 @@ STEPS_BEFORE_VERDICT = 120
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Probabilities (N, classes) and labels (N,) of pictures that were not trained on."""
+    """Probabilities (N, classes) and labels (N,) of images that were not trained on."""
 
     probabilities: np.ndarray
     labels: np.ndarray
@@ -31,7 +31,7 @@ class Evidence:
     """A training's history and what was measured at its end.
 
     `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference
-    mode; `accuracy_by_batch_statistics` is that on training pictures too, when batch norm
+    mode; `accuracy_by_batch_statistics` is that on training images too, when batch norm
     takes each batch's own statistics. None: not measured, as of a training that failed.
     `accumulate`: in how many parts a batch went through the network.
     `has_paused`: it is judged on its way, with a part of its budget still to come.

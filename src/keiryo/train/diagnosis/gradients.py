@@ -68,9 +68,9 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
 
 
 def dead_relus(evidence: Evidence) -> Finding | None:
-    """Find layers most of whose rectified channels are zero for every picture of a batch.
+    """Find layers most of whose rectified channels are zero for every image of a batch.
 
-    A unit that is zero for all pictures gets no gradient any more (Maas et al. 2013,
+    A unit that is zero for all images gets no gradient any more (Maas et al. 2013,
     section 2).
     """
     if not evidence.snapshots:

@@ -30,7 +30,7 @@ def non_finite(evidence: Evidence) -> Finding | None:
         code="non_finite",
         severity="error",
         evidence=evidence.failure,
-        advice="The steps were too large, or the pictures or weights given hold what is no number: "
+        advice="The steps were too large, or the images or weights given hold what is no number: "
         "use --recipe keiryo, a smaller --learning-rate, or a variant with a norm.",
     )
 
@@ -53,7 +53,7 @@ def too_short(evidence: Evidence) -> Finding | None:
     history = evidence.history
     if not history:
         return None
-    advice = "Give it more --minutes or --epochs before judging it, or smaller pictures by --size."
+    advice = "Give it more --minutes or --epochs before judging it, or smaller images by --size."
     if evidence.at_chance and not evidence.can_be_judged:
         if not history[-1].train_loss < HARDLY_WORSE * evidence.chance_loss:
             return None
@@ -80,7 +80,7 @@ def too_short(evidence: Evidence) -> Finding | None:
 
 
 def overfitting(evidence: Evidence) -> Finding | None:
-    """Find training pictures known by heart: told apart far better than held-out ones."""
+    """Find training images known by heart: told apart far better than held-out ones."""
     if evidence.train_accuracy is None or evidence.val_accuracy is None:
         return None
     if evidence.train_accuracy - evidence.val_accuracy <= OVERFITTING_GAP:
@@ -90,19 +90,19 @@ def overfitting(evidence: Evidence) -> Finding | None:
     elif evidence.recipe == "keiryo":
         more = "Use --recipe long with more --epochs"
     else:
-        more = "Vary the pictures more (--augment mixup=0.2,cutmix=1)"
+        more = "Vary the images more (--augment mixup=0.2,cutmix=1)"
     return Finding(
         code="overfitting",
         severity="warning",
-        evidence=f"{evidence.train_accuracy:.1%} on training pictures in inference mode, "
+        evidence=f"{evidence.train_accuracy:.1%} on training images in inference mode, "
         f"{evidence.val_accuracy:.1%} on held-out ones",
-        advice=f"{more}, give more pictures, weights to start from (--pretrained), or a smaller "
+        advice=f"{more}, give more images, weights to start from (--pretrained), or a smaller "
         "model.",
     )
 
 
 def underfitting(evidence: Evidence) -> Finding | None:
-    """Find a network that cannot even tell its training pictures apart, nor gets better at it."""
+    """Find a network that cannot even tell its training images apart, nor gets better at it."""
     train, val = evidence.train_accuracy, evidence.val_accuracy
     if train is None or val is None or evidence.at_chance or not evidence.can_be_judged:
         return None
@@ -114,10 +114,10 @@ def underfitting(evidence: Evidence) -> Finding | None:
     return Finding(
         code="underfitting",
         severity="warning",
-        evidence=f"{train:.1%} on training pictures and {val:.1%} on held-out ones, and no longer "
-        "rising: it is not for want of pictures",
-        advice="Use a larger model (a larger width or more layers), larger pictures by --size, "
-        "more --epochs, or vary the pictures less (--augment none).",
+        evidence=f"{train:.1%} on training images and {val:.1%} on held-out ones, and no longer "
+        "rising: it is not for want of images",
+        advice="Use a larger model (a larger width or more layers), larger images by --size, "
+        "more --epochs, or vary the images less (--augment none).",
     )
 
 
@@ -136,7 +136,7 @@ def class_collapse(evidence: Evidence) -> Finding | None:
         return Finding(
             code="class_collapse",
             severity="error",
-            evidence=f"{shares[likeliest]:.0%} of the held-out pictures are called "
+            evidence=f"{shares[likeliest]:.0%} of the held-out images are called "
             f"{evidence.class_name(likeliest)}, which {fair:.0%} of them are",
             advice="See the other findings for why nothing else is told apart.",
         )
@@ -147,13 +147,13 @@ def class_collapse(evidence: Evidence) -> Finding | None:
     return Finding(
         code="class_collapse",
         severity="warning",
-        evidence=f"no held-out picture is called {names}, although {counts[never].sum()} are",
-        advice="Give more pictures of it, or train for more --epochs.",
+        evidence=f"no held-out image is called {names}, although {counts[never].sum()} are",
+        advice="Give more images of it, or train for more --epochs.",
     )
 
 
 def label_noise(evidence: Evidence) -> Finding | None:
-    """Find labels that contradict what the network is sure of, on pictures it was not shown.
+    """Find labels that contradict what the network is sure of, on images it was not shown.
 
     A network's own mistakes come with less confidence than its hits; where labels are
     wrong at random, confidence does not tell the two apart (area under the ROC curve
@@ -177,7 +177,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
         f"and it is as sure of its mistakes as of its hits (separation {separation:.2f}; 0.5 is "
         "none)",
         advice="Look at the labels in doubt in the report, and see keiryo data check; "
-        "--folds 5 looks at every picture.",
+        "--folds 5 looks at every image.",
     )
 
 

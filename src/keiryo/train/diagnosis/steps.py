@@ -77,8 +77,7 @@ def plateau(evidence: Evidence) -> Finding | None:
     scales = [s.noise_scale for s in evidence.snapshots[len(evidence.snapshots) // 2 :]]
     known = [scale for scale in scales if scale is not None]
     noise = (
-        f"; the gradient's noise scale is {median(known):.0f} pictures, a batch has "
-        f"{evidence.batch}"
+        f"; the gradient's noise scale is {median(known):.0f} images, a batch has {evidence.batch}"
         if known
         else ""
     )
@@ -87,7 +86,7 @@ def plateau(evidence: Evidence) -> Finding | None:
         severity="warning",
         evidence=f"the training loss was {before:.3f} by epoch {half} and came to {after:.3f} in "
         f"the {len(losses) - half} epochs after, at {accuracy:.1%} of the training "
-        f"pictures{noise}",
+        f"images{noise}",
         advice="Use --recipe keiryo, which lets the learning rate fall to zero."
         if not evidence.by_keiryo
         else "Give a smaller --learning-rate, or a larger model or --size.",
@@ -95,15 +94,14 @@ def plateau(evidence: Evidence) -> Finding | None:
 
 
 def input_bound(evidence: Evidence) -> Finding | None:
-    """Find a training that waits for its pictures."""
+    """Find a training that waits for its images."""
     if evidence.waiting_share < WAITING:
         return None
     return Finding(
         code="input_bound",
         severity="warning",
-        evidence=f"{evidence.waiting_share:.0%} of the training time was spent waiting for "
-        "pictures",
-        advice="Put --out on a faster disk, vary pictures less (--augment none), or give more "
+        evidence=f"{evidence.waiting_share:.0%} of the training time was spent waiting for images",
+        advice="Put --out on a faster disk, vary images less (--augment none), or give more "
         "--threads.",
     )
 

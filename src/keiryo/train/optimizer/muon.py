@@ -26,7 +26,7 @@ ITERATIONS = 5
 SMALLEST_NORM = 1e-7
 # Of a smaller side there is little to make orthogonal.
 SMALLEST_SIDE = 9
-# Of one iteration. Larger matrices would take as long as all else of a step on small pictures.
+# Of one iteration. Larger matrices would take as long as all else of a step on small images.
 MOST_MULTIPLY_ACCUMULATES = 45_000_000
 
 

@@ -23,7 +23,7 @@ WATCH_INTERVAL = 40
 MOST_SNAPSHOTS = 96
 SAMPLED_ELEMENTS = 20_000
 # Of a batch: enough for a mean over all positions, while a unit is dead only if it is so for all.
-SAMPLED_PICTURES = 16
+SAMPLED_IMAGES = 16
 SIGNIFICANT_DIGITS = 4
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -106,7 +106,7 @@ class StepWatch:
     def after_step(
         self, *, epoch: int, step: int, loss: Tensor, learning_rate: float, batch: int
     ) -> Snapshot:
-        """Return the step as it was; `epoch` from 1, `step` from 0, `batch` in pictures."""
+        """Return the step as it was; `epoch` from 1, `step` from 0, `batch` in images."""
         for name, before in self._before.items():
             change = (_sample(self._weights[name]) - before).norm()
             self._figures[name]["update_ratio"] = change / before.norm().clamp(min=1e-30)
@@ -144,7 +144,7 @@ class StepWatch:
         figures = self._figures_of(name, "weights")
         self._weights[name] = module.get_parameter("weight")
         if isinstance(output, Tensor):
-            some = output.detach()[:SAMPLED_PICTURES]
+            some = output.detach()[:SAMPLED_IMAGES]
             figures["activation_rms"] = some.float().norm() / some.numel() ** 0.5
 
     @torch.no_grad()
@@ -157,7 +157,7 @@ class StepWatch:
             figures["dead_share"] = (output.float().amax(others) <= 0).float().mean()
         if type(module) in FLAT_ENDS:
             below, above = FLAT_ENDS[type(module)]
-            some = output[:SAMPLED_PICTURES]
+            some = output[:SAMPLED_IMAGES]
             flat = (some >= above).count_nonzero()
             if below > -math.inf:
                 flat += (some <= below).count_nonzero()
@@ -186,10 +186,10 @@ def _running_statistics(norm: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float | None:
-    """Return the simple noise scale in pictures, from the moments that Adam keeps.
+    """Return the simple noise scale in images, from the moments that Adam keeps.
 
     McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", equation 2.9:
-    tr(Σ) / |G|², with Σ the covariance of one picture's gradient. The moments give both:
+    tr(Σ) / |G|², with Σ the covariance of one image's gradient. The moments give both:
     E[v] = |G|² + tr(Σ)/B, and E[m²] = |G|² + (1 - β₁)/(1 + β₁) tr(Σ)/B, since m is an
     average over steps. It takes G to change little within some ten steps. Where another
     optimiser changes some of the parameters, it is of the others. None: the optimiser keeps

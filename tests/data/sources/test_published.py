@@ -51,7 +51,7 @@ def files_in(folder: Path) -> list[str]:
 
 
 def places(folder: Path) -> Counter[tuple[str | None, str]]:
-    """Return how many pictures keiryo itself finds in each split of each class."""
+    """Return how many images keiryo itself finds in each split of each class."""
     source = locate(str(folder))
     return Counter((item.split, source.classes[item.label]) for item in source.items)
 
@@ -70,7 +70,7 @@ def tf_flowers_archive(folder: Path) -> Path:
 
 
 def flowers102_files(folder: Path) -> tuple[Path, Path, Path]:
-    """Six pictures, two a split, of the first and the last class."""
+    """Six images, two a split, of the first and the last class."""
     archive = write_archive(
         folder / "102flowers.tgz",
         {f"jpg/image_{number:05d}.jpg": JPEG for number in range(1, 7)},
@@ -89,7 +89,7 @@ def flowers102_files(folder: Path) -> tuple[Path, Path, Path]:
 
 
 def cifar10_record(label: int, rgb: Sequence[int]) -> bytes:
-    """One picture: its first row of one colour, the rest black, in planes."""
+    """One image: its first row of one colour, the rest black, in planes."""
     planes = np.zeros((3, 32, 32), np.uint8)
     planes[:, 0] = np.array(rgb, np.uint8)[:, None]
     return bytes([label]) + planes.tobytes()
@@ -220,17 +220,17 @@ def test_cifar10_with_a_wrong_batch(changed: dict[str, bytes], reason: str, tmp_
         unpack_cifar10([archive], tmp_path / "set")
 
 
-def test_flowers102_with_a_picture_missing(tmp_path: Path) -> None:
+def test_flowers102_with_a_image_missing(tmp_path: Path) -> None:
     _, labels, splits = flowers102_files(tmp_path)
     archive = write_archive(tmp_path / "102flowers.tgz", {"jpg/image_00001.jpg": JPEG})
-    with pytest.raises(InputError, match="5 pictures are missing"):
+    with pytest.raises(InputError, match="5 images are missing"):
         unpack_flowers102([archive, labels, splits], tmp_path / "set")
 
 
-def test_flowers102_with_a_picture_without_label(tmp_path: Path) -> None:
+def test_flowers102_with_a_image_without_label(tmp_path: Path) -> None:
     archive, labels, splits = flowers102_files(tmp_path)
     savemat(labels, {"labels": np.array([[1, 102, 1]], np.uint8)})
-    with pytest.raises(InputError, match=r"setid.mat: damaged: picture \d has no label"):
+    with pytest.raises(InputError, match=r"setid.mat: damaged: image \d has no label"):
         unpack_flowers102([archive, labels, splits], tmp_path / "set")
 
 
@@ -249,7 +249,7 @@ def test_an_archive_writes_nowhere_else(tmp_path: Path) -> None:
         link = tarfile.TarInfo("flower_photos/roses/1.jpg")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         tar.addfile(link)
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no images"):
         unpack_tf_flowers([archive], folder)
     assert [path.name for path in tmp_path.iterdir()] == ["x.tgz"]
 
@@ -335,7 +335,7 @@ def test_a_set_that_cannot_be_unpacked_leaves_nothing(
 ) -> None:
     archive = write_archive(mirror / "flower_photos.tgz", {"flower_photos/LICENSE.txt": b""})
     publish("tf_flowers", [archive], monkeypatch)
-    with pytest.raises(InputError, match="no pictures in it"):
+    with pytest.raises(InputError, match="no images in it"):
         fetch_named_set("tf_flowers", cache=tmp_path / "cache")
     assert list((tmp_path / "cache" / "sets").iterdir()) == []
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from keiryo.data.image.decoding import read_picture
+from keiryo.data.image.decoding import read_image
 from keiryo.data.image.facts import examine
-from keiryo.data.image.fit import fit_picture, read_for
+from keiryo.data.image.fit import fit_image, read_for
 
-if TYPE_CHECKING:  # which would load pydantic in every process that reads pictures
+if TYPE_CHECKING:  # which would load pydantic in every process that reads images
     from keiryo.records.base import Finding
     from keiryo.records.data import Fit
 
@@ -21,7 +21,7 @@ from keiryo.data.sources.source import Reading, Source
 
 
 class FileSource(Source):
-    """Picture files with labels, wherever the list of them came from."""
+    """Image files with labels, wherever the list of them came from."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class FileSource(Source):
         return digest.hexdigest()
 
     def read(self, index: int, size: int, fit: "Fit") -> Reading:
-        picture = read_for(self._paths[index], size)
-        return Reading(fit_picture(picture.pixels, size, fit), examine(picture))
+        image = read_for(self._paths[index], size)
+        return Reading(fit_image(image.pixels, size, fit), examine(image))
 
     def part(self, indices: range) -> Self:
         lighter = super().part(indices)
@@ -56,4 +56,4 @@ class FileSource(Source):
         return lighter
 
     def read_whole(self, index: int) -> np.ndarray:
-        return read_picture(self._paths[index]).pixels
+        return read_image(self._paths[index]).pixels

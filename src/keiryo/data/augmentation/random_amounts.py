@@ -1,6 +1,6 @@
-"""All random numbers of a batch of pictures, drawn at once.
+"""All random numbers of a batch of images, drawn at once.
 
-A variation says what happens to each picture of a batch and nothing about who does
+A variation says what happens to each image of a batch and nothing about who does
 it: the processor, with any number of threads, or the device that trains.
 """
 
@@ -15,9 +15,9 @@ from keiryo.data.augmentation.random_operations import UNCHANGED, draw_operation
 
 @dataclass(frozen=True)
 class Mixing:
-    """What each picture of a batch takes over from another one.
+    """What each image of a batch takes over from another one.
 
-    Inside `boxes` (N, 4), in whole pixels (left, top, right, bottom), the picture
+    Inside `boxes` (N, 4), in whole pixels (left, top, right, bottom), the image
     `partners` (N,) covers the own one with `opacities` (N,) from 0 to 1. `weights`
     (N,), float32, are what the own label then counts; the partner's counts the rest.
     """
@@ -30,13 +30,13 @@ class Mixing:
 
 @dataclass(frozen=True)
 class Variation:
-    """What happens to each picture of a batch, in this order.
+    """What happens to each image of a batch, in this order.
 
     - `warps` (N, 2, 3) map new pixels to old ones; pixel centres lie at whole numbers.
     - `colors` (N, 3, 4) map old RGB values to new ones.
     - `tables` (N, 256), uint8, map old values of any channel to new ones.
     - `cutouts` (N, 4), in whole pixels (left, top, right, bottom), are blanked out.
-    - `mixing` joins each picture with another one of the batch.
+    - `mixing` joins each image with another one of the batch.
     """
 
     warps: np.ndarray
@@ -46,15 +46,15 @@ class Variation:
     mixing: Mixing | None = None
 
     def moves(self) -> np.ndarray:
-        """Return (N,): whether a picture's warp is more than nothing."""
+        """Return (N,): whether an image's warp is more than nothing."""
         return np.any(self.warps != np.eye(2, 3), axis=(1, 2))
 
     def recolors(self) -> np.ndarray:
-        """Return (N,): whether a picture's colour map is more than nothing."""
+        """Return (N,): whether an image's colour map is more than nothing."""
         return np.any(self.colors != np.eye(3, 4), axis=(1, 2))
 
     def replaces(self) -> np.ndarray:
-        """Return (N,): whether a picture's table is more than nothing."""
+        """Return (N,): whether an image's table is more than nothing."""
         if self.tables is None:
             return np.zeros(len(self.warps), bool)
         return np.any(self.tables != UNCHANGED, axis=1)
@@ -63,7 +63,7 @@ class Variation:
 def draw_variation(
     count: int, size: int, random: np.random.Generator, augmentation: Augmentation
 ) -> Variation:
-    """Return how to vary a batch of `count` pictures of `size` x `size` pixels."""
+    """Return how to vary a batch of `count` images of `size` x `size` pixels."""
     planes = _draw_crops(count, size, random, augmentation)
     colors = _draw_colors(count, random, augmentation)
     tables = None
@@ -95,7 +95,7 @@ def draw_variation(
 def _draw_crops(
     count: int, size: int, random: np.random.Generator, augmentation: Augmentation
 ) -> np.ndarray:
-    """Return (N, 3, 3): for each picture the map from its new pixels to its old ones."""
+    """Return (N, 3, 3): for each image the map from its new pixels to its old ones."""
     area = random.uniform(augmentation.smallest_area, 1.0, count)
     log_aspect = np.log(augmentation.largest_aspect)
     aspect = np.exp(random.uniform(-log_aspect, log_aspect, count))
@@ -121,7 +121,7 @@ def _draw_crops(
 
 
 def _draw_colors(count: int, random: np.random.Generator, augmentation: Augmentation) -> np.ndarray:
-    """Return (N, 4, 4): for each picture an affine map of its RGB values."""
+    """Return (N, 4, 4): for each image an affine map of its RGB values."""
     saturation = 1.0 + _either_way(augmentation.saturation, count, random)
     contrast = 1.0 + _either_way(augmentation.contrast, count, random)
     brightness = 1.0 + _either_way(augmentation.brightness, count, random)
@@ -160,7 +160,7 @@ def _draw_mixing(
 def _draw_boxes(sides: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
     """Return squares (N, 4) in whole pixels around random ones, cut off at the border.
 
-    `sides` (N,) are shares of the picture's.
+    `sides` (N,) are shares of the image's.
     """
     count = len(sides)
     pixels = np.rint(sides * size).astype(np.int64)[:, None]

@@ -13,34 +13,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from keiryo.data.image.decoding import UnreadablePictureError, decode_picture, read_picture
+from keiryo.data.image.decoding import UnreadableImageError, decode_image, read_image
 
 GRADIENT = np.stack(np.meshgrid(np.arange(0, 240, 6), np.arange(0, 180, 6)), axis=-1)
 PIXELS = np.concatenate((GRADIENT, 255 - GRADIENT[..., :1]), axis=-1).astype(np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def encoded(image: Image.Image, picture_format: str, **options: object) -> bytes:
+def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
     data = io.BytesIO()
-    image.save(data, picture_format, **options)
+    image.save(data, image_format, **options)
     return data.getvalue()
 
 
-def test_a_plain_picture_is_read_as_it_is() -> None:
-    picture = decode_picture(encoded(Image.fromarray(PIXELS), "PNG"), suffix=".png")
-    assert picture.notes == ()
-    np.testing.assert_array_equal(picture.pixels, PIXELS)
+def test_a_plain_image_is_read_as_it_is() -> None:
+    decoded = decode_image(encoded(Image.fromarray(PIXELS), "PNG"), suffix=".png")
+    assert decoded.notes == ()
+    np.testing.assert_array_equal(decoded.pixels, PIXELS)
 
 
 def test_both_decoders_agree_on_a_jpeg() -> None:
     data = encoded(Image.fromarray(PIXELS), "JPEG", quality=95, subsampling=0)
-    picture = decode_picture(data, suffix=".jpg")
+    decoded = decode_image(data, suffix=".jpg")
     by_pillow = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
-    assert np.abs(picture.pixels.astype(int) - by_pillow).max() <= 2
+    assert np.abs(decoded.pixels.astype(int) - by_pillow).max() <= 2
 
 
 @pytest.mark.parametrize(
-    ("image", "picture_format", "notes"),
+    ("image", "image_format", "notes"),
     [
         (Image.fromarray(PIXELS).convert("CMYK"), "JPEG", ("cmyk",)),
         (Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8), "PNG", ("sixteen_bit",)),
@@ -52,50 +52,50 @@ def test_both_decoders_agree_on_a_jpeg() -> None:
     ],
 )
 def test_odd_modes_become_rgb_and_are_noted(
-    image: Image.Image, picture_format: str, notes: tuple[str, ...]
+    image: Image.Image, image_format: str, notes: tuple[str, ...]
 ) -> None:
-    suffix = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}[picture_format]
-    picture = decode_picture(encoded(image, picture_format), suffix=suffix)
-    assert picture.pixels.shape == (image.height, image.width, 3)
-    assert picture.pixels.dtype == np.uint8
-    assert picture.notes == notes
+    suffix = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}[image_format]
+    decoded = decode_image(encoded(image, image_format), suffix=suffix)
+    assert decoded.pixels.shape == (image.height, image.width, 3)
+    assert decoded.pixels.dtype == np.uint8
+    assert decoded.notes == notes
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
     deep = Image.fromarray(PIXELS[..., 0].astype(np.uint16) << 8)
-    picture = decode_picture(encoded(deep, "PNG"), suffix=".png")
-    assert np.abs(picture.pixels[..., 0].astype(int) - PIXELS[..., 0]).max() <= 1
+    decoded = decode_image(encoded(deep, "PNG"), suffix=".png")
+    assert np.abs(decoded.pixels[..., 0].astype(int) - PIXELS[..., 0]).max() <= 1
 
 
 def test_sixteen_bits_in_colour_are_noted_too(capfd: pytest.CaptureFixture[str]) -> None:
     data = cv2.imencode(".png", PIXELS[..., ::-1].astype(np.uint16) << 8)[1].tobytes()
-    picture = decode_picture(data, suffix=".png")
-    assert picture.notes == ("sixteen_bit",)
-    assert np.abs(picture.pixels.astype(int) - PIXELS).max() <= 1
-    with pytest.raises(UnreadablePictureError):
-        decode_picture(data[: len(data) // 2], suffix=".png")
+    decoded = decode_image(data, suffix=".png")
+    assert decoded.notes == ("sixteen_bit",)
+    assert np.abs(decoded.pixels.astype(int) - PIXELS).max() <= 1
+    with pytest.raises(UnreadableImageError):
+        decode_image(data[: len(data) // 2], suffix=".png")
     assert capfd.readouterr().err == ""
 
 
 def test_cmyk_keeps_its_colours() -> None:
     data = encoded(Image.fromarray(PIXELS).convert("CMYK"), "JPEG", quality=95)
-    picture = decode_picture(data, suffix=".jpg")
-    assert np.abs(picture.pixels.astype(int) - PIXELS).mean() < 6
+    decoded = decode_image(data, suffix=".jpg")
+    assert np.abs(decoded.pixels.astype(int) - PIXELS).mean() < 6
 
 
 def test_transparency_is_laid_on_white() -> None:
     clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
-    picture = decode_picture(encoded(clear, "PNG"), suffix=".png")
-    assert picture.notes == ("transparent",)
-    assert (picture.pixels == 255).all()
+    decoded = decode_image(encoded(clear, "PNG"), suffix=".png")
+    assert decoded.notes == ("transparent",)
+    assert (decoded.pixels == 255).all()
 
 
 def test_an_animation_gives_its_first_frame() -> None:
     frames = [Image.new("RGB", (20, 20), color) for color in ("red", "green", "blue")]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    picture = decode_picture(data, suffix=".gif")
-    assert "animated" in picture.notes
-    assert tuple(picture.pixels[0, 0]) == (255, 0, 0)
+    decoded = decode_image(data, suffix=".gif")
+    assert "animated" in decoded.notes
+    assert tuple(decoded.pixels[0, 0]) == (255, 0, 0)
 
 
 def test_orientation_in_exif_is_heeded_by_both_decoders() -> None:
@@ -104,33 +104,33 @@ def test_orientation_in_exif_is_heeded_by_both_decoders() -> None:
     exif[0x0112] = 6  # a quarter turn
     for mode in ("RGB", "CMYK"):
         data = encoded(turned.convert(mode), "JPEG", exif=exif)
-        picture = decode_picture(data, suffix=".jpg")
-        assert picture.pixels.shape == (PIXELS.shape[1], PIXELS.shape[0], 3)
-        assert (picture.height, picture.width) == picture.pixels.shape[:2]
-        assert "turned" in picture.notes
+        decoded = decode_image(data, suffix=".jpg")
+        assert decoded.pixels.shape == (PIXELS.shape[1], PIXELS.shape[0], 3)
+        assert (decoded.height, decoded.width) == decoded.pixels.shape[:2]
+        assert "turned" in decoded.notes
 
 
 def test_a_wrong_suffix_is_noted() -> None:
     data = encoded(Image.fromarray(PIXELS), "PNG")
-    assert decode_picture(data, suffix=".jpg").notes == ("wrong_suffix",)
+    assert decode_image(data, suffix=".jpg").notes == ("wrong_suffix",)
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"just text", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a"]
 )
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(UnreadablePictureError):
-        decode_picture(data, suffix=".jpg")
+def test_what_is_no_image_is_refused(data: bytes) -> None:
+    with pytest.raises(UnreadableImageError):
+        decode_image(data, suffix=".jpg")
 
 
 @pytest.mark.parametrize("kept", [0.05, 0.5, 0.9, 0.99])
 def test_a_truncated_jpeg_is_refused(kept: float) -> None:
     data = encoded(Image.fromarray(PIXELS), "JPEG")
-    with pytest.raises(UnreadablePictureError):
-        decode_picture(data[: int(kept * len(data))], suffix=".jpg")
+    with pytest.raises(UnreadableImageError):
+        decode_image(data[: int(kept * len(data))], suffix=".jpg")
 
 
-def test_a_picture_too_large_to_decode_is_refused_by_its_header() -> None:
+def test_a_image_too_large_to_decode_is_refused_by_its_header() -> None:
     side = 30_000
 
     def chunk(kind: bytes, content: bytes) -> bytes:
@@ -139,8 +139,8 @@ def test_a_picture_too_large_to_decode_is_refused_by_its_header() -> None:
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0"))
-    with pytest.raises(UnreadablePictureError, match="30000 x 30000") as refused:
-        decode_picture(data + chunk(b"IEND", b""), suffix=".png")
+    with pytest.raises(UnreadableImageError, match="30000 x 30000") as refused:
+        decode_image(data + chunk(b"IEND", b""), suffix=".png")
     assert refused.value.code == "too_large"
 
 
@@ -161,7 +161,7 @@ def test_a_picture_too_large_to_decode_is_refused_by_its_header() -> None:
 def test_a_jpeg_is_the_same_whoever_reads_its_header(mode: str, options: dict[str, object]) -> None:
     data = encoded(Image.fromarray(PIXELS).convert(mode), "JPEG", **options)
     # Under another name, Pillow reads it.
-    by_hand, by_pillow = (decode_picture(data, suffix=suffix) for suffix in (".jpg", ".jfif"))
+    by_hand, by_pillow = (decode_image(data, suffix=suffix) for suffix in (".jpg", ".jfif"))
     np.testing.assert_array_equal(by_hand.pixels, by_pillow.pixels)
     assert replace(by_hand, pixels=PIXELS) == replace(by_pillow, pixels=PIXELS)
 
@@ -173,10 +173,10 @@ def test_no_damage_crashes_the_decoder(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 5))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
-        picture = decode_picture(bytes(whole), suffix=".jpg")
-    except UnreadablePictureError:
+        decoded = decode_image(bytes(whole), suffix=".jpg")
+    except UnreadableImageError:
         return
-    assert picture.pixels.ndim == 3
+    assert decoded.pixels.ndim == 3
 
 
 @pytest.mark.parametrize(
@@ -186,18 +186,18 @@ def test_a_large_jpeg_is_decoded_no_larger_than_needed(
     side: int, smallest: int, scale: int
 ) -> None:
     image = Image.fromarray(PIXELS).resize((side + 40, side))
-    for picture_format, expected in (("JPEG", scale), ("PNG", 1)):
-        data = encoded(image, picture_format)
-        suffix = f".{picture_format.lower()}"
-        picture = decode_picture(data, suffix=suffix, smallest_side=smallest)
-        assert picture.scale == expected
-        assert (picture.width, picture.height) == (side + 40, side)
-        whole = decode_picture(data, suffix=suffix).pixels
-        shape = picture.pixels.shape[1::-1]
+    for image_format, expected in (("JPEG", scale), ("PNG", 1)):
+        data = encoded(image, image_format)
+        suffix = f".{image_format.lower()}"
+        decoded = decode_image(data, suffix=suffix, smallest_side=smallest)
+        assert decoded.scale == expected
+        assert (decoded.width, decoded.height) == (side + 40, side)
+        whole = decode_image(data, suffix=suffix).pixels
+        shape = decoded.pixels.shape[1::-1]
         small = cv2.resize(whole, shape, interpolation=cv2.INTER_AREA)
-        assert np.abs(picture.pixels.astype(int) - small).mean() < 1.5
+        assert np.abs(decoded.pixels.astype(int) - small).mean() < 1.5
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnreadablePictureError):
-        read_picture(tmp_path / "absent.jpg")
+    with pytest.raises(UnreadableImageError):
+        read_image(tmp_path / "absent.jpg")

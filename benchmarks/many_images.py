@@ -1,8 +1,8 @@
-"""Checking and packing many pictures: how time and memory grow with their number.
+"""Checking and packing many images: how time and memory grow with their number.
 
-    .venv/bin/python benchmarks/many_pictures.py
+    .venv/bin/python benchmarks/many_images.py
 
-Generates pictures of 96 x 72 as JPEG files in ten classes, then runs `keiryo data check`
+Generates images of 96 x 72 as JPEG files in ten classes, then runs `keiryo data check`
 and `keiryo data pack --size 64` on growing parts of them. Memory is the most that the
 command and all processes it started had resident together, looked at every tenth of
 a second (pages that they share are counted once for each).
@@ -25,14 +25,14 @@ LOOK_EVERY_SECONDS = 0.1
 
 
 def main() -> None:
-    """Print a table of times and memory for each number of pictures."""
+    """Print a table of times and memory for each number of images."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--counts", type=int, nargs="*", default=[25_000, 50_000, 100_000])
-    parser.add_argument("--folder", type=Path, help="for the pictures; kept, and used again")
+    parser.add_argument("--folder", type=Path, help="for the images; kept, and used again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        root = options.folder or Path(scratch) / "pictures"
-        print("| pictures | check | peak memory | pack | peak memory |")
+        root = options.folder or Path(scratch) / "images"
+        print("| images | check | peak memory | pack | peak memory |")
         print("| --- | --- | --- | --- | --- |")
         for count in options.counts:
             folder = generated(root, count)
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def generated(root: Path, count: int) -> Path:
-    """Return a folder of so many pictures, each a few soft blobs of its own."""
+    """Return a folder of so many images, each a few soft blobs of its own."""
     folder = root / str(count)
     for index in range(count):
         path = folder / f"class{index % CLASSES}" / f"{index:07d}.jpg"

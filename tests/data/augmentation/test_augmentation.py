@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keiryo.data.augmentation.amounts import Augmentation, changed_augmentation
-from keiryo.data.augmentation.drawing import Variation, draw_variation
 from keiryo.data.augmentation.on_device import augment_on_device
 from keiryo.data.augmentation.on_processor import augment
+from keiryo.data.augmentation.random_amounts import Variation, draw_variation
 from keiryo.errors import InputError
 
 SIZE = 48
@@ -65,7 +65,7 @@ augmentations = st.builds(
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
-    """Forty pictures of soft blots, which are smooth as photographs are."""
+    """Forty images of soft blots, which are smooth as photographs are."""
     noise = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3), dtype=np.uint8)
     soft = [cv2.GaussianBlur(image, (0, 0), 2.0).astype(np.float32) for image in noise]
     return ((np.stack(soft) - 128.0) * 4.0 + 128.0).clip(0, 255).astype(np.uint8)
@@ -92,7 +92,7 @@ def test_the_device_draws_what_the_processor_draws(name: str, images: np.ndarray
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_each_setting_changes_pictures_and_follows_from_the_seed(
+def test_each_setting_changes_images_and_follows_from_the_seed(
     name: str, images: np.ndarray
 ) -> None:
     first = varied(images, EACH[name])
@@ -103,7 +103,7 @@ def test_each_setting_changes_pictures_and_follows_from_the_seed(
 
 @settings(max_examples=25)
 @given(augmentation=augmentations, size=st.integers(1, 20), count=st.integers(1, 12))
-def test_any_setting_gives_pictures_that_threads_do_not_change(
+def test_any_setting_gives_images_that_threads_do_not_change(
     augmentation: Augmentation, size: int, count: int
 ) -> None:
     images = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
@@ -123,7 +123,7 @@ def test_an_augmentation_of_nothing_changes_nothing(images: np.ndarray) -> None:
     )
 
 
-def test_a_flip_alone_mirrors_about_half_of_the_pictures(images: np.ndarray) -> None:
+def test_a_flip_alone_mirrors_about_half_of_the_images(images: np.ndarray) -> None:
     result = varied(images, Augmentation(flip=True))
     mirrored = [np.array_equal(new, old[:, ::-1]) for new, old in zip(result, images, strict=True)]
     kept = [np.array_equal(new, old) for new, old in zip(result, images, strict=True)]
@@ -184,7 +184,7 @@ def test_a_cutout_blanks_a_square_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("name", ["mixup", "cutmix"])
-def test_weights_are_what_is_left_of_a_picture(name: str) -> None:
+def test_weights_are_what_is_left_of_a_image(name: str) -> None:
     shades = np.arange(1, 31, dtype=np.uint8)[:, None, None, None] * np.full(
         (1, SIZE, SIZE, 3), 8, np.uint8
     )
@@ -199,13 +199,13 @@ def test_weights_are_what_is_left_of_a_picture(name: str) -> None:
     np.testing.assert_allclose(augment(shades, variation).mean(axis=(1, 2, 3)), expected, atol=0.5)
 
 
-def test_with_both_ways_of_mixing_each_picture_takes_one(images: np.ndarray) -> None:
+def test_with_both_ways_of_mixing_each_image_takes_one(images: np.ndarray) -> None:
     mixing = draw(images, Augmentation(mixup=1.0, cutmix=1.0)).mixing
     assert mixing is not None
     assert 10 < np.sum(mixing.opacities == 1.0) < 30
 
 
-def test_one_picture_is_not_mixed(images: np.ndarray) -> None:
+def test_one_image_is_not_mixed(images: np.ndarray) -> None:
     assert draw(images[:1], Augmentation(mixup=1.0, cutmix=1.0)).mixing is None
 
 

@@ -1,0 +1,109 @@
+"""Draw the rooms of `src/keiryo` into docs/architecture.md, from what the code imports.
+
+    .venv/bin/python docs/draw_architecture.py
+
+Needs the extra `test`. A test fails where the page is not what this draws.
+"""
+
+import ast
+from pathlib import Path
+
+import grimp
+
+PACKAGE = "keiryo"
+SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
+PAGE = Path(__file__).with_name("architecture.md")
+BEGIN, END = "<!-- drawn by draw_architecture.py -->\n", "<!-- end of what was drawn -->\n"
+# Imported by nearly every room: an arrow to each would hide the others.
+FOUNDATIONS = ("errors", "files", "records", "version", "ahead", "sealed_pack")
+ENTRANCES = ("__main__",)
+
+
+def main() -> None:
+    """Write the drawing into the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(redrawn(page), encoding="utf-8")
+
+
+def redrawn(page: str) -> str:
+    """Return the page with the part between its two marks drawn anew."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{drawing()}\n{tables()}\n{END}{after}"
+
+
+def drawing() -> str:
+    """Return the rooms as a Mermaid flowchart; an arrow points to what is imported."""
+    imports = imported_rooms()
+    lines = ["```mermaid", "flowchart TD"]
+    for room in sorted(imports):
+        lines += [f"    {room} --> {other}" for other in sorted(direct(room, imports))]
+    return "\n".join([*lines, "```", ""])
+
+
+def imported_rooms() -> dict[str, set[str]]:
+    """Return which rooms each room imports, those apart that nearly all import."""
+    graph = grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
+    rooms = {
+        child.removeprefix(f"{PACKAGE}.")
+        for child in graph.find_children(PACKAGE)
+        if child.removeprefix(f"{PACKAGE}.") not in (*FOUNDATIONS, *ENTRANCES)
+    }
+    imports: dict[str, set[str]] = {room: set() for room in rooms}
+    for module in graph.modules:
+        importer = module.split(".")[1:2]
+        for imported in graph.find_modules_directly_imported_by(module):
+            target = imported.split(".")[1:2]
+            if importer != target and rooms.issuperset(importer + target) and importer and target:
+                imports[importer[0]].add(target[0])
+    return imports
+
+
+def direct(room: str, imports: dict[str, set[str]]) -> set[str]:
+    """Return the rooms that `room` imports and reaches through no other room."""
+    through: set[str] = set()
+    for other in imports[room]:
+        through |= reachable(other, imports)
+    return imports[room] - through
+
+
+def reachable(room: str, imports: dict[str, set[str]]) -> set[str]:
+    """Return all rooms that `room` imports, directly or through others."""
+    found = set(imports[room])
+    for other in imports[room]:
+        found |= reachable(other, imports)
+    return found
+
+
+def tables() -> str:
+    """Return a row a room and a file at the top: what it holds, by its own docstring."""
+    rows = ["| room | what it holds | what is in it |", "| --- | --- | --- |"]
+    files = ["| file | what it holds |", "| --- | --- |"]
+    for path in sorted(SOURCE.iterdir()):
+        if (path / "__init__.py").is_file():
+            inside = sorted(child for child in path.iterdir() if is_code(child))
+            names = ", ".join(
+                f"`{child.stem}/`" if child.is_dir() else f"`{child.stem}`" for child in inside
+            )
+            rows.append(f"| `{path.name}/` | {first_line(path / '__init__.py')} | {names} |")
+        elif is_code(path) and path.stem not in ENTRANCES:
+            files.append(f"| `{path.name}` | {first_line(path)} |")
+    return "\n".join([*rows, "", *files, ""])
+
+
+def is_code(path: Path) -> bool:
+    """Return whether `path` is a module or a package, and not what marks one."""
+    if path.is_dir():
+        return (path / "__init__.py").is_file()
+    return path.suffix == ".py" and path.name != "__init__.py"
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a file's docstring."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring, f"{path} says nothing of itself"
+    return docstring.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
