@@ -313,8 +313,9 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
     from keiryo.models.spec import build
     from keiryo.train.budget import Budget
     from keiryo.train.classification.image_set import ImageSet
+    from keiryo.train.classification.task import ImageTask
     from keiryo.train.device import prepare_device
-    from keiryo.train.listener import Watcher
+    from keiryo.train.listener import TrainingListener
     from keiryo.train.loop import Training
     from keiryo.train.recipe import RECIPES
 
@@ -324,23 +325,25 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
     rows = torch.randperm(len(pack.images))[: 10 * BATCH].numpy()
     mean, std = channel_statistics(pack.images, rows)
     training = Training(
-        build(MODEL, classes=len(pack.survey.classes)),
-        ImageSet(
-            pack.images,
-            pack.labels,
-            rows,
-            rows[:1],
-            Preprocessing(size=options.size, mean=mean, std=std),
+        ImageTask(
+            build(MODEL, classes=len(pack.survey.classes)),
+            ImageSet(
+                pack.images,
+                pack.labels,
+                rows,
+                rows[:1],
+                Preprocessing(size=options.size, mean=mean, std=std),
+            ),
+            recipe=RECIPES["keiryo"],
+            batch=BATCH,
+            seed=0,
+            device=device,
         ),
-        recipe=RECIPES["keiryo"],
         budget=Budget(epochs=1),
-        batch=BATCH,
-        seed=0,
-        device=device,
     )
-    training.run(Watcher())
+    training.run(TrainingListener())
     return {
-        "images_per_second": training.images_per_second(),
+        "images_per_second": training.examples_per_second(),
         "waiting_share": training.waiting_share(),
     }
 

@@ -24,7 +24,8 @@ from keiryo.models.spec import build
 from keiryo.nn import norm_activation
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
-from keiryo.train.listener import Watcher
+from keiryo.train.classification.task import ImageTask
+from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES, prepare_network
 
@@ -69,15 +70,17 @@ def accuracy(pack: Pack, model: str, seed: int, form: str, options: argparse.Nam
     network = build(model, classes=len(pack.survey.classes))
     prepare_network(network, recipe)
     training = Training(
-        network,
-        ImageSet(pack.images, pack.labels, splits.train, splits.val, preprocessing),
-        recipe=recipe,
+        ImageTask(
+            network,
+            ImageSet(pack.images, pack.labels, splits.train, splits.val, preprocessing),
+            recipe=recipe,
+            batch=options.batch,
+            seed=seed,
+            device=torch.device("cpu"),
+        ),
         budget=Budget(epochs=options.epochs),
-        batch=options.batch,
-        seed=seed,
-        device=torch.device("cpu"),
     )
-    training.run(Watcher())
+    training.run(TrainingListener())
     return training.position.history[-1].val_accuracy
 
 

@@ -66,8 +66,9 @@ def measure_keiryo(
     from keiryo.models.spec import build
     from keiryo.train.budget import Budget
     from keiryo.train.classification.image_set import ImageSet
+    from keiryo.train.classification.task import ImageTask
     from keiryo.train.device import prepare_device
-    from keiryo.train.listener import Watcher
+    from keiryo.train.listener import TrainingListener
     from keiryo.train.loop import Training
     from keiryo.train.recipe import RECIPES
 
@@ -80,22 +81,24 @@ def measure_keiryo(
         images = np.load(path, mmap_mode="r")
         rows = np.arange(len(labels))
         training = Training(
-            build(options.model, classes=CLASSES),
-            ImageSet(
-                images,
-                labels,
-                rows,
-                rows[:1],
-                Preprocessing(size=options.size, mean=(0.5,) * 3, std=(0.25,) * 3),
+            ImageTask(
+                build(options.model, classes=CLASSES),
+                ImageSet(
+                    images,
+                    labels,
+                    rows,
+                    rows[:1],
+                    Preprocessing(size=options.size, mean=(0.5,) * 3, std=(0.25,) * 3),
+                ),
+                recipe=replace(RECIPES[options.recipe], precision=precision),
+                batch=options.batch,
+                seed=0,
+                device=device,
             ),
-            recipe=replace(RECIPES[options.recipe], precision=precision),
             budget=Budget(epochs=1),
-            batch=options.batch,
-            seed=0,
-            device=device,
         )
         step_ends: list[float] = []
-        training.run(Watcher(on_progress=lambda _: step_ends.append(time.perf_counter())))
+        training.run(TrainingListener(on_progress=lambda _: step_ends.append(time.perf_counter())))
     return summarize(step_ends, options.batch)
 
 

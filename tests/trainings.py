@@ -8,13 +8,14 @@ import torch
 from keiryo.audio.run import WaveNetListener
 from keiryo.audio.training.evaluation import counts_of_codes
 from keiryo.audio.training.initialization import initialize
-from keiryo.audio.training.position import TrainingProgress
-from keiryo.audio.training.training import SoundTraining, wavenet_recipe
+from keiryo.audio.training.task import WaveNetTask, wavenet_recipe
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
-from keiryo.recordings.chunks import ChunkBatches, Chunks
+from keiryo.recordings.chunks import ChunkBatch, ChunkBatches, Chunks
 from keiryo.recordings.pack import RecordingPack
 from keiryo.recordings.split import split_recordings
 from keiryo.train.budget import Budget
+from keiryo.train.listener import TrainingProgress
+from keiryo.train.loop import Training
 
 TONES = "tones:count=12,seconds=0.2"
 # As options of the plan, and of the command line.
@@ -43,7 +44,7 @@ def small_training(
     checkpoint: Path | None = None,
     fingerprint: str = "",
     **configuration: Any,
-) -> SoundTraining:
+) -> Training[ChunkBatch]:
     """A training of the smallest network on a pack."""
     options: dict[str, Any] = {
         "stacks": 2,
@@ -60,13 +61,13 @@ def small_training(
     torch.manual_seed(0)
     network = WaveNet(made)
     initialize(network, counts_of_codes(pack, splits.train))
-    return SoundTraining(
+    task = WaveNetTask(
         network,
         ChunkBatches(Chunks(pack, splits.train, context=context, samples=200), batch=4, seed=0),
         Chunks(pack, splits.val, context=context, samples=200),
         recipe=wavenet_recipe(optimizer="adamw", learning_rate=learning_rate),
-        budget=Budget(epochs=epochs),
         device=torch.device("cpu"),
-        checkpoint=checkpoint,
-        fingerprint=fingerprint,
+    )
+    return Training(
+        task, budget=Budget(epochs=epochs), checkpoint=checkpoint, fingerprint=fingerprint
     )

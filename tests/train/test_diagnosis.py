@@ -12,8 +12,9 @@ from keiryo.records.base import Finding
 from keiryo.records.training import Epoch, LayerSnapshot, Snapshot
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
+from keiryo.train.classification.task import ImageTask
 from keiryo.train.diagnosis import Evidence, HeldOut, diagnose
-from keiryo.train.listener import Watcher
+from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES, Recipe
 from stripes import CLASSES, PLAIN, deep, image_set, small
@@ -33,28 +34,37 @@ def examine(
     """Train, and return what the diagnosis finds."""
     torch.manual_seed(seed)
     training = Training(
-        network(),
-        data,
-        recipe=recipe,
+        ImageTask(
+            network(),
+            data,
+            recipe=recipe,
+            batch=batch,
+            seed=seed,
+            device=torch.device("cpu"),
+        ),
         budget=Budget(epochs=epochs),
-        batch=batch,
-        seed=seed,
-        device=torch.device("cpu"),
     )
     evidence = Evidence(classes=CLASSES, batch=batch, recipe=recipe.name)
     try:
-        training.run(Watcher())
+        training.run(TrainingListener())
     except FloatingPointError as error:
         evidence = replace(evidence, failure=str(error))
     else:
         evidence = replace(
             evidence,
-            train_accuracy=training.evaluation.score(data.train).accuracy,
-            val_accuracy=training.evaluation.score(data.val).accuracy,
-            accuracy_by_batch_statistics=training.evaluation.accuracy_by_batch_statistics(
-                data.train
+            train_accuracy=training.task.evaluation(training.trained_network)
+            .score(data.train)
+            .accuracy,
+            val_accuracy=training.task.evaluation(training.trained_network)
+            .score(data.val)
+            .accuracy,
+            accuracy_by_batch_statistics=training.task.evaluation(
+                training.trained_network
+            ).accuracy_by_batch_statistics(data.train),
+            held_out=HeldOut(
+                training.task.evaluation(training.trained_network).probabilities(data.val),
+                data.labels[data.val],
             ),
-            held_out=HeldOut(training.evaluation.probabilities(data.val), data.labels[data.val]),
         )
     position = training.position
     return diagnose(replace(evidence, history=position.history, snapshots=position.snapshots))

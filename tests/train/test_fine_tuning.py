@@ -10,8 +10,9 @@ from keiryo.data.sources.petals import CLASSES, draw_image
 from keiryo.models.saved import Preprocessing
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
+from keiryo.train.classification.task import ImageTask
 from keiryo.train.fine_tuning import HEAD_SHARE, PEAK_FACTOR_OF_ALL, FineTune, FineTuning
-from keiryo.train.listener import Watcher
+from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES
 
@@ -56,24 +57,29 @@ def make_training(
     torch.manual_seed(1)
     network = Small()
     return Training(
-        network,
-        image_set,
-        recipe=RECIPES[recipe],
+        ImageTask(
+            network,
+            image_set,
+            recipe=RECIPES[recipe],
+            batch=8,
+            seed=1,
+            device=torch.device("cpu"),
+            fine_tuning=FineTuning(network, head="8", mode=mode),
+        ),
         budget=Budget(epochs=EPOCHS),
-        batch=8,
-        seed=1,
-        device=torch.device("cpu"),
         checkpoint=checkpoint,
-        fine_tuning=FineTuning(network, head="8", mode=mode),
     )
 
 
 def states_after_steps(training: Training) -> list[dict[str, Tensor]]:
     states: list[dict[str, Tensor]] = []
     training.run(
-        Watcher(
+        TrainingListener(
             on_progress=lambda _: states.append(
-                {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
+                {
+                    name: tensor.clone()
+                    for name, tensor in training.task.network.state_dict().items()
+                }
             )
         )
     )
@@ -91,17 +97,17 @@ def stop_after(steps: int) -> Callable[[], bool]:
 
 def test_the_head_alone_is_trained(image_set: ImageSet) -> None:
     training = make_training(image_set, "head")
-    before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
-    training.run(Watcher())
+    before = {name: tensor.clone() for name, tensor in training.task.network.state_dict().items()}
+    training.run(TrainingListener())
     # Not the running statistics either, nor by weight decay.
-    assert changed(before, training.network.state_dict()) == {"8.weight", "8.bias"}
+    assert changed(before, training.task.network.state_dict()) == {"8.weight", "8.bias"}
 
 
 def test_everything_is_trained(image_set: ImageSet) -> None:
     training = make_training(image_set, "all")
-    before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
-    training.run(Watcher())
-    assert changed(before, training.network.state_dict()) == before.keys()
+    before = {name: tensor.clone() for name, tensor in training.task.network.state_dict().items()}
+    training.run(TrainingListener())
+    assert changed(before, training.task.network.state_dict()) == before.keys()
 
 
 def test_the_head_comes_first_and_everything_after(image_set: ImageSet) -> None:
@@ -121,13 +127,13 @@ def test_stopped_at_any_step_it_goes_on_to_the_same_bits(
     recipe: str, steps: int, image_set: ImageSet, tmp_path: Path
 ) -> None:
     whole = make_training(image_set, "two-stage", recipe=recipe)
-    whole.run(Watcher())
+    whole.run(TrainingListener())
     checkpoint = tmp_path / "checkpoint.safetensors"
     first = make_training(image_set, "two-stage", recipe=recipe, checkpoint=checkpoint)
-    assert not first.run(Watcher(wants_stop=stop_after(steps)))
+    assert not first.run(TrainingListener(wants_stop=stop_after(steps)))
     second = make_training(image_set, "two-stage", recipe=recipe, checkpoint=checkpoint)
-    assert second.run(Watcher())
-    assert not changed(whole.network.state_dict(), second.network.state_dict())
+    assert second.run(TrainingListener())
+    assert not changed(whole.task.network.state_dict(), second.task.network.state_dict())
     assert [e.train_loss for e in second.position.history] == [
         e.train_loss for e in whole.position.history
     ]

@@ -19,7 +19,8 @@ from keiryo.records.training import Epoch
 from keiryo.train import loop
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
-from keiryo.train.listener import Progress, Watcher
+from keiryo.train.classification.task import ImageTask
+from keiryo.train.listener import TrainingListener, TrainingProgress
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES
 
@@ -81,16 +82,18 @@ def make_training(
 ) -> Training:
     torch.manual_seed(seed)
     return Training(
-        network or Small(),
-        image_set,
-        recipe=TRIED_RECIPES[recipe],
+        ImageTask(
+            network or Small(),
+            image_set,
+            recipe=TRIED_RECIPES[recipe],
+            batch=8,
+            seed=seed,
+            device=torch.device("cpu"),
+            save_memory=save_memory,
+            parts=parts,
+        ),
         budget=Budget(epochs=epochs),
-        batch=8,
-        seed=seed,
-        device=torch.device("cpu"),
         checkpoint=checkpoint,
-        save_memory=save_memory,
-        parts=parts,
     )
 
 
@@ -115,14 +118,14 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
     recipe: str, steps: int, image_set: ImageSet, tmp_path: Path
 ) -> None:
     whole = make_training(image_set, recipe=recipe)
-    assert whole.run(Watcher())
+    assert whole.run(TrainingListener())
     checkpoint = tmp_path / "checkpoint.safetensors"
     first = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
-    assert not first.run(Watcher(wants_stop=stop_after(steps)))
+    assert not first.run(TrainingListener(wants_stop=stop_after(steps)))
     torch.rand(5)  # the random state is the checkpoint's, whatever happened since
     second = make_training(image_set, recipe=recipe, checkpoint=checkpoint, seed=1)
-    assert second.run(Watcher())
-    expected, state = whole.network.state_dict(), second.network.state_dict()
+    assert second.run(TrainingListener())
+    expected, state = whole.task.network.state_dict(), second.task.network.state_dict()
     assert all(torch.equal(expected[name], state[name]) for name in expected)
     assert without_seconds(second.position.history) == without_seconds(whole.position.history)
 
@@ -140,26 +143,26 @@ def test_a_training_that_pauses_goes_on_to_the_same_bits(
     recipe: str, shares: list[float], epochs_by_then: list[int], image_set: ImageSet, tmp_path: Path
 ) -> None:
     whole = make_training(image_set, recipe=recipe)
-    whole.run(Watcher())
+    whole.run(TrainingListener())
     checkpoint = tmp_path / "checkpoint.safetensors"
     for number, (share, epochs) in enumerate(zip(shares, epochs_by_then, strict=True), start=1):
         training = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
-        assert training.run(Watcher(), until=share)
+        assert training.run(TrainingListener(), until=share)
         position = training.position
         assert position.epoch == len(position.history) == epochs
         assert position.epoch * 5 + position.step == math.ceil(share * 15)
         assert [pause.share for pause in position.pauses] == shares[:number]
         # Again, as after a kill that came before anyone had heard of the pause.
         again = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
-        assert again.run(Watcher(), until=share)
+        assert again.run(TrainingListener(), until=share)
         assert again.position.pauses == position.pauses
-        assert again.position.pictures_seen == position.pictures_seen
+        assert again.position.examples_seen == position.examples_seen
         if position.step == 0:
             assert position.pauses[-1].val_accuracy == position.history[-1].val_accuracy
         torch.rand(3)
     last = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
-    assert last.run(Watcher())
-    expected, state = whole.network.state_dict(), last.network.state_dict()
+    assert last.run(TrainingListener())
+    expected, state = whole.task.network.state_dict(), last.task.network.state_dict()
     assert all(torch.equal(expected[name], state[name]) for name in expected)
     assert without_seconds(last.position.history) == without_seconds(whole.position.history)
     assert last.position.snapshots == whole.position.snapshots
@@ -170,12 +173,12 @@ def test_a_pause_at_the_last_step_of_an_epoch_comes_after_its_evaluation(
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     stopped = make_training(image_set, checkpoint=checkpoint)
-    assert not stopped.run(Watcher(wants_stop=stop_after(5)), until=1 / 3)
+    assert not stopped.run(TrainingListener(wants_stop=stop_after(5)), until=1 / 3)
     assert (stopped.position.step, stopped.position.history) == (5, [])
     paused = make_training(image_set, checkpoint=checkpoint)
-    assert paused.run(Watcher(), until=1 / 3)
+    assert paused.run(TrainingListener(), until=1 / 3)
     whole = make_training(image_set)
-    whole.run(Watcher())
+    whole.run(TrainingListener())
     assert without_seconds(paused.position.history) == without_seconds(whole.position.history[:1])
 
 
@@ -184,16 +187,20 @@ def test_a_budget_of_time_pauses_by_the_clock(image_set: ImageSet, tmp_path: Pat
     for until in (0.25, 1.0):
         torch.manual_seed(0)
         training = Training(
-            Small(),
-            image_set,
-            recipe=RECIPES["keiryo"],
+            ImageTask(
+                Small(),
+                image_set,
+                recipe=RECIPES["keiryo"],
+                batch=8,
+                seed=0,
+                device=torch.device("cpu"),
+            ),
             budget=Budget(seconds=1.0),
-            batch=8,
-            seed=0,
-            device=torch.device("cpu"),
             checkpoint=tmp_path / "checkpoint.safetensors",
         )
-        assert training.run(Watcher(lambda progress: shares.append(progress.share)), until=until)
+        assert training.run(
+            TrainingListener(lambda progress: shares.append(progress.share)), until=until
+        )
         if until < 1.0:
             # Not on the dot: an epoch's evaluation counts too, and so do other processes.
             assert 0.1 < shares[-1] < 0.8
@@ -206,7 +213,7 @@ def test_a_loss_that_is_no_number_is_no_pause(image_set: ImageSet, tmp_path: Pat
     with torch.no_grad():
         network[-1].weight.fill_(float("nan"))  # pyright: ignore
     with pytest.raises(FloatingPointError, match="epoch 1"):
-        training.run(Watcher(), until=0.1)
+        training.run(TrainingListener(), until=0.1)
 
 
 class KilledError(Exception):
@@ -218,25 +225,25 @@ def test_a_checkpoint_written_on_the_way_gives_the_same_bits_after_a_kill(
     steps: int, image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = make_training(image_set)
-    whole.run(Watcher())
+    whole.run(TrainingListener())
     # After every step, where it is otherwise after some seconds.
     monkeypatch.setattr(loop, "SHORTEST_CHECKPOINT_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_FACTOR", 0)
     checkpoint = tmp_path / "checkpoint.safetensors"
     taken = 0
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: TrainingProgress) -> None:
         nonlocal taken
         taken += 1
         if taken == steps:
             raise KilledError
 
     with pytest.raises(KilledError):
-        make_training(image_set, checkpoint=checkpoint).run(Watcher(on_progress=kill))
+        make_training(image_set, checkpoint=checkpoint).run(TrainingListener(on_progress=kill))
     again = make_training(image_set, checkpoint=checkpoint)
     assert again.position.epoch * 5 + again.position.step == steps - 1
-    again.run(Watcher())
-    expected, state = whole.network.state_dict(), again.network.state_dict()
+    again.run(TrainingListener())
+    expected, state = whole.task.network.state_dict(), again.task.network.state_dict()
     assert all(torch.equal(expected[name], state[name]) for name in expected)
     assert without_seconds(again.position.history) == without_seconds(whole.position.history)
 
@@ -245,7 +252,7 @@ def test_the_seed_decides_the_training(image_set: ImageSet) -> None:
     histories = []
     for seed in (1, 1, 2):
         training = make_training(image_set, seed=seed)
-        training.run(Watcher())
+        training.run(TrainingListener())
         histories.append(without_seconds(training.position.history))
     assert histories[0] == histories[1]
     assert histories[0] != histories[2]
@@ -255,7 +262,7 @@ def test_a_checkpoint_that_cannot_be_gone_on_with_is_named(
     image_set: ImageSet, tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
-    make_training(image_set, checkpoint=checkpoint).run(Watcher(wants_stop=stop_after(3)))
+    make_training(image_set, checkpoint=checkpoint).run(TrainingListener(wants_stop=stop_after(3)))
     with pytest.raises(InputError, match=r"checkpoint\.safetensors: of another model.*remove it"):
         make_training(image_set, checkpoint=checkpoint, network=build("vgg11", classes=5))
     data = checkpoint.read_bytes()
@@ -269,7 +276,7 @@ def test_a_network_learns_what_can_be_learnt(image_set: ImageSet) -> None:
     noise = np.random.default_rng(0).integers(0, 60, image_set.images.shape)
     shades = (noise + 40 * image_set.labels[:, None, None, None]).astype(np.uint8)
     training = make_training(replace(image_set, images=shades), recipe="plain", epochs=200)
-    training.run(Watcher())
+    training.run(TrainingListener())
     history = training.position.history
     assert len(history) == 200
     assert history[0].val_accuracy < 0.5
@@ -278,8 +285,8 @@ def test_a_network_learns_what_can_be_learnt(image_set: ImageSet) -> None:
 
 def test_evaluation_is_what_a_plain_loop_says(image_set: ImageSet) -> None:
     training = make_training(image_set)
-    score = training.evaluation.score(image_set.val)
-    network = training.network.eval()
+    score = training.task.evaluation(training.trained_network).score(image_set.val)
+    network = training.task.network.eval()
     images = torch.from_numpy(image_set.images[image_set.val]).permute(0, 3, 1, 2)
     labels = torch.from_numpy(image_set.labels[image_set.val])
     with torch.no_grad():
@@ -311,20 +318,22 @@ def test_mixed_images_count_for_both_of_their_labels(image_set: ImageSet) -> Non
     )
     network = Known((2.0, -1.0))
     training = Training(
-        network,
-        two,
-        recipe=recipe,
+        ImageTask(
+            network,
+            two,
+            recipe=recipe,
+            batch=2,
+            seed=0,
+            device=torch.device("cpu"),
+        ),
         budget=Budget(epochs=1),
-        batch=2,
-        seed=0,
-        device=torch.device("cpu"),
     )
     sampled = next(
         TrainingBatches(
             two.images, two.labels, two.train, batch=2, seed=0, augmentation=recipe.augmentation
         ).epoch(0)
     )
-    training.run(Watcher())
+    training.run(TrainingListener())
     weights = torch.from_numpy(sampled.weights)
     own = nn.functional.one_hot(torch.from_numpy(sampled.labels), 2).float()
     mixed = weights[:, None] * own + (1 - weights[:, None]) * own.flip(0)
@@ -338,12 +347,12 @@ def test_mixed_images_count_for_both_of_their_labels(image_set: ImageSet) -> Non
 def test_waiting_for_images_is_a_part_of_the_training(image_set: ImageSet, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     first = make_training(image_set, checkpoint=checkpoint)
-    first.run(Watcher(wants_stop=stop_after(3)))
+    first.run(TrainingListener(wants_stop=stop_after(3)))
     assert 0.0 < first.waiting_share() < 1.0
     waited = first.position.waiting_seconds
     second = make_training(image_set, checkpoint=checkpoint)
     assert second.position.waiting_seconds == waited
-    second.run(Watcher())
+    second.run(TrainingListener())
     assert second.position.waiting_seconds > waited
 
 
@@ -352,20 +361,22 @@ def test_a_loss_that_is_no_number_ends_the_training(image_set: ImageSet) -> None
     with torch.no_grad():
         network[-1].weight.fill_(float("nan"))  # pyright: ignore
     with pytest.raises(FloatingPointError, match="epoch 1"):
-        make_training(image_set, network=network).run(Watcher())
+        make_training(image_set, network=network).run(TrainingListener())
 
 
 def test_a_budget_of_time_ends_the_training_and_the_schedule(image_set: ImageSet) -> None:
     training = Training(
-        Small(),
-        image_set,
-        recipe=RECIPES["keiryo"],
+        ImageTask(
+            Small(),
+            image_set,
+            recipe=RECIPES["keiryo"],
+            batch=8,
+            seed=0,
+            device=torch.device("cpu"),
+        ),
         budget=Budget(seconds=0.5),
-        batch=8,
-        seed=0,
-        device=torch.device("cpu"),
     )
-    assert training.run(Watcher())
+    assert training.run(TrainingListener())
     history = training.position.history
     # Not on the dot, since other processes may be at work beside the test.
     assert training.position.seconds >= 0.3
@@ -378,7 +389,7 @@ def test_a_real_model_trains_under_either_recipe(image_set: ImageSet) -> None:
         torch.manual_seed(0)
         network = build("mobilenet_v2:width=0.35", classes=5)
         training = make_training(image_set, recipe=recipe, epochs=1, network=network)
-        assert training.run(Watcher())
+        assert training.run(TrainingListener())
         assert np.isfinite(training.position.history[0].train_loss)
 
 
@@ -386,7 +397,7 @@ def test_fifty_kills_at_random_moments_change_no_bit(
     image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = make_training(image_set, recipe="keiryo", epochs=60)
-    whole.run(Watcher())
+    whole.run(TrainingListener())
     random = np.random.default_rng(0)
     monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_FACTOR", 0)
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -397,7 +408,7 @@ def test_fifty_kills_at_random_moments_change_no_bit(
         monkeypatch.setattr(loop, "SHORTEST_CHECKPOINT_INTERVAL_SECONDS", interval)
         steps_to_live = random.integers(1, 8) if kills < 50 else math.inf
 
-        def kill(progress: Progress) -> None:
+        def kill(progress: TrainingProgress) -> None:
             nonlocal steps_to_live
             steps_to_live -= 1
             if steps_to_live < 0:
@@ -407,14 +418,14 @@ def test_fifty_kills_at_random_moments_change_no_bit(
             image_set, recipe="keiryo", epochs=60, checkpoint=checkpoint, seed=1
         )
         try:
-            assert training.run(Watcher(on_progress=kill))
+            assert training.run(TrainingListener(on_progress=kill))
             break
         except KilledError:
             kills += 1
             torch.rand(3)
     assert kills == 50
     for one, other in (
-        (whole.network, training.network),
+        (whole.task.network, training.task.network),
         (whole.trained_network, training.trained_network),
     ):
         expected, state = one.state_dict(), other.state_dict()
@@ -425,15 +436,15 @@ def test_fifty_kills_at_random_moments_change_no_bit(
 
 def test_a_network_of_one_size_alone_is_trained_at_that_size(image_set: ImageSet) -> None:
     own = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE * SIZE, 5))
-    assert make_training(image_set, recipe="keiryo", network=own, epochs=1).run(Watcher())
+    assert make_training(image_set, recipe="keiryo", network=own, epochs=1).run(TrainingListener())
 
 
 def test_saving_memory_changes_no_bit(image_set: ImageSet) -> None:
     states, snapshots = [], []
     for saves in (False, True):
         training = make_training(image_set, save_memory=saves)
-        training.run(Watcher())
-        states.append(training.network.state_dict())
+        training.run(TrainingListener())
+        states.append(training.task.network.state_dict())
         snapshots.append(training.position.snapshots)
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert snapshots[0] == snapshots[1]
@@ -451,6 +462,6 @@ def test_without_batch_norm_a_batch_in_parts_teaches_what_a_whole_one_does(
         )
         network(torch.zeros(1, 3, SIZE, SIZE))
         training = make_training(image_set, recipe="plain", network=network, epochs=1, parts=count)
-        training.run(Watcher())
-        states.append(training.network.state_dict())
+        training.run(TrainingListener())
+        states.append(training.task.network.state_dict())
     torch.testing.assert_close(states[1], states[0], rtol=1e-3, atol=1e-5)

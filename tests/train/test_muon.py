@@ -15,7 +15,7 @@ from keiryo.train.optimizer.muon import (
     is_made_orthogonal,
     orthogonalized,
 )
-from keiryo.train.optimizer.without_compiler import make_step
+from keiryo.train.optimizer.without_compiler import step_without_compiler
 from keiryo.train.recipe import RECIPES, make_optimizer
 
 RATE, DECAY, EPSILON = 0.01, 0.5, 1e-8
@@ -36,7 +36,7 @@ def stepped(weight: torch.Tensor, gradients: list[torch.Tensor]) -> torch.Tensor
     optimizer = Muon(groups, lr=RATE, eps=EPSILON)
     for gradient in gradients:
         parameter.grad = gradient.clone()
-        make_step(optimizer)
+        step_without_compiler(optimizer)
     return parameter.detach()
 
 
@@ -94,7 +94,7 @@ def test_vectors_and_the_classifier_are_left_to_adamw() -> None:
         mine.grad = torch.full_like(mine, 0.1)
         other.grad = mine.grad.clone()
     for optimizer in optimizers:
-        make_step(optimizer)
+        step_without_compiler(optimizer)
     same = {
         name: torch.equal(parameter, theirs.get_parameter(name))
         for name, parameter in ours.named_parameters()
@@ -107,7 +107,7 @@ def test_what_has_no_gradient_stays() -> None:
     optimizer = make_optimizer(network, RECIPE)
     before = [p.detach().clone() for p in network.parameters()]
     network[1].weight.grad = torch.ones(12, 12)
-    make_step(optimizer)
+    step_without_compiler(optimizer)
     changed = [not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True)]
     assert changed == [False, False, True, False]
 

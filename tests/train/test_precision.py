@@ -11,7 +11,8 @@ from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
-from keiryo.train.listener import Watcher
+from keiryo.train.classification.task import ImageTask
+from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.precision import (
     Precision,
@@ -49,29 +50,36 @@ def test_weights_stay_single_and_results_are_of_single_precision(model: str) -> 
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
     training = Training(
-        build(model, classes=3),
-        ImageSet(
-            images,
-            random.integers(0, 3, 24),
-            np.arange(16),
-            np.arange(16, 24),
-            Preprocessing(size=32, mean=(0.5,) * 3, std=(0.3,) * 3),
+        ImageTask(
+            build(model, classes=3),
+            ImageSet(
+                images,
+                random.integers(0, 3, 24),
+                np.arange(16),
+                np.arange(16, 24),
+                Preprocessing(size=32, mean=(0.5,) * 3, std=(0.3,) * 3),
+            ),
+            recipe=replace(RECIPES["keiryo"], precision="bfloat16"),
+            batch=8,
+            seed=0,
+            device=CPU,
         ),
-        recipe=replace(RECIPES["keiryo"], precision="bfloat16"),
         budget=Budget(epochs=1),
-        batch=8,
-        seed=0,
-        device=CPU,
     )
     seen: list[torch.dtype] = []
-    training.network.register_forward_hook(lambda *given: seen.append(given[-1].dtype))
-    assert training.run(Watcher())
+    training.task.network.register_forward_hook(lambda *given: seen.append(given[-1].dtype))
+    assert training.run(TrainingListener())
     assert set(seen) == {torch.bfloat16}
-    assert {p.dtype for p in training.network.parameters()} == {torch.float32}
-    probabilities = training.evaluation.probabilities(np.arange(16, 24))
+    assert {p.dtype for p in training.task.network.parameters()} == {torch.float32}
+    probabilities = training.task.evaluation(training.trained_network).probabilities(
+        np.arange(16, 24)
+    )
     # More digits than bfloat16 has.
     assert not np.array_equal(
         probabilities, torch.from_numpy(probabilities).bfloat16().float().numpy()
     )
     history = training.position.history
-    assert history[-1].val_accuracy == training.evaluation.score(np.arange(16, 24)).accuracy
+    assert (
+        history[-1].val_accuracy
+        == training.task.evaluation(training.trained_network).score(np.arange(16, 24)).accuracy
+    )

@@ -10,7 +10,8 @@ from torch import nn
 from keiryo.records.training import Snapshot
 from keiryo.train import loop
 from keiryo.train.budget import Budget
-from keiryo.train.listener import Watcher
+from keiryo.train.classification.task import ImageTask
+from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.watching.finite import first_non_finite
 from keiryo.train.watching.step_watch import (
@@ -19,9 +20,9 @@ from keiryo.train.watching.step_watch import (
     WATCH_INTERVAL,
     StepWatch,
     is_watched,
-    keep,
+    thin_out,
 )
-from stripes import CLASSES, PLAIN, images, small
+from stripes import CLASSES, PLAIN, image_set, small
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -29,15 +30,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def train(network: nn.Module) -> Training:
     torch.manual_seed(0)
     training = Training(
-        network,
-        images(),
-        recipe=PLAIN,
+        ImageTask(
+            network,
+            image_set(),
+            recipe=PLAIN,
+            batch=20,
+            seed=0,
+            device=torch.device("cpu"),
+        ),
         budget=Budget(epochs=2),
-        batch=20,
-        seed=0,
-        device=torch.device("cpu"),
     )
-    assert training.run(Watcher())
+    assert training.run(TrainingListener())
     return training
 
 
@@ -49,7 +52,7 @@ def test_looking_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     unwatched = train(small())
     assert watched.position.snapshots
     assert not unwatched.position.snapshots
-    state, other = watched.network.state_dict(), unwatched.network.state_dict()
+    state, other = watched.task.network.state_dict(), unwatched.task.network.state_dict()
     assert all(torch.equal(state[name], other[name]) for name in state)
 
 
@@ -105,10 +108,10 @@ def test_long_trainings_are_looked_at_ever_more_rarely() -> None:
     for step in range(100 * WATCH_INTERVAL * 8):
         if is_watched(step, snapshots):
             looked += 1
-            keep(
-                snapshots,
-                Snapshot(epoch=1, step=step, loss=1, learning_rate=1, gradient_norm=1, layers=[]),
+            snapshots.append(
+                Snapshot(epoch=1, step=step, loss=1, learning_rate=1, gradient_norm=1, layers=[])
             )
+            thin_out(snapshots)
     assert looked < 4 * MOST_SNAPSHOTS
     assert MOST_SNAPSHOTS / 3 < len(snapshots) <= MOST_SNAPSHOTS
     steps = [snapshot.step for snapshot in snapshots]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from keiryo.train.optimizer.without_compiler import make_step
+from keiryo.train.optimizer.without_compiler import step_without_compiler
 from keiryo.train.recipe import RECIPES, make_optimizer
 
 TRAIN_WITHOUT_COMPILER = """
@@ -16,14 +16,14 @@ import sys
 import torch
 from torch import nn
 from keiryo.train.recipe import RECIPES, make_optimizer
-from keiryo.train.optimizer.without_compiler import make_step
+from keiryo.train.optimizer.without_compiler import step_without_compiler
 network = nn.Linear(3, 2)
 optimizer = make_optimizer(network, RECIPES["keiryo"])
 optimizer.load_state_dict(optimizer.state_dict())
 for _ in range(2):
     optimizer.zero_grad(set_to_none=True)
     network(torch.ones(1, 3)).sum().backward()
-    make_step(optimizer)
+    step_without_compiler(optimizer)
 assert "torch._dynamo" not in sys.modules
 """
 
@@ -41,7 +41,7 @@ def test_a_step_is_the_optimisers_own(kind: str) -> None:
         for network, optimizer in ((ours, our_optimizer), (theirs, their_optimizer)):
             optimizer.zero_grad(set_to_none=True)
             network(inputs).square().mean().backward()
-        make_step(our_optimizer)
+        step_without_compiler(our_optimizer)
         their_optimizer.step()
     assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import ValidationError
+from torch import nn
 
 from keiryo.audio.examples import Examples
 from keiryo.audio.folder import (
@@ -17,27 +18,26 @@ from keiryo.audio.folder import (
 )
 from keiryo.audio.plan import WaveNetPlan
 from keiryo.audio.saved import SavedWaveNet, save_wavenet
-from keiryo.audio.summaries import summary_of_network, summary_of_recordings
+from keiryo.audio.summaries import summary_of_epoch, summary_of_network, summary_of_recordings
 from keiryo.audio.training.diagnosis import SoundEvidence, diagnose_wavenet
 from keiryo.audio.training.evaluation import counts_of_codes, entropy_of_codes, some_rows
 from keiryo.audio.training.initialization import initialize
 from keiryo.audio.training.objective import NATS_PER_BIT
-from keiryo.audio.training.position import TrainingProgress, TrainingWatcher
-from keiryo.audio.training.training import SoundTraining, wavenet_recipe
+from keiryo.audio.training.task import WaveNetTask, wavenet_recipe
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE
 from keiryo.models.wavenet import WaveNet
-from keiryo.recordings.chunks import ChunkBatches, Chunks
+from keiryo.recordings.chunks import ChunkBatch, ChunkBatches, Chunks
 from keiryo.recordings.locate import locate_recordings
 from keiryo.recordings.mu_law import CODES
 from keiryo.recordings.pack import RecordingPack
 from keiryo.recordings.packing import prepare_recording_pack
 from keiryo.recordings.split import split_recordings
 from keiryo.records.places import RESULTS_FILE
-from keiryo.records.training import SnapshotFile
+from keiryo.records.training import Epoch, SnapshotFile
 from keiryo.records.wavenet import (
     WAVENET_SNAPSHOTS_FILE,
     LossPoint,
@@ -49,6 +49,8 @@ from keiryo.records.wavenet import (
 )
 from keiryo.train.budget import Budget
 from keiryo.train.device import choose_device, prepare_device
+from keiryo.train.listener import TrainingListener, TrainingProgress
+from keiryo.train.loop import Training
 from keiryo.version import __version__
 
 # After each epoch so many held-out samples are looked at, or a twentieth of those of training:
@@ -136,13 +138,16 @@ class _Run:
         torch.manual_seed(plan.seed)
         network = WaveNet(self._configuration)
         initialize(network, counts)
-        training = SoundTraining(
+        task = WaveNetTask(
             network,
             ChunkBatches(self._chunks(splits.train, samples), batch=plan.batch, seed=plan.seed),
             self._some_chunks(splits.val, samples),
             recipe=recipe,
-            budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
             device=self._device,
+        )
+        training = Training(
+            task,
+            budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
             checkpoint=self._out / CHECKPOINT_FILE,
             fingerprint=plan.fingerprint(pack),
         )
@@ -176,7 +181,7 @@ class _Run:
             self._save_model(training, record)
             self._listen(training, record)
         if record.status == "done":
-            self._evaluate(training, record, samples)
+            self._evaluate(task, training.trained_network, record, samples)
         record.diagnosis = diagnose_wavenet(self._evidence(training, record))
         record.peak_memory_bytes = peak_memory_bytes(self._device.type)
         record.complete = record.status == "done"
@@ -210,27 +215,35 @@ class _Run:
         enough = max(FEWEST_EVALUATED, round(EVALUATED_SHARE * trained))
         return self._chunks(some_rows(self._pack, rows, enough), samples)
 
-    def _train(self, training: SoundTraining, record: WaveNetTraining) -> None:
-        def on_epoch(epoch: WaveNetEpoch) -> None:
+    def _train(self, training: Training[ChunkBatch], record: WaveNetTraining) -> None:
+        def on_epoch(epoch: Epoch) -> None:
             sound = None
             # After epochs 1, 2, 4, 8 and so on: what changes, changes ever more slowly.
             if epoch.epoch & (epoch.epoch - 1) == 0:
-                sound = self._examples.during(training.averaged_network, epoch.epoch)
-            self._listener.epoch_ended(epoch, sound)
+                sound = self._examples.during(_wavenet(training), epoch.epoch)
+            self._listener.epoch_ended(
+                summary_of_epoch(epoch, steps=training.position.steps), sound
+            )
 
-        watcher = TrainingWatcher(self._listener.progressed, on_epoch, self._listener.wants_stop)
+        listener = TrainingListener(self._listener.progressed, on_epoch, self._listener.wants_stop)
         try:
-            if not training.run(watcher):
+            if training.run(listener):
+                training.save()  # so that a kill while sounds are generated costs no epoch
+            else:
                 record.status = "stopped"
         except FloatingPointError as error:
             record.status, record.error = "failed", str(error)
 
-    def _fill(self, training: SoundTraining, record: WaveNetTraining) -> None:
+    def _fill(self, training: Training[ChunkBatch], record: WaveNetTraining) -> None:
         position = training.position
-        record.history = training.history
-        record.steps = training.position.steps
+        steps_per_epoch = training.task.steps
+        record.history = [
+            summary_of_epoch(epoch, steps=min(epoch.epoch * steps_per_epoch, position.steps))
+            for epoch in position.history
+        ]
+        record.steps = position.steps
         record.train_seconds = position.seconds
-        record.train_samples_per_second = training.samples_per_second()
+        record.train_samples_per_second = training.examples_per_second()
         record.loss_curve = [
             LossPoint(step=snapshot.step, bits_per_sample=snapshot.loss / NATS_PER_BIT)
             for snapshot in position.snapshots
@@ -238,7 +251,7 @@ class _Run:
         snapshots = SnapshotFile(snapshots=position.snapshots)
         write_text(self._out / WAVENET_SNAPSHOTS_FILE, snapshots.model_dump_json())
 
-    def _save_model(self, training: SoundTraining, record: WaveNetTraining) -> None:
+    def _save_model(self, training: Training[ChunkBatch], record: WaveNetTraining) -> None:
         path = self._out / MODEL_FILE
         description = SavedWaveNet(
             keiryo_version=__version__,
@@ -247,11 +260,11 @@ class _Run:
             categories=self._pack.categories,
             configuration=self._configuration,
         )
-        save_wavenet(path, training.averaged_network, description)
+        save_wavenet(path, _wavenet(training), description)
         record.model_bytes = path.stat().st_size
 
-    def _listen(self, training: SoundTraining, record: WaveNetTraining) -> None:
-        network = training.averaged_network
+    def _listen(self, training: Training[ChunkBatch], record: WaveNetTraining) -> None:
+        network = _wavenet(training)
         record.sounds = self._examples.made_during(len(record.history))
         try:
             sounds, rate = self._examples.at_end(network)
@@ -262,20 +275,22 @@ class _Run:
         record.generated_samples_per_second = rate
         record.real_time_factor = rate / self._pack.rate
 
-    def _evaluate(self, training: SoundTraining, record: WaveNetTraining, samples: int) -> None:
-        held_out = training.likelihood(self._chunks(self._splits.val, samples))
+    def _evaluate(
+        self, task: WaveNetTask, network: nn.Module, record: WaveNetTraining, samples: int
+    ) -> None:
+        held_out = task.likelihood(network, self._chunks(self._splits.val, samples))
         record.val_bits_per_sample = held_out.bits_per_sample
         record.val_samples = held_out.samples
         some_trained = self._some_chunks(self._splits.train, samples)
-        record.train_bits_per_sample = training.likelihood(some_trained).bits_per_sample
+        record.train_bits_per_sample = task.likelihood(network, some_trained).bits_per_sample
         if self._pack.categories:
             some_held_out = self._some_chunks(self._splits.val, samples)
-            confused = training.likelihood(some_held_out, confuses_conditions=True)
+            confused = task.likelihood(network, some_held_out, confuses_conditions=True)
             # The last epoch ended with the same recordings, by the same weights.
             right = record.history[-1].val_bits_per_sample
             record.conditions_save_bits_per_sample = confused.bits_per_sample - right
 
-    def _evidence(self, training: SoundTraining, record: WaveNetTraining) -> SoundEvidence:
+    def _evidence(self, training: Training[ChunkBatch], record: WaveNetTraining) -> SoundEvidence:
         position = training.position
         return SoundEvidence(
             classes=CODES,
@@ -290,3 +305,9 @@ class _Run:
             sounds=record.sounds,
             is_whole=record.status == "done",
         )
+
+
+def _wavenet(training: Training[ChunkBatch]) -> WaveNet:
+    network = training.trained_network
+    assert isinstance(network, WaveNet)
+    return network.eval()

@@ -2,11 +2,18 @@
 
 import torch
 
+from keiryo.audio.training.objective import NATS_PER_BIT
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 from keiryo.recordings.audit import audit_recordings
 from keiryo.recordings.pack import RecordingPack
 from keiryo.recordings.split import RecordingSplits
-from keiryo.records.wavenet import ConditionValues, NetworkSummary, RecordingsSummary
+from keiryo.records.training import Epoch
+from keiryo.records.wavenet import (
+    ConditionValues,
+    NetworkSummary,
+    RecordingsSummary,
+    WaveNetEpoch,
+)
 
 
 def summary_of_network(configuration: WaveNetConfiguration, rate: int) -> NetworkSummary:
@@ -57,3 +64,15 @@ def _macs_per_sample(c: WaveNetConfiguration) -> int:
     if c.output == "logistics":
         total += c.kernel_size * c.residual_channels
     return total
+
+
+def summary_of_epoch(epoch: Epoch, *, steps: int) -> WaveNetEpoch:
+    """Return `epoch`, whose losses are in nats, in bits; `steps` were made by its end."""
+    return WaveNetEpoch(
+        epoch=epoch.epoch,
+        steps=steps,
+        train_bits_per_sample=epoch.train_loss / NATS_PER_BIT,
+        val_bits_per_sample=epoch.val_loss / NATS_PER_BIT,
+        learning_rate=epoch.learning_rate,
+        seconds=epoch.seconds,
+    )

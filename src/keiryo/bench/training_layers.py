@@ -17,7 +17,7 @@ from keiryo.cost.roofline import bandwidth
 from keiryo.nn.norm_activation import BOUNDS, FusedSequential
 from keiryo.records.costs import DeviceProfile
 from keiryo.records.speed import LayerSpeed
-from keiryo.train.precision import Surroundings
+from keiryo.train.precision import ForwardContext
 
 WARMUP_RUNS = 2
 RUNS = 7
@@ -29,18 +29,18 @@ def measure_training_layers(
     network: nn.Module,
     inputs: Tensor,
     profile: DeviceProfile,
-    surroundings: Surroundings = nullcontext,
+    context: ForwardContext = nullcontext,
 ) -> list[LayerSpeed]:
     """Measure the layers of `network` as it trains on `inputs` (N, C, H, W), in the order they run.
 
     `network` lies on the processor, as `inputs` does, in channels_last; forward passes run
-    within `surroundings`.
+    within `context`.
     """
     measured = []
-    for index, (name, layer, x) in enumerate(_calls(network, inputs, surroundings)):
-        with surroundings():
+    for index, (name, layer, x) in enumerate(_calls(network, inputs, context)):
+        with context():
             y = layer.train()(x)
-        forward, backward = _times(layer, x, surroundings, is_first=index == 0)
+        forward, backward = _times(layer, x, context, is_first=index == 0)
         macs = weigh(layer, tuple(x.shape[1:])).macs or 0
         moved = _bytes_moved(layer, x, y, is_first=index == 0)
         passes = PASSES_OF_ARITHMETIC - (index == 0)
@@ -59,7 +59,7 @@ def measure_training_layers(
 
 
 def _calls(
-    network: nn.Module, inputs: Tensor, surroundings: Surroundings
+    network: nn.Module, inputs: Tensor, context: ForwardContext
 ) -> list[tuple[str, nn.Module, Tensor]]:
     """Return the leaves with what they are given, and norms with their activations."""
     calls: list[tuple[str, nn.Module, Tensor]] = []
@@ -78,7 +78,7 @@ def _calls(
                 )
             )
     try:
-        with torch.no_grad(), surroundings():
+        with torch.no_grad(), context():
             network.train()(inputs)
     finally:
         for handle in handles:
@@ -102,7 +102,7 @@ def _pairs(network: nn.Module) -> tuple[dict[nn.Module, nn.Module], set[nn.Modul
 
 
 def _times(
-    layer: nn.Module, x: Tensor, surroundings: Surroundings, *, is_first: bool
+    layer: nn.Module, x: Tensor, context: ForwardContext, *, is_first: bool
 ) -> tuple[float, float]:
     """Return medians in milliseconds: forward, backward."""
     forward, backward = [], []
@@ -111,7 +111,7 @@ def _times(
         given = x.clone().requires_grad_(not is_first)
         given = given if is_first else given.view_as(given)
         started = time.perf_counter()
-        with surroundings():
+        with context():
             y = layer(given)
         forward.append(time.perf_counter() - started)
         if not y.requires_grad:

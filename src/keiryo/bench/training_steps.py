@@ -19,8 +19,9 @@ from keiryo.models.spec import build
 from keiryo.records.speed import Latency, Speed
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
+from keiryo.train.classification.task import ImageTask
 from keiryo.train.device import ALLOCATOR_SETTINGS, prepare_device
-from keiryo.train.listener import Watcher
+from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.precision import Precision, computed_precision
 from keiryo.train.recipe import RECIPES
@@ -70,7 +71,7 @@ def _measure_here(options: argparse.Namespace) -> Speed:
     if options.precision:
         recipe = replace(recipe, precision=options.precision)
     network = build(options.model, classes=options.classes)
-    training = Training(
+    task = ImageTask(
         network,
         ImageSet(
             images,
@@ -80,12 +81,13 @@ def _measure_here(options: argparse.Namespace) -> Speed:
             Preprocessing(size=options.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
         ),
         recipe=recipe,
-        budget=Budget(epochs=1 + (WARMUP_STEPS + MOST_STEPS) // BATCHES_IN_MEMORY),
         batch=options.batch,
         seed=0,
         device=device,
         save_memory=options.save_memory,
     )
+    epochs = 1 + (WARMUP_STEPS + MOST_STEPS) // BATCHES_IN_MEMORY
+    training = Training(task, budget=Budget(epochs=epochs))
     seconds: list[float] = []
 
     def has_enough() -> bool:
@@ -97,7 +99,7 @@ def _measure_here(options: argparse.Namespace) -> Speed:
             return False
         return sum(measured) > ENOUGH_SECONDS or len(measured) >= MOST_STEPS
 
-    training.run(Watcher(wants_stop=has_enough))
+    training.run(TrainingListener(wants_stop=has_enough))
     measured = seconds[WARMUP_STEPS:]
     p50, p95 = (1000.0 * np.percentile(measured, (50, 95))).tolist()
     return Speed(

@@ -18,9 +18,9 @@ def diagnose(
 ) -> None:
     """Say what went wrong in a training, finished or not, from evidence."""
     from keiryo.cli.tables.diagnosis import print_diagnosis, print_layers
-    from keiryo.comparison.trial.trial_folder import judge_trial
+    from keiryo.comparison.trial.trial_folder import read_trial_folder
 
-    record, snapshots = judge_trial(trial)
+    record, snapshots = read_trial_folder(trial)
     if json:
         document = {
             **record.model_dump(mode="json"),

@@ -17,9 +17,9 @@ class Epoch(Record):
 
     epoch: int
     train_loss: float
-    train_accuracy: float
+    train_accuracy: float | None = Field(default=None, description="None: a task without classes")
     val_loss: float
-    val_accuracy: float
+    val_accuracy: float | None = None
     learning_rate: float
     seconds: float
 

@@ -30,8 +30,8 @@ def _draw(trial: Trial, *, classes: int) -> FigureCanvasAgg:
     axes = figure.add_subplot()
     epochs = [epoch.epoch for epoch in trial.history]
     marker = "o" if len(epochs) == 1 else None
-    train = [100 * epoch.train_accuracy for epoch in trial.history]
-    held_out = [100 * epoch.val_accuracy for epoch in trial.history]
+    train = [100 * (epoch.train_accuracy or 0.0) for epoch in trial.history]
+    held_out = [100 * (epoch.val_accuracy or 0.0) for epoch in trial.history]
     axes.plot(epochs, train, color=TRAINING, linestyle="--", marker=marker, label="training")
     axes.plot(epochs, held_out, color=HELD_OUT, marker=marker, label="held out")
     axes.axhline(100 / classes, color="#bbbbbb", linewidth=1, zorder=0)

@@ -5,10 +5,10 @@ One file, replaced whole: tensors by name, and a JSON of plain figures beside th
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from torch import Tensor, nn
 
 from keiryo.errors import InputError
@@ -22,16 +22,23 @@ _BEGIN_AGAIN = "remove it to begin this trial again"
 
 
 class Position(Record):
-    """How far a training is: `step` steps into `epoch`, with that epoch's sums so far."""
+    """How far a training is: `step` steps into `epoch`, and `steps` in all.
 
+    `loss_sum` and `correct` are over the `examples` of the epoch so far. `fingerprint` names what
+    is trained on what.
+    """
+
+    fingerprint: str = ""
     epoch: int = 0
     step: int = 0
+    steps: int = 0
     loss_sum: float = 0.0
     correct: int = 0
+    examples: int = 0
     learning_rate: float = 0.0
-    pictures_seen: int = 0
+    examples_seen: int = 0
     training_seconds: float = 0.0
-    waiting_seconds: float = 0.0  # of the training, for its images
+    waiting_seconds: float = 0.0  # of the training, for its batches
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
     last_step_seconds: float = 0.0
@@ -41,13 +48,21 @@ class Position(Record):
     snapshots: list[Snapshot] = []
     pauses: list[Pause] = []
 
+    @model_validator(mode="before")
+    @classmethod
+    def rename_old_keys(cls, data: Any) -> Any:
+        """Read the keys of checkpoints that were written before images and sounds shared them."""
+        if isinstance(data, dict):
+            data.pop("epoch_ends", None)
+            for old, new in (("pictures_seen", "examples_seen"), ("targets", "examples")):
+                if old in data:
+                    data[new] = data.pop(old)
+        return data
+
     @property
     def seconds(self) -> float:
         """All wall time so far, over every stop and start."""
         return self.training_seconds + self.evaluation_seconds + self.saving_seconds
-
-
-AnyPosition = TypeVar("AnyPosition", bound=Position)
 
 
 @dataclass(frozen=True)
@@ -72,18 +87,15 @@ def save_checkpoint(path: Path, trainee: Trainee, position: Position) -> None:
     write_tensors(path, tensors, position.model_dump_json())
 
 
-def load_checkpoint(
-    path: Path, trainee: Trainee, kind: type[AnyPosition] = Position
-) -> AnyPosition | None:
-    """Restore the training from `path` in place; return None where there is no checkpoint.
+def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
+    """Restore the training from `path` in place; return None if there is no checkpoint.
 
-    `kind` is that of the position that was saved. Raises InputError where it is damaged, or of
-    another network, recipe or version.
+    Raises InputError if the checkpoint is damaged, or of another network, recipe or version.
     """
     if not path.exists():
         return None
     try:
-        position = kind.model_validate_json(read_text(path))
+        position = Position.model_validate_json(read_text(path))
         tensors = read_tensors(path)
     except TensorFileError as error:
         raise InputError(f"{path}: damaged ({error}); {_BEGIN_AGAIN}") from None

@@ -1,4 +1,4 @@
-"""Who is told how a training goes, and may ask it to stop."""
+"""The listener of a training: told how it goes, it may ask it to stop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from keiryo.records.training import Epoch
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a training is, for whoever watches it."""
+class TrainingProgress:
+    """How far a training is: `share` of its budget, from 0 to 1, in `epoch`, from 1."""
 
     share: float
     epoch: int
-    images_per_second: float
+    examples_per_second: float
     seconds_left: float
 
 
 @dataclass(frozen=True)
-class Watcher:
-    """Who is told how the training goes, and may ask it to stop."""
+class TrainingListener:
+    """Functions that a training calls; by default they do nothing and never stop it."""
 
-    on_progress: Callable[[Progress], None] = lambda progress: None
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
     wants_stop: Callable[[], bool] = lambda: False

@@ -10,8 +10,8 @@ from torch import nn
 from keiryo.nn.strided_depthwise import FastStridedDepthwise, has_strided_depthwise
 
 Precision = Literal["auto", "float32", "bfloat16"]
-# Makes the surroundings of one forward pass.
-Surroundings = Callable[[], AbstractContextManager[object]]
+# Makes the context of one forward pass: autocast to bfloat16, or nothing.
+ForwardContext = Callable[[], AbstractContextManager[object]]
 # PyTorch's group norm of fewer channels in a group is slower in bfloat16 than in float32.
 FEWEST_CHANNELS_OF_A_GROUP = 8
 
@@ -39,7 +39,9 @@ def has_bfloat16_units(device: torch.device) -> bool:
     )
 
 
-def mixed_precision(network: nn.Module, device: torch.device, precision: Precision) -> Surroundings:
+def mixed_precision(
+    network: nn.Module, device: torch.device, precision: Precision
+) -> ForwardContext:
     """Return what a forward pass of `network` is to run within.
 
     In bfloat16 convolutions and products are, and what they put out; weights, their
@@ -50,14 +52,14 @@ def mixed_precision(network: nn.Module, device: torch.device, precision: Precisi
     needs_help = device.type == "cpu" and has_strided_depthwise(network)
 
     @contextmanager
-    def surroundings() -> Iterator[None]:
+    def context() -> Iterator[None]:
         with (
             torch.autocast(device.type, dtype=torch.bfloat16),
             FastStridedDepthwise() if needs_help else nullcontext(),
         ):
             yield
 
-    return surroundings
+    return context
 
 
 def _has_small_groups(network: nn.Module) -> bool:

@@ -45,11 +45,11 @@ def held_out_likelihood(
     """
     network.eval()
     total, samples = 0.0, 0
-    surroundings = mixed_where_faster(network, device)
+    context = mixed_where_faster(network, device)
     with torch.inference_mode():
         for chunk_batch in _batches(chunks, batch, confuses_conditions):
             on = on_device(chunk_batch, device)
-            with surroundings():
+            with context():
                 outputs = outputs_for_targets(network, on)
             total -= float(likelihoods(outputs, network, on).sum(dtype=torch.float64))
             samples += on.targets

@@ -17,7 +17,7 @@ from keiryo.nn.gated_rows import gated_rows
 from keiryo.nn.logistics import mixture_log_likelihood
 from keiryo.recordings.chunks import ChunkBatch
 from keiryo.recordings.mu_law import MU
-from keiryo.train.precision import Surroundings, mixed_precision
+from keiryo.train.precision import ForwardContext, mixed_precision
 
 NATS_PER_BIT = math.log(2)
 
@@ -43,7 +43,7 @@ def on_device(batch: ChunkBatch, device: torch.device) -> SoundBatch:
     )
 
 
-def mixed_where_faster(network: WaveNet, device: torch.device) -> Surroundings:
+def mixed_where_faster(network: WaveNet, device: torch.device) -> ForwardContext:
     """Return what forward passes of `network` are to run within.
 
     On the processor that is nothing: rows of channels are of float32.

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from keiryo.audio.run import WaveNetListener
-from keiryo.audio.training.position import TrainingProgress
 from keiryo.cli.progress import SEVERITY_STYLES
 from keiryo.records.base import Finding
 from keiryo.records.wavenet import (
@@ -20,6 +19,7 @@ from keiryo.records.wavenet import (
     WaveNetTraining,
 )
 from keiryo.report import words
+from keiryo.train.listener import TrainingProgress
 
 
 class PlainWaveNetListener(WaveNetListener):
@@ -112,7 +112,7 @@ class LiveWaveNetListener(PlainWaveNetListener):
             f"epoch {progress.epoch}",
             progress.share,
             f"{words.duration(progress.seconds_left)} left · "
-            f"{words.number(progress.samples_per_second)} samples/s{self._held_out}",
+            f"{words.number(progress.examples_per_second)} samples/s{self._held_out}",
         )
 
     def epoch_ended(self, epoch: WaveNetEpoch, sound: Sound | None) -> None:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import IO
 
 from keiryo.comparison.plan import read_plan
+from keiryo.comparison.trial.job import prepare_job
 from keiryo.comparison.trial.trial import run_trial
 from keiryo.errors import InputError
 from keiryo.records.base import Record
 from keiryo.records.training import Epoch
-from keiryo.train.listener import Progress, Watcher
+from keiryo.train.listener import TrainingListener, TrainingProgress
 from keiryo.train.loop import Training
 
 SHORTEST_REPORT_INTERVAL_SECONDS = 0.25
@@ -49,10 +50,8 @@ def main(out: Path, number: int, until: float) -> int:
     try:
         plan = read_plan(out)
         trial = run_trial(
-            out,
-            plan,
-            plan.trials()[number],
-            lambda training: _watcher(training, reports, stop),
+            prepare_job(out, plan, plan.trials()[number]),
+            lambda training: _make_listener(training, reports, stop),
             until=until,
         )
     except InputError as error:
@@ -67,28 +66,28 @@ def main(out: Path, number: int, until: float) -> int:
     return EXIT_STOPPED if has_stopped else 0
 
 
-def _watcher(training: Training, reports: IO[str], stop: threading.Event) -> Watcher:
+def _make_listener(training: Training, reports: IO[str], stop: threading.Event) -> TrainingListener:
     def send(report: TrialReport) -> None:
         reports.write(report.model_dump_json() + "\n")
         reports.flush()
 
     last_sent = 0.0
 
-    def on_progress(progress: Progress) -> None:
+    def on_progress(progress: TrainingProgress) -> None:
         nonlocal last_sent
         if time.monotonic() - last_sent > SHORTEST_REPORT_INTERVAL_SECONDS:
             last_sent = time.monotonic()
             send(
                 TrialReport(
                     share=progress.share,
-                    images_per_second=progress.images_per_second,
+                    images_per_second=progress.examples_per_second,
                     seconds_left=progress.seconds_left,
                 )
             )
 
     for epoch in training.position.history:
         send(TrialReport(epoch=epoch))
-    return Watcher(on_progress, lambda epoch: send(TrialReport(epoch=epoch)), stop.is_set)
+    return TrainingListener(on_progress, lambda epoch: send(TrialReport(epoch=epoch)), stop.is_set)
 
 
 def _end_with_parent() -> None:

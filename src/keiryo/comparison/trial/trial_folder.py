@@ -1,11 +1,12 @@
-"""Judging a trial by what is in its folder, finished, failed, stopped or killed."""
+"""Reading the folder of a trial that finished, failed, was stopped or was killed."""
 
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, TrialPlan, pack_place, read_plan
-from keiryo.comparison.trial.trial import CHECKPOINT_FILE, TRIAL_FILE, evidence_of
+from keiryo.comparison.trial.job import evidence_of
+from keiryo.comparison.trial.trial import CHECKPOINT_FILE, TRIAL_FILE
 from keiryo.data.packs.pack import open_pack
 from keiryo.errors import InputError
 from keiryo.models.tensor_file import TensorFileError, read_text
@@ -16,11 +17,11 @@ from keiryo.train.checkpoint import Position
 from keiryo.train.diagnosis import diagnose
 
 
-def judge_trial(folder: Path) -> tuple[Trial, list[Snapshot]]:
-    """Return the record of the trial in `folder`, with its diagnosis, and what was seen of it.
+def read_trial_folder(folder: Path) -> tuple[Trial, list[Snapshot]]:
+    """Return the record of the trial in `folder`, with its diagnosis, and its snapshots.
 
-    One that was killed before it left a record is judged by its checkpoint. Raises
-    InputError where `folder` is no trial's, or what is in it is damaged.
+    If the trial was killed before it wrote a record, the checkpoint is diagnosed. Raises
+    InputError if `folder` is not a trial's, or a file in it is damaged.
     """
     out = folder.resolve().parent.parent
     if folder.resolve().parent.name != TRIALS_FOLDER or not (out / PLAN_FILE).is_file():
@@ -33,7 +34,7 @@ def judge_trial(folder: Path) -> tuple[Trial, list[Snapshot]]:
         trial = Trial.model_validate_json((folder / TRIAL_FILE).read_bytes())
         return trial, _read_snapshots(folder)
     except FileNotFoundError:
-        return _judge_checkpoint(folder, out, plan, planned[0])
+        return _read_checkpoint(folder, out, plan, planned[0])
     except ValidationError:
         raise InputError(f"{folder / TRIAL_FILE}: damaged, or by another version") from None
 
@@ -42,19 +43,19 @@ def _read_snapshots(folder: Path) -> list[Snapshot]:
     try:
         return SnapshotFile.model_validate_json((folder / SNAPSHOTS_FILE).read_bytes()).snapshots
     except FileNotFoundError:
-        return []  # it ended by something else than its training
+        return []  # its training never began
     except ValidationError:
         raise InputError(f"{folder / SNAPSHOTS_FILE}: damaged, or by another version") from None
 
 
-def _judge_checkpoint(
+def _read_checkpoint(
     folder: Path, out: Path, plan: Plan, trial_plan: TrialPlan
 ) -> tuple[Trial, list[Snapshot]]:
     try:
         position = Position.model_validate_json(read_text(folder / CHECKPOINT_FILE))
     except (TensorFileError, ValidationError, OSError):
         raise InputError(
-            f"{folder}: nothing is known of this trial yet; it has no record and no checkpoint"
+            f"{folder}: no record and no checkpoint in it yet; wait for the first checkpoint"
         ) from None
     trial = trial_plan.record
     trial.history = position.history
@@ -62,5 +63,12 @@ def _judge_checkpoint(
     trial.epochs = len(position.history)
     trial.train_seconds = position.seconds
     classes = open_pack(pack_place(out, plan), verify=False).survey.classes
-    trial.diagnosis = diagnose(evidence_of(plan, trial_plan, position, classes=classes))
+    evidence = evidence_of(
+        position,
+        classes=classes,
+        recipe=trial_plan.recipe,
+        batch=plan.batch,
+        accumulate=plan.accumulate,
+    )
+    trial.diagnosis = diagnose(evidence)
     return trial, position.snapshots

@@ -13,8 +13,8 @@ from keiryo.data.batches.batches import Change, plain_batches
 from keiryo.data.batches.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import normalize
 from keiryo.train.classification.image_set import ImageSet
-from keiryo.train.classification.scores import Score, Sums
-from keiryo.train.precision import Surroundings
+from keiryo.train.precision import ForwardContext
+from keiryo.train.score import Score, Sums
 
 FEWEST_FOR_STATISTICS = 8
 
@@ -22,7 +22,7 @@ FEWEST_FOR_STATISTICS = 8
 class Evaluation:
     """`network` looking at `images`, so many at a time.
 
-    In float32, as trained networks are run later, or within what `surroundings` makes.
+    In float32, as trained networks are run later, or within what `context` makes.
     """
 
     def __init__(
@@ -32,26 +32,22 @@ class Evaluation:
         *,
         batch: int,
         device: torch.device,
-        surroundings: Surroundings = nullcontext,
+        context: ForwardContext = nullcontext,
     ) -> None:
         self._network = network
         self._image_set = image_set
         self._batch = batch
         self._device = device
-        self._surroundings = surroundings
+        self._context = context
 
-    def score(
-        self, rows: np.ndarray, *, change: Change | None = None, size: int | None = None
-    ) -> Score:
-        """Return how well the images `rows` are told apart.
+    def score(self, rows: np.ndarray, *, size: int | None = None) -> Score:
+        """Return loss and accuracy on the images `rows`, scaled to `size` pixels if it is given."""
+        sums = self._sums(rows, None, size)
+        return Score(sums.mean_loss, sums.accuracy)
 
-        They are as they are, or as `change` makes them of each batch, and scaled to `size`
-        pixels where it is given.
-        """
-        sums = Sums(self._device)
-        for logits, labels in self._infer(rows, change, size):
-            sums.add(functional.cross_entropy(logits, labels), logits, labels)
-        return sums.score(len(rows))
+    def accuracy(self, rows: np.ndarray, *, change: Change | None = None) -> float:
+        """Return the accuracy on the images `rows`, as they are or as `change` makes each batch."""
+        return self._sums(rows, change, None).accuracy
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
         """Return the probabilities (N, classes) of the images `rows`."""
@@ -76,10 +72,17 @@ class Evaluation:
             # Without any of its own, batch norm takes the batch's in inference mode too.
             norm.running_mean = norm.running_var = None
         try:
-            return self.score(rows).accuracy
+            return self.accuracy(rows)
         finally:
             for norm, (mean, variance) in zip(norms, kept, strict=True):
                 norm.running_mean, norm.running_var = mean, variance
+
+    def _sums(self, rows: np.ndarray, change: Change | None, size: int | None) -> Sums:
+        sums = Sums(self._device)
+        for logits, labels in self._infer(rows, change, size):
+            correct = (logits.argmax(1) == labels).sum()
+            sums.add(functional.cross_entropy(logits, labels), len(labels), correct)
+        return sums
 
     def _infer(
         self, rows: np.ndarray, change: Change | None, size: int | None
@@ -94,7 +97,7 @@ class Evaluation:
             for batch in batches:
                 on_device = to_device(batch, self._device)
                 inputs = inputs_of(on_device, image_set, size)
-                with self._surroundings():
+                with self._context():
                     logits = network(inputs)
                 yield logits.float(), on_device.labels
 

@@ -1,10 +1,10 @@
 """What came of a training: whether it learnt, and whether what it learnt holds."""
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from keiryo.records.base import Finding
 from keiryo.train.classification.label_errors import suspect_labels
+from keiryo.train.classification.statistics import area_under_roc
 from keiryo.train.diagnosis.batch_norm import statistics_lag
 from keiryo.train.diagnosis.evidence import Evidence
 
@@ -66,14 +66,14 @@ def too_short(evidence: Evidence) -> Finding | None:
     earlier = history[-1 - max(1, len(history) // 4)] if len(history) > 1 else None
     if earlier is None or evidence.at_chance:
         return None
-    rise = history[-1].val_accuracy - earlier.val_accuracy
-    if rise < STILL_RISING:
+    before, now = earlier.val_accuracy, history[-1].val_accuracy
+    if before is None or now is None or now - before < STILL_RISING:
         return None
     return Finding(
         code="too_short",
         severity="info",
-        evidence=f"held-out accuracy still rose from {earlier.val_accuracy:.1%} to "
-        f"{history[-1].val_accuracy:.1%} over the last {history[-1].epoch - earlier.epoch} of "
+        evidence=f"held-out accuracy still rose from {before:.1%} to "
+        f"{now:.1%} over the last {history[-1].epoch - earlier.epoch} of "
         f"{len(history)} epochs",
         advice=advice,
     )
@@ -109,7 +109,7 @@ def underfitting(evidence: Evidence) -> Finding | None:
     if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
         return None
     # What it can do while training, it has learnt.
-    if evidence.history[-1].train_accuracy > POOR_ACCURACY or statistics_lag(evidence):
+    if (evidence.history[-1].train_accuracy or 0.0) > POOR_ACCURACY or statistics_lag(evidence):
         return None
     return Finding(
         code="underfitting",
@@ -167,7 +167,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
     if hits.all() or (~hits).sum() < FEWEST_ERRORS:
         return None
     suspects = len(suspect_labels(held_out.probabilities, held_out.labels)) / len(hits)
-    separation = float(roc_auc_score(hits, held_out.probabilities.max(1)))
+    separation = area_under_roc(hits, held_out.probabilities.max(1))
     if separation > BLIND_CONFIDENCE or suspects < SUSPECT_SHARE:
         return None
     return Finding(

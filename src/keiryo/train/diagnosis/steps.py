@@ -71,7 +71,7 @@ def plateau(evidence: Evidence) -> Finding | None:
         return None
     half = len(losses) // 2
     before, after = min(losses[:half]), min(losses[half:])
-    accuracy = evidence.history[-1].train_accuracy
+    accuracy = evidence.history[-1].train_accuracy or 0.0
     if after < (1 - PLATEAU_GAIN) * before or accuracy > GOOD_ACCURACY:
         return None
     scales = [s.noise_scale for s in evidence.snapshots[len(evidence.snapshots) // 2 :]]

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from keiryo.train.optimizer.without_compiler import make_step
+from keiryo.train.optimizer.without_compiler import step_without_compiler
 
 MOMENTUM = 0.95
 # Root mean square of an update at a learning rate of 1: as large as AdamW's are.
@@ -48,7 +48,7 @@ class Muon(torch.optim.Optimizer):
         # What is loaded takes the place of both.
         self._adamw.state = self.state
         self._adamw.param_groups = [group for group in self.param_groups if not group["orthogonal"]]
-        make_step(self._adamw)
+        step_without_compiler(self._adamw)
         for group in self.param_groups:
             if group["orthogonal"]:
                 self._step_orthogonally(group)

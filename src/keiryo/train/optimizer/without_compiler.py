@@ -18,7 +18,7 @@ def leave_compiler_out() -> None:
             setattr(original, "__dynamo_disable", original)
 
 
-def make_step(optimizer: torch.optim.Optimizer) -> None:
+def step_without_compiler(optimizer: torch.optim.Optimizer) -> None:
     """Do what `optimizer.step()` does, but for hooks, by the method under its decorators."""
     with torch.no_grad():
         inspect.unwrap(type(optimizer).step)(optimizer)

@@ -44,9 +44,8 @@ def is_watched(step: int, snapshots: list[Snapshot]) -> bool:
     return step % interval == 0 or step in EARLY_STEPS
 
 
-def keep(snapshots: list[Snapshot], snapshot: Snapshot) -> None:
-    """Append `snapshot`; where there come to be too many, leave out every second one."""
-    snapshots.append(snapshot)
+def thin_out(snapshots: list[Snapshot]) -> None:
+    """Remove every second snapshot if there are too many."""
     if len(snapshots) > MOST_SNAPSHOTS:
         interval = 2 * WATCH_INTERVAL * _thinning(snapshots)
         snapshots[:] = [kept for kept in snapshots if kept.step % interval == 0]

@@ -1,0 +1,147 @@
+"""A WaveNet's training as a task of the training loop: chunks of recordings, bits per sample."""
+
+import math
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from keiryo.audio.training.evaluation import Likelihood, held_out_likelihood
+from keiryo.audio.training.objective import (
+    SoundBatch,
+    likelihoods,
+    mixed_where_faster,
+    on_device,
+    outputs_by_layers,
+    outputs_for_targets,
+)
+from keiryo.data.augmentation.amounts import Augmentation
+from keiryo.models.wavenet import WaveNet
+from keiryo.recordings.chunks import ChunkBatch, ChunkBatches, Chunks
+from keiryo.train.recipe import Recipe, learning_rate_factor
+from keiryo.train.score import Score, Sums
+from keiryo.train.watching.finite import first_non_finite
+from keiryo.train.watching.step_watch import StepWatch
+
+AVERAGED_STEPS = 500
+
+
+def wavenet_recipe(*, optimizer: str, learning_rate: float) -> Recipe:
+    """Return how a WaveNet is trained: warm-up, half a cosine to zero, gradients clipped."""
+    return Recipe(
+        name="keiryo",
+        optimizer="adam" if optimizer == "adam" else "adamw",
+        learning_rate=learning_rate,
+        learning_rate_without_norm=learning_rate,
+        weight_decay=0.0 if optimizer == "adam" else 0.01,
+        warmup=0.05,
+        schedule="cosine",
+        label_smoothing=0.0,
+        largest_gradient_norm=1.0,
+        augmentation=Augmentation(),
+    )
+
+
+class WaveNetTask:
+    """A WaveNet that is trained on the chunks of recordings.
+
+    `held_out` are the chunks of the evaluation after each epoch. An example of the loss is a
+    sample, one of a batch a chunk.
+    """
+
+    def __init__(
+        self,
+        network: WaveNet,
+        batches: ChunkBatches,
+        held_out: Chunks,
+        *,
+        recipe: Recipe,
+        device: torch.device,
+    ) -> None:
+        self.network = network.to(device)
+        self.recipe = recipe
+        self.device = device
+        self._batches = batches
+        self.held_out = held_out
+        self._mixed_precision = mixed_where_faster(self.network, device)
+
+    @property
+    def batch(self) -> int:
+        return self._batches.batch
+
+    @property
+    def steps(self) -> int:
+        return self._batches.steps
+
+    @property
+    def averaged_steps(self) -> float:
+        return AVERAGED_STEPS
+
+    def batches(self, epoch: int, *, first_step: int) -> Iterator[ChunkBatch]:
+        return self._batches.epoch(epoch, first_step=first_step)
+
+    def learning_rate(self, share: float) -> float:
+        return self.recipe.learning_rate * learning_rate_factor(self.recipe, share)
+
+    def add_gradients(
+        self, batch: ChunkBatch, share: float, sums: Sums, watch: StepWatch | None
+    ) -> Tensor:
+        sounds = on_device(batch, self.device)
+        with (
+            self._mixed_precision(),
+            watch.watched_forward() if watch else nullcontext(),
+        ):
+            # Hooks look at layers, which the faster way does not call.
+            forward = outputs_by_layers if watch else outputs_for_targets
+            outputs = forward(self.network, sounds)
+        loss = -likelihoods(outputs, self.network, sounds).sum() / sounds.targets
+        loss.backward()
+        sums.add(loss.detach(), sounds.targets)
+        return loss.detach()
+
+    def explain_non_finite(self, batch: ChunkBatch, share: float) -> str:
+        sounds = on_device(batch, self.device)
+        return first_non_finite(_OnCodes(self.network, sounds.labels), sounds.codes)
+
+    def evaluate(self, network: nn.Module, share: float) -> Score:
+        found = self.likelihood(network, self.held_out)
+        if not math.isfinite(found.nats_per_sample):
+            raise FloatingPointError("the loss on held-out recordings was no longer a number")
+        return Score(found.nats_per_sample)
+
+    def likelihood(
+        self, network: nn.Module, chunks: Chunks, *, confuses_conditions: bool = False
+    ) -> Likelihood:
+        """Return how likely `network` takes the samples of `chunks`.
+
+        `confuses_conditions` gives each chunk those of another, at random.
+        """
+        assert isinstance(network, WaveNet)
+        return held_out_likelihood(
+            network,
+            chunks,
+            batch=self._batches.batch,
+            device=self.device,
+            confuses_conditions=confuses_conditions,
+        )
+
+    def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
+        # A step goes forward, and back for twice as long.
+        return len(self.held_out) / self._batches.batch * step_seconds / 3
+
+    def last_evaluation_seconds(self, seconds: float, share: float) -> float:
+        return seconds
+
+
+class _OnCodes(nn.Module):
+    """A network with the labels of a batch, so that it takes codes alone."""
+
+    def __init__(self, network: WaveNet, labels: Tensor | None) -> None:
+        super().__init__()
+        self.network = network
+        self._labels = labels
+
+    def forward(self, codes: Tensor) -> Tensor:
+        mask = torch.ones(1, 1, dtype=torch.bool)
+        return outputs_by_layers(self.network, SoundBatch(codes, mask, self._labels, 1))

@@ -1,0 +1,176 @@
+"""Image classification as a task of the training loop."""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from keiryo.data.batches.batches import Batch
+from keiryo.data.batches.device_batches import DeviceBatch, to_device
+from keiryo.models.saved import channels_last
+from keiryo.nn.recomputation import recomputed_activations
+from keiryo.train.classification.evaluation import Evaluation, inputs_of, takes_size
+from keiryo.train.classification.image_set import ImageSet, training_batches
+from keiryo.train.classification.loss import mixed_loss
+from keiryo.train.fine_tuning import FineTuning
+from keiryo.train.precision import ForwardContext, mixed_precision
+from keiryo.train.recipe import (
+    Recipe,
+    evaluation_size,
+    learning_rate_factor,
+    peak_learning_rate,
+    training_size,
+)
+from keiryo.train.score import Score, Sums
+from keiryo.train.stopwatch import Stopwatch
+from keiryo.train.watching.finite import first_non_finite
+from keiryo.train.watching.step_watch import StepWatch
+
+# How many times as long the last evaluation, in float32, takes as the others in bfloat16.
+FLOAT32_COST = 1.7
+
+
+class ImageTask:
+    """A network that is trained to classify the images of a set, batch by batch.
+
+    `fine_tuning`, made of the same network, freezes a part of it for a while.
+
+    Two options take less memory. `save_memory` computes activations again instead of keeping
+    them, which changes no bit. `parts` cuts each batch into so many parts, which go through the
+    network one after the other before the step is made; batch norm's statistics are then those
+    of a part.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        image_set: ImageSet,
+        *,
+        recipe: Recipe,
+        batch: int,
+        seed: int,
+        device: torch.device,
+        fine_tuning: FineTuning | None = None,
+        save_memory: bool = False,
+        parts: int = 1,
+    ) -> None:
+        self.network = channels_last(network.to(device))
+        self.recipe = recipe
+        self.device = device
+        self._image_set = image_set
+        self._asked_batch = batch
+        self._batches = training_batches(
+            image_set, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
+        )
+        self._fine_tuning = fine_tuning
+        self._saves_memory = save_memory
+        self._parts = parts
+        self._peak = peak_learning_rate(network, recipe)
+        self._mixed_precision = mixed_precision(self.network, device, recipe.precision)
+        smallest = training_size(recipe, self._full_size, 0.0)
+        self._takes_any_size = takes_size(self.network, smallest, device)
+        self._forward_seconds = 0.0  # of the last step
+
+    @property
+    def batch(self) -> int:
+        return self._batches.batch
+
+    @property
+    def steps(self) -> int:
+        return self._batches.steps
+
+    @property
+    def averaged_steps(self) -> float:
+        return self.recipe.average_epochs * self._batches.steps
+
+    def batches(self, epoch: int, *, first_step: int) -> Iterator[Batch] | Iterator[DeviceBatch]:
+        return self._batches.epoch(epoch, first_step=first_step)
+
+    def learning_rate(self, share: float) -> float:
+        if self._fine_tuning is None:
+            return self._peak * learning_rate_factor(self.recipe, share)
+        return self._peak * self._fine_tuning.begin_step(self.recipe, share)
+
+    def add_gradients(
+        self, batch: Batch | DeviceBatch, share: float, sums: Sums, watch: StepWatch | None
+    ) -> Tensor:
+        whole = self._on_device(batch)
+        self._forward_seconds = 0.0
+        loss = torch.zeros((), device=self.device)
+        for number, part in enumerate(whole.parts(self._parts)):
+            weight = len(part.labels) / len(whole.labels)
+            # All parts but the first would count as further batches of a watched norm.
+            part_watch = watch if number == 0 else None
+            loss += weight * self._add_part(part, weight, share, sums, part_watch)
+        return loss
+
+    def _add_part(
+        self, part: DeviceBatch, weight: float, share: float, sums: Sums, watch: StepWatch | None
+    ) -> Tensor:
+        """Add the gradients of a part that is `weight` of its batch; return its mean loss."""
+        inputs = inputs_of(part, self._image_set, self._size(training_size, share))
+        with (
+            self._mixed_precision(),
+            watch.watched_forward() if watch else nullcontext(),
+            recomputed_activations() if self._saves_memory else nullcontext(),
+        ):
+            stopwatch = Stopwatch()
+            logits = self.network(inputs)
+            self._forward_seconds += stopwatch.lap()
+        loss = mixed_loss(logits.float(), part, self.recipe.label_smoothing)
+        (loss * weight).backward()
+        correct = (logits.detach().argmax(1) == part.labels).sum()
+        sums.add(loss.detach(), len(part.labels), correct)
+        return loss.detach()
+
+    def explain_non_finite(self, batch: Batch | DeviceBatch, share: float) -> str:
+        size = self._size(training_size, share)
+        return first_non_finite(
+            self.network, inputs_of(self._on_device(batch), self._image_set, size)
+        )
+
+    def evaluate(self, network: nn.Module, share: float) -> Score:
+        # The last figure is the network's as it will be run.
+        context = nullcontext if share >= 1.0 else self._mixed_precision
+        evaluation = self.evaluation(network, context)
+        return evaluation.score(self._image_set.val, size=self._size(evaluation_size, share))
+
+    def evaluation(self, network: nn.Module, context: ForwardContext = nullcontext) -> Evaluation:
+        """Return `network` ready to be evaluated on images of the set, by default in float32."""
+        return Evaluation(
+            network,
+            self._image_set,
+            batch=max(1, self._asked_batch // self._parts),
+            device=self.device,
+            context=context,
+        )
+
+    def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
+        # Elsewhere than on the processor, the forward pass is only queued in the time measured. A
+        # step goes forward, and back for twice as long; but where a network has many weights and
+        # a batch few images, the optimiser takes most of it.
+        is_cpu = self.device.type == "cpu"
+        forward_seconds = self._forward_seconds if is_cpu else step_seconds / 3
+        steps = len(self._image_set.val) / self._batches.batch
+        return self._at_full_cost(steps * forward_seconds, self._size(training_size, share))
+
+    def last_evaluation_seconds(self, seconds: float, share: float) -> float:
+        return self._at_full_cost(seconds, self._size(evaluation_size, share))
+
+    def _at_full_cost(self, seconds: float, size: int | None) -> float:
+        """Return how long what took `seconds` at `size` takes at full size and in float32."""
+        cost = 1.0 if self._mixed_precision is nullcontext else FLOAT32_COST
+        growth = 1.0 if size is None else (self._full_size / size) ** 2
+        return seconds * growth * cost
+
+    @property
+    def _full_size(self) -> int:
+        return self._image_set.images.shape[1]
+
+    def _size(self, size_at: Callable[[Recipe, int, float], int], share: float) -> int | None:
+        """Return the side in pixels at this share of the budget; None: that of the images."""
+        return size_at(self.recipe, self._full_size, share) if self._takes_any_size else None
+
+    def _on_device(self, batch: Batch | DeviceBatch) -> DeviceBatch:
+        return to_device(batch, self.device) if isinstance(batch, Batch) else batch

@@ -1,0 +1,27 @@
+"""Statistics in a few lines of numpy, against the libraries that are slow to import."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import roc_auc_score
+
+from keiryo.train.classification.statistics import area_under_roc, wilson_interval
+
+
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_an_interval_is_scipys(drawn: tuple[int, int]) -> None:
+    correct, count = drawn
+    expected = binomtest(correct, count).proportion_ci(method="wilson")
+    assert wilson_interval(correct, count) == pytest.approx(
+        (expected.low, expected.high), abs=1e-12
+    )
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60))
+def test_an_area_is_scikit_learns(drawn: list[tuple[bool, int]]) -> None:
+    positive = np.array([is_positive for is_positive, _ in drawn])
+    scores = np.array([score / 7 for _, score in drawn])
+    assume(positive.any() and not positive.all())
+    assert area_under_roc(positive, scores) == pytest.approx(roc_auc_score(positive, scores))
