@@ -1,6 +1,6 @@
 """Draw the rooms of `src/keiryo` into docs/architecture.md, from what the code imports.
 
-    .venv/bin/python docs/draw_architecture.py
+    make architecture
 
 Needs the extra `test`. A test fails where the page is not what this draws.
 """
