@@ -5,16 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo readme architecture test test-all lint format bench bench-data bench-weighing clean
+.PHONY: demo readme architecture options test test-all lint format bench bench-data bench-weighing clean
 
 demo: $(VENV)/installed
 	$(BIN)/keiryo compare --out demo --force
 
 readme: demo
-	$(BIN)/python docs/show_demonstration.py demo
+	$(BIN)/python scripts/show_demonstration.py demo
 
 architecture: $(VENV)/installed-test
-	$(BIN)/python docs/draw_architecture.py
+	$(BIN)/python scripts/draw_architecture.py
+
+options: $(VENV)/installed
+	$(BIN)/python scripts/write_typed_options.py
 
 test: $(VENV)/installed-test
 	$(BIN)/pytest -m "not slow" -n logical --dist loadscope

@@ -21,7 +21,7 @@ import torch
 
 from conftest import Finished
 from keiryo import api
-from keiryo.audio.folder import CHECKPOINT_FILE
+from keiryo.audio.plan import CHECKPOINT_FILE
 from keiryo.audio.saved import load_wavenet, save_wavenet
 from keiryo.cli.wavenet.sound import write_sound
 from keiryo.models.tensor_file import read_tensors
@@ -139,7 +139,7 @@ def test_a_process_that_is_ended_goes_on_to_the_same_bits(tmp_path: Path, number
     _, err = ended.communicate(timeout=60)
     if number == signal.SIGINT:
         assert ended.returncode == 130
-        assert f"go on with: keiryo wavenet train --resume --out {out}" in err
+        assert f"continue with: keiryo wavenet train --resume --out {out}" in err
     resumed = train(out, "--resume")
     _, err = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, err
@@ -317,10 +317,13 @@ def test_a_model_whose_outputs_are_not_finite_is_not_exported(
         (["train", "{here}/good", "--kernel", "1"], "--kernel 1"),
         (["train", "{here}/good", "--output", "normal"], "--output"),
         (["train", "{here}/good", "--device", "cuda"], "--device cuda"),
-        (["train", "{here}/good", "--out", "{here}/text"], "not a WaveNet's training"),
+        (["train", "{here}/good", "--out", "{here}/text"], "not a WaveNet training"),
         (["train", "{here}/good", "--out", "{trained}"], "--resume"),
-        (["train", "--resume", "--out", "{here}/empty"], "no training to go on with"),
-        (["train", "--resume", "--out", "{trained}", "--skip", "9"], "--skip 9: the training in"),
+        (["train", "--resume", "--out", "{here}/empty"], "no WaveNet training to continue"),
+        (
+            ["train", "--resume", "--out", "{trained}", "--skip", "9"],
+            "--skip 9: the WaveNet training in",
+        ),
         (["generate", "{here}/absent"], "absent: no such file"),
         (["generate", "{here}/empty"], "holds no model.safetensors"),
         (["generate", "{here}/text.wav"], "not a WaveNet that keiryo saved"),

@@ -2,13 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from keiryo.comparison.folder import claim_folder, clear_leftovers
-from keiryo.comparison.plan import PLAN_FILE, new_plan, read_plan, resumed_plan, write_plan
+from keiryo.comparison.plan import PLAN_FILE, comparison_folder, make_plan, read_plan, resume_plan
 from keiryo.errors import InputError
 
 
 def test_without_data_it_is_the_demonstration() -> None:
-    plan = new_plan({})
+    plan = make_plan({})
     assert plan.data.startswith("petals")
     assert plan.minutes is not None
     assert len(plan.models) == 4
@@ -16,9 +15,9 @@ def test_without_data_it_is_the_demonstration() -> None:
 
 
 def test_with_data_the_defaults_are_those_of_the_experiment() -> None:
-    plan = new_plan({"data": "digits"})
+    plan = make_plan({"data": "digits"})
     assert (plan.size, plan.batch, plan.minutes) == (224, 128, None)
-    assert new_plan({"data": "digits", "minutes": 2.0}).epochs is None
+    assert make_plan({"data": "digits", "minutes": 2.0}).epochs is None
 
 
 @pytest.mark.parametrize(
@@ -41,11 +40,11 @@ def test_with_data_the_defaults_are_those_of_the_experiment() -> None:
 )
 def test_what_is_not_possible_names_its_option(given: dict[str, object], hint: str) -> None:
     with pytest.raises(InputError, match=hint):
-        new_plan({"data": "digits", **given})
+        make_plan({"data": "digits", **given})
 
 
 def test_the_experiment_runs_as_reported_and_as_keiryo_does_it() -> None:
-    plan = new_plan({"data": "digits", "size": 64}, preset="course")
+    plan = make_plan({"data": "digits", "size": 64}, preset="course")
     assert (plan.epochs, plan.batch, plan.size) == (40, 128, 64)
     trials = plan.trials()
     assert [(t.model, t.recipe) for t in trials] == [
@@ -54,13 +53,13 @@ def test_the_experiment_runs_as_reported_and_as_keiryo_does_it() -> None:
     ]  # fmt: skip
     assert len({t.folder for t in trials}) == 4
     assert trials[0].record.candidate == "mobilenet_v2:width=0.5 by reported"
-    assert new_plan({"data": "digits", "minutes": 3.0}, preset="course").epochs is None
+    assert make_plan({"data": "digits", "minutes": 3.0}, preset="course").epochs is None
     with pytest.raises(InputError, match="--preset sourdough: give course"):
-        new_plan({"data": "digits"}, preset="sourdough")
+        make_plan({"data": "digits"}, preset="sourdough")
 
 
 def test_every_model_runs_once_with_each_seed_in_a_folder_of_its_own() -> None:
-    plan = new_plan(
+    plan = make_plan(
         {"data": "digits", "models": ["vgg16", "densenet:layers=2-2"], "seeds": 3, "seed": 5}
     )
     trials = plan.trials()
@@ -72,64 +71,66 @@ def test_every_model_runs_once_with_each_seed_in_a_folder_of_its_own() -> None:
 
 
 def test_a_plan_reads_back_and_is_gone_on_with_only_as_it_was(tmp_path: Path) -> None:
-    plan = new_plan({"data": "digits", "epochs": 4, "models": ["vgg16"]})
-    write_plan(tmp_path, plan)
+    plan = make_plan({"data": "digits", "epochs": 4, "models": ["vgg16"]})
+    comparison_folder(tmp_path).write_plan(plan)
     assert read_plan(tmp_path) == plan
-    assert resumed_plan({}, tmp_path) == plan
-    assert resumed_plan({"epochs": 4, "models": ["vgg16"], "data": "digits"}, tmp_path) == plan
+    assert resume_plan({}, tmp_path) == plan
+    assert resume_plan({"epochs": 4, "models": ["vgg16"], "data": "digits"}, tmp_path) == plan
     for given, hint in (
         ({"epochs": 5}, "--epochs 5"),
         ({"models": ["vgg11"]}, "--models vgg11"),
         ({"data": "petals"}, "--data petals"),
     ):
         with pytest.raises(InputError, match=hint):
-            resumed_plan(given, tmp_path)
+            resume_plan(given, tmp_path)
     with pytest.raises(InputError, match="no comparison"):
-        resumed_plan({}, tmp_path / "absent")
+        resume_plan({}, tmp_path / "absent")
 
 
 def test_a_preset_given_again_is_the_same_as_then(tmp_path: Path) -> None:
-    begun = new_plan({"data": "digits", "epochs": 3}, preset="course")
-    write_plan(tmp_path / "course", begun)
-    assert resumed_plan({}, tmp_path / "course") == begun
-    assert resumed_plan({"epochs": 3}, tmp_path / "course", preset="course") == begun
-    write_plan(tmp_path / "plain", new_plan({"data": "digits", "models": ["vgg16"]}))
+    begun = make_plan({"data": "digits", "epochs": 3}, preset="course")
+    comparison_folder(tmp_path / "course").write_plan(begun)
+    assert resume_plan({}, tmp_path / "course") == begun
+    assert resume_plan({"epochs": 3}, tmp_path / "course", preset="course") == begun
+    comparison_folder(tmp_path / "plain").write_plan(
+        make_plan({"data": "digits", "models": ["vgg16"]})
+    )
     with pytest.raises(InputError, match=r"--preset course: .* was begun without it"):
-        resumed_plan({}, tmp_path / "plain", preset="course")
+        resume_plan({}, tmp_path / "plain", preset="course")
     with pytest.raises(InputError, match="--preset sourdough: give course"):
-        resumed_plan({}, tmp_path / "course", preset="sourdough")
+        resume_plan({}, tmp_path / "course", preset="sourdough")
 
 
 def test_stopping_early_is_for_two_candidates_at_least(tmp_path: Path) -> None:
     one = {"data": "digits", "models": ["vgg16"], "stop_early": True}
     with pytest.raises(InputError, match="--stop-early"):
-        new_plan(one)
-    plan = new_plan({**one, "recipe": "keiryo,plain"})
+        make_plan(one)
+    plan = make_plan({**one, "recipe": "keiryo,plain"})
     assert plan.candidates == 2
-    write_plan(tmp_path / "early", plan)
-    assert resumed_plan({"stop_early": True}, tmp_path / "early") == plan
-    write_plan(tmp_path / "late", new_plan({"data": "digits"}))
+    comparison_folder(tmp_path / "early").write_plan(plan)
+    assert resume_plan({"stop_early": True}, tmp_path / "early") == plan
+    comparison_folder(tmp_path / "late").write_plan(make_plan({"data": "digits"}))
     with pytest.raises(InputError, match=r"^--stop-early: .* was begun without it"):
-        resumed_plan({"stop_early": True}, tmp_path / "late")
+        resume_plan({"stop_early": True}, tmp_path / "late")
 
 
 def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
-    plan = new_plan({"data": "digits"})
+    plan = make_plan({"data": "digits"})
     out = tmp_path / "out"
-    claim_folder(out, plan, force=False)
+    comparison_folder(out).claim(plan, force=False)
     with pytest.raises(InputError, match="--resume"):
-        claim_folder(out, plan, force=False)
+        comparison_folder(out).claim(plan, force=False)
     (out / "mine.txt").write_text("mine")
-    claim_folder(out, plan, force=True)
+    comparison_folder(out).claim(plan, force=True)
     assert (out / "mine.txt").read_text() == "mine"
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.tex").write_text("mine")
     for force in (False, True):
         with pytest.raises(InputError, match="not a comparison"):
-            claim_folder(other, plan, force=force)
+            comparison_folder(other).claim(plan, force=force)
     with pytest.raises(InputError, match="not a comparison"):
-        claim_folder(other / "thesis.tex", plan, force=True)
+        comparison_folder(other / "thesis.tex").claim(plan, force=True)
 
 
 def test_leftovers_of_a_kill_are_removed(tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_leftovers_of_a_kill_are_removed(tmp_path: Path) -> None:
     (trial / ".checkpoint.safetensors.abc.tmp").write_bytes(b"half")
     (trial / "log.txt").write_text("kept")
     (tmp_path / PLAN_FILE).write_text("kept")
-    clear_leftovers(tmp_path)
+    comparison_folder(tmp_path).clear_leftovers()
     assert {path.name for path in tmp_path.rglob("*")} == {
         "trials", "x-seed0", "log.txt", PLAN_FILE,
     }  # fmt: skip

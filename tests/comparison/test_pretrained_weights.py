@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from conftest import Finished
-from keiryo.comparison.plan import new_plan, resumed_plan, write_plan
+from keiryo.comparison.plan import comparison_folder, make_plan, resume_plan
 from keiryo.comparison.pretrained_download import fetch_weights
 from keiryo.comparison.pretrained_option import places_of
 from keiryo.errors import InputError
@@ -52,17 +52,17 @@ def test_what_are_no_places(text: str) -> None:
 def test_a_plan_holds_places_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given = {"data": "digits", "models": ["my.py:net", "vgg16"], "pretrained": "my.py:net=x.pth"}
-    plan = new_plan(given)
+    plan = make_plan(given)
     assert plan.pretrained == f"{tmp_path}/my.py:net={tmp_path}/x.pth"
     assert plan.fine_tune == "two-stage"
-    write_plan(tmp_path, plan)
-    assert resumed_plan({"pretrained": "my.py:net=x.pth", "models": given["models"]}, tmp_path)
-    assert resumed_plan({"pretrained": plan.pretrained}, tmp_path) == plan
-    assert resumed_plan({"fine_tune": "two-stage"}, tmp_path) == plan
+    comparison_folder(tmp_path).write_plan(plan)
+    assert resume_plan({"pretrained": "my.py:net=x.pth", "models": given["models"]}, tmp_path)
+    assert resume_plan({"pretrained": plan.pretrained}, tmp_path) == plan
+    assert resume_plan({"fine_tune": "two-stage"}, tmp_path) == plan
     with pytest.raises(InputError, match=r"--fine-tune head: .* begun with two-stage"):
-        resumed_plan({"fine_tune": "head"}, tmp_path)
+        resume_plan({"fine_tune": "head"}, tmp_path)
     with pytest.raises(InputError, match="--fine-tune head: needs the weights"):
-        new_plan({"data": "digits", "fine_tune": "head"})
+        make_plan({"data": "digits", "fine_tune": "head"})
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import Plan, TrialPlan, new_plan, write_plan
+from keiryo.comparison.plan import Plan, TrialPlan, comparison_folder, make_plan
 from keiryo.comparison.trial.process import TrialReport
 from keiryo.records.base import Finding
 from keiryo.records.comparison import Trial
@@ -20,8 +20,8 @@ FINDING = Finding(
 
 def begin(out: Path) -> tuple[Plan, TrialPlan]:
     """Make the folder of a comparison of one model, as far as it stands before the training."""
-    plan = new_plan({"data": "petals:count=50", "models": [MODEL], "size": 32, "batch": 8})
-    write_plan(out, plan)
+    plan = make_plan({"data": "petals:count=50", "models": [MODEL], "size": 32, "batch": 8})
+    comparison_folder(out).write_plan(plan)
     trial = plan.trials()[0]
     (out / trial.folder).mkdir(parents=True)
     (out / trial.folder / "model.safetensors").write_bytes(b"weights")

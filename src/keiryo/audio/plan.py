@@ -4,18 +4,21 @@ import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
+from keiryo.audio.options import WaveNetOptions
 from keiryo.errors import InputError
-from keiryo.files import write_text
-from keiryo.models.wavenet import Output, WaveNetConfiguration
-from keiryo.recordings.forming import DEFAULT_TRIM_DB, RecordingForm
+from keiryo.models.saved import MODEL_FILE
+from keiryo.models.wavenet import WaveNetConfiguration
+from keiryo.recordings.forming import RecordingForm
 from keiryo.recordings.locate import TONES
 from keiryo.recordings.mu_law import CODES
 from keiryo.recordings.pack import RecordingPack
-from keiryo.records.base import Record
+from keiryo.records.places import REPORT_FILE, RESULTS_FILE
+from keiryo.records.wavenet import SOUNDS_FOLDER, WAVENET_SNAPSHOTS_FILE
+from keiryo.run_folder import RunFolder, option_error
 
 PLAN_FILE = "wavenet-plan.json"
 FORMAT_VERSION = 1
@@ -24,40 +27,30 @@ DEFAULT_EPOCHS = 10
 DEFAULT_FIELD_SECONDS = 0.12
 MOST_DEFAULT_LAYERS = 12
 SHORTEST_DEFAULT_CHUNK = 2000
-OPTION_NAMES = {"is_dilated": "no-dilation", "trim_db": "trim-db"}
+OPTION_NAMES = {"is_dilated": "no-dilation"}
+CHECKPOINT_FILE = "checkpoint.safetensors"
+PACK_FOLDER = "recordings"
+# What --force removes; packed recordings are kept.
+RESULTS = (
+    RESULTS_FILE,
+    REPORT_FILE,
+    CHECKPOINT_FILE,
+    MODEL_FILE,
+    WAVENET_SNAPSHOTS_FILE,
+    SOUNDS_FOLDER,
+)
 
 
-class WaveNetPlan(Record):
-    """Everything that a training's figures depend on, its recordings apart.
+class WaveNetPlan(WaveNetOptions):
+    """Everything that the figures of a training depend on, its recordings apart.
 
-    The budget is `epochs` or `minutes`. `layers`: of each stack; None: as many as give a
-    receptive field of 0.12 s. `samples` is how long a chunk is, None: twice the receptive field
-    and at least 2,000; `batch` how many there are a step. `trim_db` 0: nothing is cut off the
-    recordings' ends.
+    The budget is `epochs` or `minutes`. `layers` None: as many as give a receptive field of
+    0.12 s. `samples` None: a chunk is twice as long as the receptive field, and at least 2,000.
+    `trim_db` 0: nothing is cut off the recordings' ends.
     """
 
     format_version: int = FORMAT_VERSION
     data: str = TONES
-    condition: str | None = None
-    rate: int | None = None
-    trim_db: float = DEFAULT_TRIM_DB
-    normalize: bool = False
-    stacks: int = Field(default=2, ge=1, le=20)
-    layers: int | None = Field(default=None, ge=1, le=16)
-    kernel: int = Field(default=2, ge=2, le=16)
-    residual: int = Field(default=32, ge=1, le=4096)
-    skip: int = Field(default=64, ge=1, le=4096)
-    output: Output = "softmax"
-    is_dilated: bool = True
-    epochs: int | None = Field(default=None, ge=1)
-    minutes: float | None = Field(default=None, gt=0, lt=math.inf)
-    batch: int = Field(default=4, ge=1)
-    samples: int | None = Field(default=None, ge=1)
-    optimizer: Literal["adam", "adamw"] = "adamw"
-    learning_rate: float = Field(default=5e-3, gt=0, lt=math.inf)
-    seed: int = Field(default=0, ge=0)
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    threads: int = Field(ge=1)
 
     @property
     def form(self) -> RecordingForm:
@@ -92,7 +85,10 @@ class WaveNetPlan(Record):
         """Return a text that changes with anything that changes what a checkpoint means."""
         digest = hashlib.blake2b(digest_size=16)
         # How many threads there are and where it runs changes roundings, not the meaning.
-        kept = self.model_dump_json(exclude={"threads", "device", "data"})
+        left_out = {"threads", "device", "data", "format_version"}
+        # The format comes first, as it does in checkpoints of earlier versions.
+        rest = self.model_dump_json(exclude=left_out).removeprefix("{")
+        kept = f'{{"format_version":{self.format_version},{rest}'
         digest.update(f"{kept}\0{pack.header.fingerprint}\0{pack.rate}".encode())
         return digest.hexdigest()
 
@@ -102,7 +98,7 @@ class WaveNetPlan(Record):
         return min(MOST_DEFAULT_LAYERS, max(1, math.ceil(math.log2(each + 1))))
 
 
-def new_plan(given: Mapping[str, Any]) -> WaveNetPlan:
+def make_plan(given: Mapping[str, Any]) -> WaveNetPlan:
     """Return the plan of the options that were given, by the plan's own names.
 
     Raises InputError for values that are not possible.
@@ -115,9 +111,7 @@ def new_plan(given: Mapping[str, Any]) -> WaveNetPlan:
     try:
         plan = WaveNetPlan.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = option_name(str(first["loc"][0]))
-        raise InputError(f"--{name} {first['input']}: {first['msg']}") from None
+        raise option_error(error, OPTION_NAMES) from None
     if not plan.trim_db >= 0:
         raise InputError(f"--trim-db {plan.trim_db}: give decibels above 0, or 0 to cut nothing")
     plan.form.check()
@@ -126,52 +120,21 @@ def new_plan(given: Mapping[str, Any]) -> WaveNetPlan:
     return plan.model_copy(update={"data": str(Path(plan.data).absolute())})
 
 
-def resumed_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
-    """Return the plan of the training in `out`; options given again must be the same as then.
+def resume_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
+    """Return the plan of the training in `out`, with the `threads` and `device` that are given.
 
-    But for `threads` and `device`, which may be others. Raises InputError where there is none.
+    Raises InputError if there is none, or if another option that is given again differs.
     """
-    plan = read_plan(out)
+    folder = wavenet_folder(out)
+    plan = folder.read_plan(WaveNetPlan)
     budget = {"epochs": plan.epochs} if plan.epochs is not None else {"minutes": plan.minutes}
-    begun_with = {
-        key: value for key, value in budget.items() if not {"epochs", "minutes"} & {*given}
-    }
-    again = new_plan({"data": plan.data, "threads": plan.threads, **begun_with, **given})
-    for key in given:
-        then, now = getattr(plan, key), getattr(again, key)
-        if then != now and key not in ("threads", "device"):
-            begun = "without it" if then is None else f"with {then}"
-            raise InputError(
-                f"--{option_name(key)} {now}: the training in {out} was begun {begun}; leave the "
-                "option out, or use another --out"
-            )
-    return plan.model_copy(
-        update={key: getattr(again, key) for key in ("threads", "device") if key in given}
-    )
+    begun_with = {} if {"epochs", "minutes"} & {*given} else budget
+    again = make_plan({"data": plan.data, "threads": plan.threads, **begun_with, **given})
+    free = [key for key in ("threads", "device") if key in given]
+    folder.check_same([key for key in given if key not in free], plan, again, names=OPTION_NAMES)
+    return plan.model_copy(update={key: getattr(again, key) for key in free})
 
 
-def option_name(key: str) -> str:
-    """Return what the plan's `key` is called on the command line."""
-    return OPTION_NAMES.get(key, key.replace("_", "-"))
-
-
-def has_plan(out: Path) -> bool:
-    """Return whether `out` is the folder of a WaveNet's training."""
-    return (out / PLAN_FILE).is_file()
-
-
-def read_plan(out: Path) -> WaveNetPlan:
-    """Return the plan of the training in `out`; raise InputError where there is none."""
-    try:
-        return WaveNetPlan.model_validate_json((out / PLAN_FILE).read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"--out {out}: holds no training to go on with (no {PLAN_FILE})") from None
-    except ValidationError:
-        raise InputError(
-            f"{out / PLAN_FILE}: damaged, or by another version; use another --out"
-        ) from None
-
-
-def write_plan(out: Path, plan: WaveNetPlan) -> None:
-    """Write the plan into `out`."""
-    write_text(out / PLAN_FILE, plan.model_dump_json(indent=2))
+def wavenet_folder(out: Path) -> RunFolder:
+    """Return `out` as the folder of a WaveNet's training."""
+    return RunFolder(out, "WaveNet training", PLAN_FILE, RESULTS)

@@ -9,14 +9,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from keiryo.audio.examples import Examples
-from keiryo.audio.folder import (
-    CHECKPOINT_FILE,
-    PACK_FOLDER,
-    claim_folder,
-    clear_leftovers,
-    release_folder,
-)
-from keiryo.audio.plan import WaveNetPlan
+from keiryo.audio.plan import CHECKPOINT_FILE, PACK_FOLDER, WaveNetPlan, wavenet_folder
 from keiryo.audio.saved import SavedWaveNet, save_wavenet
 from keiryo.audio.summaries import summary_of_epoch, summary_of_network, summary_of_recordings
 from keiryo.audio.training.diagnosis import SoundEvidence, diagnose_wavenet
@@ -94,18 +87,18 @@ def run_wavenet_training(
     device = choose_device(plan.device)
     prepare_device(device, threads=plan.threads)
     if resume:
-        clear_leftovers(out)
+        wavenet_folder(out).clear_leftovers()
         if (finished := read_training(out)) is not None and finished.complete:
             return finished
     else:
         # What is not there is said before a folder is made.
         locate_recordings(plan.data, condition=plan.condition)
-        claim_folder(out, plan, force=force)
+        wavenet_folder(out).claim(plan, force=force)
     try:
         return _Run(plan, out, device, listener).result()
     except InputError:
         if not resume:
-            release_folder(out)
+            wavenet_folder(out).release()
         raise
 
 

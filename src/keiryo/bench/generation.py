@@ -14,7 +14,7 @@ from keiryo.audio.generation.layer_weights import WeightKind
 from keiryo.audio.generation.naive import NaiveStepper
 from keiryo.audio.generation.sampling import Draws
 from keiryo.audio.generation.stepper import Stepper
-from keiryo.audio.plan import new_plan
+from keiryo.audio.plan import make_plan
 from keiryo.audio.saved import load_wavenet
 from keiryo.audio.summaries import summary_of_network
 from keiryo.audio.training.objective import levels_of_codes
@@ -54,7 +54,7 @@ def bench_generation(
     torch.set_num_threads(threads)
     if place is None:
         rate = DEFAULT_RATE if rate is None else rate
-        plan = new_plan({**size, "rate": rate, "threads": threads})
+        plan = make_plan({**size, "rate": rate, "threads": threads})
         configuration = plan.configuration_of(rate, ())
         torch.manual_seed(0)
         network = WaveNet(configuration).eval()

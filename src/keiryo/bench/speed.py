@@ -23,7 +23,8 @@ from keiryo.models.saved import (
 )
 from keiryo.models.spec import build, parse_spec
 from keiryo.records.speed import Speed
-from keiryo.train.precision import Precision, mixed_precision
+from keiryo.records.training import Precision
+from keiryo.train.precision import mixed_precision
 from keiryo.version import __version__
 
 DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures

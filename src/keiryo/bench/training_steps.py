@@ -17,13 +17,14 @@ from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.records.speed import Latency, Speed
+from keiryo.records.training import Precision
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.classification.task import ImageTask
 from keiryo.train.device import ALLOCATOR_SETTINGS, prepare_device
 from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
-from keiryo.train.precision import Precision, computed_precision
+from keiryo.train.precision import computed_precision
 from keiryo.train.recipe import RECIPES
 
 WARMUP_STEPS = 3

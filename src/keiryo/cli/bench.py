@@ -2,16 +2,19 @@
 
 import json as json_format
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from keiryo.cli import options
+from keiryo.cli.compare import OPTIONS
+from keiryo.cli.lazy import takes_fields
 
 if TYPE_CHECKING:
     from keiryo.records.speed import Speed
 
 
+@takes_fields(OPTIONS, before="layers", only=("save_memory", "precision"))
 def bench(
     model: Annotated[
         str,
@@ -38,8 +41,6 @@ def bench(
         str | None,
         typer.Option(help="Of a training: keiryo, long, plain or reported.", show_default="keiryo"),
     ] = None,
-    save_memory: options.SaveMemory = False,
-    precision: options.Precision = None,
     layers: Annotated[
         bool,
         typer.Option(
@@ -51,6 +52,7 @@ def bench(
     device: options.Device = None,
     threads: options.Threads = None,
     json: options.Json = False,
+    **given: Any,
 ) -> None:
     """Measure how fast a model runs on this machine, or trains, and what memory it takes.
 
@@ -65,13 +67,13 @@ def bench(
     from keiryo.train.device import choose_device
     from keiryo.train.recipe import RECIPES
 
-    for name, given in (
+    for name, value in (
         ("--recipe", recipe),
-        ("--save-memory", save_memory),
-        ("--precision", precision),
+        ("--save-memory", given.get("save_memory")),
+        ("--precision", given.get("precision")),
         ("--layers", layers),
     ):
-        if given and not training:
+        if value and not training:
             raise InputError(f"{name}: is of a training; add --training, or leave it out")
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"--recipe {recipe}: give one of {', '.join(RECIPES)}")
@@ -91,9 +93,8 @@ def bench(
                 recipe=recipe or "keiryo",
                 threads=threads,
                 device=chosen.type,
-                save_memory=save_memory,
-                precision=precision,
                 layers=layers,
+                **given,
             )
         else:
             speed = inference_speed(subject, batch=count, threads=threads, device=chosen.type)

@@ -1,23 +1,27 @@
-"""`keiryo compare`: the main job."""
+"""`keiryo compare`: the main job. `keiryo train`: a comparison of one model."""
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keiryo.cli import options
+from keiryo.cli.lazy import takes_fields
 
 EXIT_INTERRUPTED = 130
+OPTIONS = "keiryo.comparison.options:ComparisonOptions"
 
 
+@takes_fields(OPTIONS, before="out")
 def compare(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A folder CLASS/*.jpg, one with train/ and val/ of such folders, a CSV with "
-            "path,label[,split], a pack, or a built-in set: petals, digits. "
-            "Without it, a short demonstration on petals."
+            help="A folder CLASS/*.jpg, one with train/ and val/ of such folders, a CSV with the "
+            "columns path,label[,split], a pack, tar shards, or a set by name: petals, digits, "
+            "tf_flowers, flowers102, cifar10, imagenette. Without it, a short demonstration on "
+            "petals."
         ),
     ] = None,
     models: Annotated[
@@ -27,35 +31,18 @@ def compare(
             show_default="mobilenet_v2:width=0.5,vgg16,resnet18,mobilenet_v1:width=0.5",
         ),
     ] = None,
-    preset: options.Preset = None,
-    epochs: options.Epochs = None,
-    minutes: options.Minutes = None,
-    size: options.Size = None,
-    fit: options.Fitting = None,
-    batch: options.Batch = None,
-    accumulate: options.Accumulate = None,
-    save_memory: options.SaveMemory = False,
-    precision: options.Precision = None,
-    seeds: options.Seeds = None,
-    folds: options.Folds = None,
-    seed: options.Seed = None,
-    recipe: options.Recipe = None,
-    learning_rate: options.LearningRate = None,
-    augment: options.Augment = None,
-    robust: options.Robust = False,
-    stop_early: options.StopEarly = False,
-    pretrained: options.Pretrained = None,
-    fine_tune: options.FineTune = None,
-    max_latency_ms: options.MaxLatency = None,
-    max_size_mb: options.MaxSize = None,
-    max_params: options.MaxParams = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="course: the course's experiment as reported, and as keiryo does it, side by side."
+        ),
+    ] = None,
     out: options.Out = Path("comparison"),
     resume: options.Resume = False,
     force: options.Force = False,
     log: options.Log = None,
     json: options.Json = False,
+    **given: Any,
 ) -> None:
     """Train candidates side by side on your images, measure, rank and report."""
     from keiryo import api
@@ -69,34 +56,12 @@ def compare(
                 data,
                 None if models is None else [str(spec) for spec in parse_specs(models)],
                 preset=preset,
-                epochs=epochs,
-                minutes=minutes,
-                size=size,
-                fit=fit,
-                batch=batch,
-                accumulate=accumulate,
-                save_memory=save_memory or None,
-                precision=precision,
-                seeds=seeds,
-                folds=folds,
-                seed=seed,
-                recipe=recipe,
-                learning_rate=learning_rate,
-                augment=augment,
-                robust=robust or None,
-                stop_early=stop_early or None,
-                pretrained=pretrained,
-                fine_tune=fine_tune,
-                max_latency_ms=max_latency_ms,
-                max_size_mb=max_size_mb,
-                max_params=max_params,
-                device=device,
-                threads=threads,
                 out=out,
                 resume=resume,
                 force=force,
                 listener=listener,
                 log=log,
+                **given,
             )
     except OSError as error:
         error.filename = error.filename or str(out)
@@ -107,7 +72,24 @@ def compare(
         print_table(comparison, out)
     if not comparison.complete:
         message = (
-            f"keiryo: stopped; go on with: keiryo compare --resume --out {shlex.quote(str(out))}"
+            f"keiryo: stopped; continue with: keiryo compare --resume --out {shlex.quote(str(out))}"
         )
         typer.echo(message, err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+@takes_fields(OPTIONS, before="out", without=("stop_early",))
+def train(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model; `keiryo models` lists them.")
+    ],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Images, as for `keiryo compare`.")],
+    out: options.Out = Path("training"),
+    resume: options.Resume = False,
+    force: options.Force = False,
+    log: options.Log = None,
+    json: options.Json = False,
+    **given: Any,
+) -> None:
+    """Train one model on your images, measure it and report."""
+    compare(data, model, out=out, resume=resume, force=force, log=log, json=json, **given)

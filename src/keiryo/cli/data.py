@@ -1,17 +1,23 @@
 """`keiryo data`: what comes before training."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keiryo.cli import options
+from keiryo.cli.compare import OPTIONS
+from keiryo.cli.lazy import lazy_group, takes_fields
 
 EXIT_FOUND = 2
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="The images, as for `keiryo compare`.")]
 
-app = typer.Typer(rich_markup_mode=None, help="Check and prepare images.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    help="Check and prepare images.",
+    cls=lazy_group({"check": f"{__name__}:check", "pack": f"{__name__}:pack"}),
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -21,7 +27,6 @@ def group(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command()
 def check(
     data: Data,
     threads: options.Threads = None,
@@ -69,14 +74,13 @@ def check(
         raise typer.Exit(EXIT_FOUND)
 
 
-@app.command()
+@takes_fields(OPTIONS, before="threads", only=("size", "fit"))
 def pack(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the pack.")],
-    size: options.Size = None,
-    fit: options.Fitting = None,
     threads: options.Threads = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the pack in --out.")] = False,
+    **given: Any,
 ) -> None:
     """Decode images once into a memory-mapped pack, which every command takes as DATA.
 
@@ -103,8 +107,8 @@ def pack(
         with shown_progress() as listener:
             made = prepare_pack(
                 locate(data, progress=listener.downloading),
-                size=size or DEFAULT_SIZE,
-                fit=fit or "crop",
+                size=given.get("size", DEFAULT_SIZE),
+                fit=given.get("fit", "crop"),
                 folder=out,
                 workers=threads or usable_cores(),
                 progress=listener.packing,

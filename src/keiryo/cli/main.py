@@ -8,14 +8,13 @@ import sys
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli import bench, compare, data, diagnose, doctor, models, predict, report, train, weigh
-from keiryo.cli.wavenet import commands as wavenet
+from keiryo.cli.lazy import lazy_group
 from keiryo.errors import InputError
 from keiryo.version import __version__
 
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
-# Faults of the folder or the disk that the user named, not of keiryo.
+# Errors of the folder or the disk that the user named, not of keiryo.
 USERS_ERRNOS = {
     errno.ENOSPC: "no space left on its disk",
     errno.EDQUOT: "the disk quota is used up",
@@ -27,30 +26,35 @@ USERS_ERRNOS = {
     errno.ENAMETOOLONG: "the name is too long",
 }
 
+# In the order of the help.
+COMMANDS = {
+    "compare": "keiryo.cli.compare:compare",
+    "train": "keiryo.cli.compare:train",
+    "weigh": "keiryo.cli.weigh:weigh",
+    "bench": "keiryo.cli.bench:bench",
+    "predict": "keiryo.cli.predict:predict",
+    "diagnose": "keiryo.cli.diagnose:diagnose",
+    "models": "keiryo.cli.models:models",
+    "doctor": "keiryo.cli.doctor:doctor",
+    "report": "keiryo.cli.report:report",
+    "data": "keiryo.cli.data:app",
+    "wavenet": "keiryo.cli.wavenet.commands:app",
+}
+
 app = typer.Typer(
     name="keiryo",
     add_completion=False,
     rich_markup_mode=None,
+    cls=lazy_group(COMMANDS),
     help="Weigh neural networks before they ship: train candidates side by side on your own "
     "images, measure what each costs and how well it does, and take the winner away.",
 )
-app.command()(compare.compare)
-app.command()(train.train)
-app.command()(weigh.weigh)
-app.command()(bench.bench)
-app.command()(predict.predict)
-app.command()(diagnose.diagnose)
-app.command()(models.models)
-app.command()(doctor.doctor)
-app.command()(report.report)
-app.add_typer(data.app, name="data")
-app.add_typer(wavenet.app, name="wavenet")
 
 
 @app.callback(invoke_without_command=True)
 def before_commands(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Say the version and exit."),
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
 ) -> None:
     """Act on the options that stand before any command."""
     if version:
@@ -62,7 +66,7 @@ def before_commands(
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 the input's fault, 130 interrupted."""
-    # A scheduler's request to end is heeded as a user's is.
+    # A scheduler ends a job by SIGTERM: treat it as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

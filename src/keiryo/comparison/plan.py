@@ -5,26 +5,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError
 
-from keiryo.comparison.pretrained_option import from_anywhere
+from keiryo.comparison.options import ComparisonOptions
+from keiryo.comparison.pretrained_option import with_absolute_paths
 from keiryo.data.augmentation.amounts import Augmentation, changed_augmentation
 from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_by_name
 from keiryo.data.packs.pack import is_pack, open_pack
 from keiryo.data.sources.storage import is_url
-from keiryo.data.survey.split import FOLDS
 from keiryo.errors import InputError
-from keiryo.files import write_text
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
-from keiryo.records.base import Record
 from keiryo.records.comparison import Limits, Trial
-from keiryo.records.data import Fit
-from keiryo.train.fine_tuning import DEFAULT_FINE_TUNE, FineTune
-from keiryo.train.precision import Precision
+from keiryo.records.places import (
+    CURVES_FOLDER,
+    MLFLOW_FOLDER,
+    REPORT_FILE,
+    RESULTS_FILE,
+    TABLE_FILE,
+    TENSORBOARD_FOLDER,
+    THUMBNAILS_FILE,
+)
+from keiryo.run_folder import RunFolder, option_error
+from keiryo.train.fine_tuning import DEFAULT_FINE_TUNE
 from keiryo.train.recipe import RECIPES
 
 FORMAT_VERSION = 1
@@ -32,6 +38,18 @@ PLAN_FILE = "plan.json"
 HALVING_FILE = "halving.json"
 TRIALS_FOLDER = "trials"
 PACK_FOLDER = "pack"
+# What --force removes; a pack is kept.
+RESULTS = (
+    RESULTS_FILE,
+    TABLE_FILE,
+    REPORT_FILE,
+    THUMBNAILS_FILE,
+    HALVING_FILE,
+    TRIALS_FOLDER,
+    CURVES_FOLDER,
+    TENSORBOARD_FOLDER,
+    MLFLOW_FOLDER,
+)
 LARGEST_SLUG = 80
 
 DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "vgg16", "resnet18", "mobilenet_v1:width=0.5"]
@@ -81,42 +99,19 @@ class TrialPlan:
         )
 
 
-class Plan(Record):
-    """Everything that a comparison's figures depend on, its input data apart.
+class Plan(ComparisonOptions):
+    """Everything that the figures of a comparison depend on, its input data apart.
 
-    The budget of each model is `epochs` or `minutes`, one of the two. `pretrained_digests`
-    are those of the files that `pretrained` names, as they were when it began. `preset` is
-    kept for a resume alone: what it stands for is in the other fields.
+    The budget of each model is `epochs` or `minutes`, one of the two. `pretrained_digests` are
+    those of the files that `pretrained` names, as they were when the comparison began. `preset`
+    is kept for a resume alone: what it stands for is in the other fields.
     """
 
     format_version: int = FORMAT_VERSION
     preset: str | None = None
     data: str
     models: list[str] = Field(min_length=1)
-    size: int = Field(ge=8, le=4096)
-    batch: int = Field(ge=1)
-    accumulate: int = Field(default=1, ge=1)
-    save_memory: bool = False
-    precision: Precision | None = None
-    epochs: int | None = Field(default=None, ge=1)
-    minutes: float | None = Field(default=None, gt=0)
-    seeds: int = Field(default=1, ge=1)
-    folds: int = Field(default=1, ge=1, le=FOLDS)
-    seed: int = Field(default=0, ge=0)
-    recipe: str = "keiryo"
-    learning_rate: float | None = Field(default=None, gt=0, lt=float("inf"))
-    fit: Fit = "crop"
-    augment: str | None = None
-    robust: bool = False
-    stop_early: bool = False
-    pretrained: str | None = None
     pretrained_digests: dict[str, str] = {}
-    fine_tune: FineTune | None = None
-    max_latency_ms: float | None = Field(default=None, gt=0)
-    max_size_mb: float | None = Field(default=None, gt=0)
-    max_params: int | None = Field(default=None, gt=0)
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    threads: int = Field(ge=1)
 
     @property
     def limits(self) -> Limits:
@@ -153,7 +148,7 @@ class Plan(Record):
         ]
 
 
-def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
+def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     """Return the plan of a new comparison from the options that were given; the rest is default.
 
     `preset` names other defaults. Without `data`, it is the built-in set in a size that
@@ -176,9 +171,7 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     try:
         plan = Plan.model_validate(options)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        raise InputError(f"--{name}: {first['msg']}") from None
+        raise option_error(error) from None
     _check_recipes(plan.recipe)
     if plan.stop_early and plan.candidates < 2:
         raise InputError(
@@ -192,39 +185,36 @@ def new_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         )
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)
-    models = _models_from_anywhere(plan.models)
+    models = _models_with_absolute_paths(plan.models)
     update: dict[str, Any] = {
-        "data": _from_anywhere(plan.data),
+        "data": _with_absolute_path(plan.data),
         "models": models,
         "preset": preset,
     }
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
-        update["pretrained"] = from_anywhere(plan.pretrained, renamed)
+        update["pretrained"] = with_absolute_paths(plan.pretrained, renamed)
         update["fine_tune"] = plan.fine_tune or DEFAULT_FINE_TUNE
     elif plan.fine_tune is not None:
         raise InputError(f"--fine-tune {plan.fine_tune}: needs the weights; add --pretrained PATH")
     return plan.model_copy(update=update)
 
 
-def resumed_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = None) -> Plan:
-    """Return the plan of the comparison in `out`; options given again must be the same as then."""
-    plan = read_plan(out)
-    # Those are read together with the models.
+def resume_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = None) -> Plan:
+    """Return the plan of the comparison in `out`.
+
+    Raises InputError if there is none, or if an option that is given again differs.
+    """
+    folder = comparison_folder(out)
+    plan = folder.read_plan(Plan)
+    # Recipe and pretrained weights are read together with the models.
     together = {"recipe": plan.recipe}
     if plan.pretrained is not None:
         together["pretrained"] = plan.pretrained
     options = {"data": plan.data, "models": plan.models, **together, **given}
-    again = new_plan(options, preset=preset)
-    for key in (*given, *(["preset"] if preset is not None else [])):
-        then, now = getattr(plan, key), getattr(again, key)
-        if then != now and not (key == "device" and now == "auto"):
-            option = f"--{key.replace('_', '-')}" + ("" if now is True else f" {_shown(now)}")
-            begun = "without it" if then is None or then is False else f"with {_shown(then)}"
-            raise InputError(
-                f"{option}: the comparison in {out} was begun {begun}; leave the option out, or "
-                "use another --out"
-            )
+    again = make_plan(options, preset=preset)
+    keys = [key for key in given if not (key == "device" and again.device == "auto")]
+    folder.check_same([*keys, *(["preset"] if preset is not None else [])], plan, again)
     return plan
 
 
@@ -240,16 +230,12 @@ def _check_recipes(recipe: str) -> None:
             raise InputError(f"--recipe {recipe}: {name} is named twice")
 
 
-def _shown(value: Any) -> str:
-    return ",".join(value) if isinstance(value, list) else str(value)
-
-
-def _from_anywhere(data: str) -> str:
+def _with_absolute_path(data: str) -> str:
     """Return the path `data` so that it holds in any folder; names and URLs as they are."""
     return data if is_by_name(data) or is_url(data) else str(Path(data).resolve())
 
 
-def _models_from_anywhere(models: Sequence[str]) -> list[str]:
+def _models_with_absolute_paths(models: Sequence[str]) -> list[str]:
     specs = [parse_spec(model) for model in models]
     return [
         str(replace(spec, name=str(Path(spec.name).resolve())))
@@ -264,26 +250,14 @@ def pack_place(out: Path, plan: Plan) -> str:
     return plan.data if is_pack(plan.data) else str(out / PACK_FOLDER)
 
 
-def has_plan(out: Path) -> bool:
-    """Return whether `out` is the folder of a comparison."""
-    return (out / PLAN_FILE).is_file()
+def comparison_folder(out: Path) -> RunFolder:
+    """Return `out` as the folder of a comparison."""
+    return RunFolder(out, "comparison", PLAN_FILE, RESULTS)
 
 
 def read_plan(out: Path) -> Plan:
-    """Return the plan of the comparison in `out`; raise InputError where there is none."""
-    try:
-        return Plan.model_validate_json((out / PLAN_FILE).read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{out}: holds no comparison to go on with (no {PLAN_FILE})") from None
-    except (ValidationError, ValueError):
-        raise InputError(
-            f"{out / PLAN_FILE}: damaged, or by another version; use another --out"
-        ) from None
-
-
-def write_plan(out: Path, plan: Plan) -> None:
-    """Write the plan into `out`."""
-    write_text(out / PLAN_FILE, plan.model_dump_json(indent=2))
+    """Return the plan of the comparison in `out`; raise InputError if there is none."""
+    return comparison_folder(out).read_plan(Plan)
 
 
 def _slug(model: str) -> str:

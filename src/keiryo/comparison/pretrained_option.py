@@ -35,7 +35,7 @@ def places_of(text: str, models: Sequence[str]) -> dict[str, str]:
     return places
 
 
-def from_anywhere(text: str, renamed: Mapping[str, str]) -> str:
+def with_absolute_paths(text: str, renamed: Mapping[str, str]) -> str:
     """Return `text` so that it holds in any folder, its models as `renamed` has them.
 
     `renamed` gives each model as the user named it the name that it has in the plan.

@@ -9,9 +9,8 @@ from pathlib import Path
 import torch
 
 from keiryo.bench.weighing import weigh_model
-from keiryo.comparison.folder import check_space, claim_folder, clear_leftovers, release_folder
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import Plan, pack_place
+from keiryo.comparison.plan import Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained import checked_pretrained
 from keiryo.comparison.rank import rank
 from keiryo.comparison.rungs import Rungs
@@ -23,6 +22,7 @@ from keiryo.data.locate import locate
 from keiryo.data.packs.pack import Pack
 from keiryo.data.packs.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
 from keiryo.data.sources.source import Source
+from keiryo.data.sources.storage import was_url
 from keiryo.data.survey.split import has_own_split, split_images
 from keiryo.errors import InputError
 from keiryo.files import write_text
@@ -32,6 +32,7 @@ from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
+from keiryo.run_folder import check_space
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
 
@@ -80,11 +81,14 @@ def run_comparison(
     costs = _count_costs(plan, len(source.classes))
     plan = checked_pretrained(plan, len(source.classes), progress=listener.downloading)
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
+    if was_url(out):
+        raise InputError(f"--out {out}: must be a folder of this machine")
+    folder = comparison_folder(out)
     if resume:
-        clear_leftovers(out)
+        folder.clear_leftovers()
         _check_unchanged(plan, out, source)
     else:
-        claim_folder(out, plan, force=force)
+        folder.claim(plan, force=force)
     try:
         pack = prepare_pack(
             source,
@@ -95,7 +99,7 @@ def run_comparison(
             progress=listener.packing,
         )
     except InputError:
-        release_folder(out)
+        folder.release()
         raise
     data = _summarize(pack, plan)
     listener.data_ready(data)

@@ -6,6 +6,11 @@ from pydantic import Field
 
 from keiryo.records.base import Record
 
+# What options of a training take.
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+FineTune = Literal["head", "all", "two-stage"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
 
 class Epoch(Record):
     """One pass over the training images.

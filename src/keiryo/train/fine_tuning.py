@@ -1,13 +1,12 @@
 """Training on from weights that another training left: what is trained when, and how fast."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import nn
 
+from keiryo.records.training import FineTune
 from keiryo.train.recipe import Recipe, learning_rate_factor
 
-FineTune = Literal["head", "all", "two-stage"]
 DEFAULT_FINE_TUNE: FineTune = "two-stage"
 # The features are good already: a step as large as from scratch would undo them.
 PEAK_FACTOR_OF_ALL = 0.1

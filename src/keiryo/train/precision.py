@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from keiryo.nn.strided_depthwise import FastStridedDepthwise, has_strided_depthwise
+from keiryo.records.training import Precision
 
-Precision = Literal["auto", "float32", "bfloat16"]
 # Makes the context of one forward pass: autocast to bfloat16, or nothing.
 ForwardContext = Callable[[], AbstractContextManager[object]]
 # PyTorch's group norm of fewer channels in a group is slower in bfloat16 than in float32.

@@ -10,10 +10,10 @@ from torch import nn
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.models.vgg import VGG
 from keiryo.nn.residual import zero_residual_scales
+from keiryo.records.training import Precision
 from keiryo.train.keras_defaults import make_as_keras
 from keiryo.train.optimizer.muon import Muon, is_made_orthogonal
 from keiryo.train.optimizer.without_compiler import leave_compiler_out
-from keiryo.train.precision import Precision
 
 SIZE_STEP = 32
 NORM_LAYERS = (

@@ -2,17 +2,29 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 from keiryo.cli import options
-from keiryo.cli.wavenet import options as own
+from keiryo.cli.lazy import lazy_group, takes_fields
 
 EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
 
-app = typer.Typer(rich_markup_mode=None, help="Train WaveNets and generate sound.")
+OPTIONS = "keiryo.audio.options:WaveNetOptions"
+NETWORK = ("rate", "stacks", "layers", "kernel", "residual", "skip", "output")
+COMMANDS = ("train", "generate", "export", "bench")
+
+Model = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The --out of a training, or a model.safetensors.")
+]
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    help="Train WaveNets and generate sound.",
+    cls=lazy_group({name: f"{__name__}:{name}" for name in COMMANDS}),
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -22,7 +34,7 @@ def group(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command()
+@takes_fields(OPTIONS, before="out")
 def train(
     data: Annotated[
         str | None,
@@ -33,71 +45,33 @@ def train(
             show_default="tones",
         ),
     ] = None,
-    condition: own.Condition = None,
-    rate: own.Rate = None,
-    trim_db: own.TrimDb = None,
-    normalize: own.Normalize = False,
-    epochs: own.Epochs = None,
-    minutes: own.Minutes = None,
-    stacks: own.Stacks = None,
-    layers: own.Layers = None,
-    kernel: own.Kernel = None,
-    residual: own.Residual = None,
-    skip: own.Skip = None,
-    output: own.Output = None,
-    no_dilation: own.NoDilation = False,
-    batch: own.Batch = None,
-    samples: own.Samples = None,
-    optimizer: own.Optimizer = None,
-    learning_rate: own.LearningRate = None,
-    seed: options.Seed = None,
-    device: options.Device = None,
-    threads: options.Threads = None,
     out: options.Out = Path("wavenet"),
-    resume: own.Resume = False,
-    force: own.Force = False,
+    resume: options.Resume = False,
+    force: options.Force = False,
     json: options.Json = False,
+    **given: Any,
 ) -> None:
     """Train a WaveNet on recordings, and report."""
     from keiryo import api
-    from keiryo.audio.plan import has_plan
+    from keiryo.audio.plan import wavenet_folder
     from keiryo.cli.wavenet.progress import shown_wavenet_progress
     from keiryo.report import words
 
     folder = shlex.quote(str(out))
-    go_on = f"keiryo: stopped; go on with: keiryo wavenet train --resume --out {folder}"
+    continue_with = f"keiryo: stopped; continue with: keiryo wavenet train --resume --out {folder}"
     try:
         with shown_wavenet_progress() as listener:
             training = api.train_wavenet(
                 data,
-                condition=condition,
-                rate=rate,
-                trim_db=trim_db,
-                normalize=normalize or None,
-                epochs=epochs,
-                minutes=minutes,
-                stacks=stacks,
-                layers=layers,
-                kernel=kernel,
-                residual=residual,
-                skip=skip,
-                output=output,
-                is_dilated=False if no_dilation else None,
-                batch=batch,
-                samples=samples,
-                optimizer=optimizer,
-                learning_rate=learning_rate,
-                seed=seed,
-                device=device,
-                threads=threads,
                 out=out,
                 resume=resume,
                 force=force,
                 listener=listener,
+                **given,
             )
     except KeyboardInterrupt:  # before the training began, or a second one
-        if has_plan(out):
-            typer.echo(go_on, err=True)
+        if wavenet_folder(out).has_plan:
+            typer.echo(continue_with, err=True)
         raise
     except OSError as error:
         error.filename = error.filename or str(out)
@@ -122,13 +96,12 @@ def train(
         typer.echo(f"keiryo: the training failed: {training.error}", err=True)
         raise typer.Exit(EXIT_FAILED)
     if training.status == "stopped":
-        typer.echo(go_on, err=True)
+        typer.echo(continue_with, err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-@app.command()
 def generate(
-    model: own.Model,
+    model: Model,
     seconds: Annotated[float, typer.Option(help="How long the sound is.")] = 1.0,
     condition: Annotated[
         str,
@@ -153,7 +126,10 @@ def generate(
     ] = None,
     count: Annotated[int, typer.Option(help="How many sounds, at once.")] = 1,
     seed: options.Seed = None,
-    weights: own.Weights = "float32",
+    weights: Annotated[
+        Literal["float32", "int8"],
+        typer.Option(help="int8 rounds the weights: faster, and not quite the same sound."),
+    ] = "float32",
     threads: Annotated[int, typer.Option(min=1, help="Processor threads, of --count.")] = 1,
     out: Annotated[
         str | None,
@@ -169,7 +145,7 @@ def generate(
     play: Annotated[
         bool, typer.Option("--play", help="Play it on the sound device, instead of --out.")
     ] = False,
-    force: own.Force = False,
+    force: options.Force = False,
 ) -> None:
     """Generate sound from a trained WaveNet, streamed as it is made."""
     from keiryo.cli.wavenet.sound import write_sound
@@ -195,11 +171,10 @@ def generate(
     )
 
 
-@app.command()
 def export(
-    model: own.Model,
+    model: Model,
     out: Annotated[Path, typer.Option(help="The .onnx file.")] = Path("wavenet-step.onnx"),
-    force: own.Force = False,
+    force: options.Force = False,
     json: options.Json = False,
 ) -> None:
     """Write the step of a trained WaveNet as ONNX, state in and state out, once it is checked."""
@@ -228,7 +203,7 @@ def export(
         )
 
 
-@app.command()
+@takes_fields(OPTIONS, before="streams", only=NETWORK)
 def bench(
     model: Annotated[
         Path | None,
@@ -237,34 +212,20 @@ def bench(
             help="The --out of a training, or a model.safetensors; without it, random weights.",
         ),
     ] = None,
-    rate: own.Rate = None,
-    stacks: own.Stacks = None,
-    layers: own.Layers = None,
-    kernel: own.Kernel = None,
-    residual: own.Residual = None,
-    skip: own.Skip = None,
-    output: own.Output = None,
     streams: Annotated[int, typer.Option(min=1, help="Sounds at once, besides one.")] = 16,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     json: options.Json = False,
+    **given: Any,
 ) -> None:
     """Measure how fast sound is generated here: naively, with buffers, and by the compiled loop."""
     from keiryo.bench.generation import bench_generation
     from keiryo.cli.tables.generation import print_generation_bench
 
-    size = {
-        "stacks": stacks,
-        "layers": layers,
-        "kernel": kernel,
-        "residual": residual,
-        "skip": skip,
-        "output": output,
-    }
     measured = bench_generation(
         model,
-        {key: value for key, value in size.items() if value is not None},
-        rate=rate,
+        given,
+        rate=given.pop("rate", None),
         streams=streams,
         rounds=rounds,
         threads=threads,

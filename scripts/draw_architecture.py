@@ -12,10 +12,19 @@ import grimp
 
 PACKAGE = "keiryo"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
-PAGE = Path(__file__).with_name("architecture.md")
+PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 BEGIN, END = "<!-- drawn by draw_architecture.py -->\n", "<!-- end of what was drawn -->\n"
 # Imported by nearly every room: an arrow to each would hide the others.
-FOUNDATIONS = ("errors", "files", "records", "version", "ahead", "sealed_pack")
+FOUNDATIONS = (
+    "ahead",
+    "errors",
+    "files",
+    "plan_option",
+    "records",
+    "run_folder",
+    "sealed_pack",
+    "version",
+)
 ENTRANCES = ("__main__",)
 
 

@@ -19,8 +19,8 @@ from keiryo.records.comparison import Comparison
 from keiryo.records.places import REPORT_FILE, RESULTS_FILE
 
 README = Path(__file__).parents[1] / "README.md"
-SCREENSHOT = Path(__file__).parent / "images" / "report.png"
-BEGIN, END = "<!-- shown by docs/show_demonstration.py -->\n", "<!-- end of what is shown -->\n"
+SCREENSHOT = README.parent / "docs" / "images" / "report.png"
+BEGIN, END = "<!-- shown by scripts/show_demonstration.py -->\n", "<!-- end of what is shown -->\n"
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 WIDTH, HEIGHT = 1000, 820
 

@@ -1,0 +1,67 @@
+"""The options of `keiryo wavenet train` and `keiryo.train_wavenet`, each declared once.
+
+A new option is a field here; `make options` writes it into `typed_options.py`. Importing this file
+loads neither torch nor numpy.
+"""
+
+import math
+from typing import Literal
+
+from keiryo.plan_option import option
+from keiryo.records.base import Record
+from keiryo.records.training import DeviceName
+
+
+class WaveNetOptions(Record):
+    """What the training of a WaveNet may be asked for, its recordings apart."""
+
+    condition: str | None = option(
+        None,
+        "Pattern of the recordings' file names. Its named groups are the conditions: "
+        r"(?P<digit>\d)_(?P<speaker>[a-z]+)_.",
+        metavar="PATTERN",
+    )
+    rate: int | None = option(None, "Sampling rate in Hz.", shown="that of most recordings")
+    trim_db: float = option(
+        60.0,
+        "Cut off what is this many decibels below the loudest sample at both ends; 0: nothing.",
+        shown="60",
+    )
+    normalize: bool = option(False, "Scale every recording to full scale.")
+    stacks: int = option(2, "Stacks of layers; dilations begin at 1 in each.", ge=1, le=20)
+    layers: int | None = option(
+        None,
+        "Layers of a stack, each with twice the dilation of the one before.",
+        shown="for a receptive field of 0.12 s",
+        ge=1,
+        le=16,
+    )
+    kernel: int = option(2, "Kernel size of each convolution.", ge=2, le=16)
+    residual: int = option(32, "Channels of the residual connections.", ge=1, le=4096)
+    skip: int = option(64, "Channels of the skip connections.", ge=1, le=4096)
+    output: Literal["softmax", "logistics"] = option(
+        "softmax",
+        "Distribution of a sample: a softmax over 256 codes, or a mixture of logistics.",
+    )
+    is_dilated: bool = option(
+        True, "Use ordinary convolutions, to compare with dilated ones.", flag="--no-dilation"
+    )
+    epochs: int | None = option(None, "Passes over the training recordings.", shown="10", ge=1)
+    minutes: float | None = option(
+        None,
+        "Time for the training, in minutes, instead of a number of epochs.",
+        gt=0,
+        lt=math.inf,
+    )
+    batch: int = option(4, "Chunks in a step.", ge=1)
+    samples: int | None = option(
+        None,
+        "Length of a chunk in samples.",
+        shown="twice the receptive field, 2000 at least",
+        ge=1,
+    )
+    optimizer: Literal["adam", "adamw"] = option("adamw", "Optimiser; adamw has weight decay.")
+    learning_rate: float = option(5e-3, "Highest learning rate.", gt=0, lt=math.inf)
+    seed: int = option(0, "Random seed.", ge=0)
+    device: DeviceName = option("auto", "Device that trains.")
+    threads: int = option(..., "Processor threads.", shown="all cores", ge=1)

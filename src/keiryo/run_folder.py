@@ -1,0 +1,157 @@
+"""The folder that a run writes into: claimed before anything is written, continued later."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from keiryo.errors import InputError
+from keiryo.files import write_text
+from keiryo.records.base import Record
+
+# Files that keiryo was writing under a temporary name when it was killed.
+LEFTOVERS = (".*.tmp", ".*.old")
+
+# Of options that are called otherwise than their fields.
+NO_NAMES: Mapping[str, str] = {}
+
+AnyPlan = TypeVar("AnyPlan", bound=Record)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder `path` of a run of some `kind`, a comparison or a training.
+
+    `plan_file` holds its plan; `results` are the files and folders that --force removes.
+    """
+
+    path: Path
+    kind: str
+    plan_file: str
+    results: tuple[str, ...]
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether the folder is that of a run."""
+        return (self.path / self.plan_file).is_file()
+
+    def read_plan(self, plan: type[AnyPlan]) -> AnyPlan:
+        """Return the plan of the run; raise InputError if there is none or it is damaged."""
+        path = self.path / self.plan_file
+        try:
+            return plan.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(
+                f"--out {self.path}: holds no {self.kind} to continue (no {self.plan_file})"
+            ) from None
+        except ValueError:
+            raise InputError(f"{path}: damaged, or by another version; use another --out") from None
+
+    def write_plan(self, plan: Record) -> None:
+        """Write the plan."""
+        write_text(self.path / self.plan_file, plan.model_dump_json(indent=2))
+
+    def claim(self, plan: Record, *, force: bool) -> None:
+        """Make the folder that of `plan`; with `force`, in place of the run in it.
+
+        A pack in it is kept, since it is packed again if it no longer fits. Raises InputError
+        if there is something that must not be overwritten.
+        """
+        if self.has_plan:
+            if not force:
+                raise InputError(
+                    f"--out {self.path}: already holds a {self.kind}; continue it with --resume, "
+                    "replace it with --force, or name another folder"
+                )
+            self._remove_results()
+        elif self.path.exists() and (not self.path.is_dir() or self._holds_foreign_files()):
+            raise InputError(
+                f"--out {self.path}: exists and is not a {self.kind} of keiryo's; name another "
+                "folder"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.clear_leftovers()
+        self.write_plan(plan)
+
+    def release(self) -> None:
+        """Take back the claim if nothing came of it but the plan."""
+        if [path.name for path in self.path.iterdir()] == [self.plan_file]:
+            (self.path / self.plan_file).unlink()
+            self.path.rmdir()
+
+    def clear_leftovers(self) -> None:
+        """Remove the half-written files of a run that was killed."""
+        below = [path for name in self.results for path in _folders(self.path / name)]
+        for folder in (self.path, *below):
+            for pattern in LEFTOVERS:
+                for leftover in folder.glob(pattern):
+                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+    def check_same(
+        self,
+        given: Iterable[str],
+        then: Record,
+        now: Record,
+        *,
+        names: Mapping[str, str] = NO_NAMES,
+    ) -> None:
+        """Raise InputError if an option that is `given` again differs from what it was.
+
+        `then` is the plan that the run was begun with, `now` that of the options given; `names`
+        are those of options that are called otherwise than their fields.
+        """
+        for key in given:
+            before, after = getattr(then, key), getattr(now, key)
+            if before == after:
+                continue
+            flag = "--" + names.get(key, key.replace("_", "-"))
+            option = flag if after is True else f"{flag} {_shown(after)}"
+            begun = "without it" if before in (None, False) else f"with {_shown(before)}"
+            raise InputError(
+                f"{option}: the {self.kind} in {self.path} was begun {begun}; leave the option "
+                "out, or use another --out"
+            )
+
+    def _holds_foreign_files(self) -> bool:
+        # A kill may have come while the plan was being written.
+        return any(not path.match(f".{self.plan_file}.*.tmp") for path in self.path.iterdir())
+
+    def _remove_results(self) -> None:
+        for name in self.results:
+            path = self.path / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        # Last, so that a folder half removed is still known to be keiryo's.
+        (self.path / self.plan_file).unlink()
+
+
+def check_space(out: Path, needed_bytes: int) -> None:
+    """Raise InputError if the disk of `out` has no room for `needed_bytes` there."""
+    existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    already = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    if free < needed_bytes - already:
+        raise InputError(
+            f"--out {out}: its disk has {free / 1e9:.2f} GB left and this run needs "
+            f"{(needed_bytes - already) / 1e9:.2f} GB; free some, or name a folder on another disk"
+        )
+
+
+def option_error(error: ValidationError, names: Mapping[str, str] = NO_NAMES) -> InputError:
+    """Return the first error of a plan as one that names its option."""
+    first = error.errors()[0]
+    key = "-".join(map(str, first["loc"]))
+    value = "" if isinstance(first["input"], list) else f" {first['input']}"
+    return InputError(f"--{names.get(key, key.replace('_', '-'))}{value}: {first['msg']}")
+
+
+def _folders(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return []
+    return [path, *(child for child in path.iterdir() if child.is_dir())]
+
+
+def _shown(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)

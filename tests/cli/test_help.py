@@ -1,0 +1,81 @@
+"""The help of every command, and options that are declared once, in the fields of a plan."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import Finished
+from keiryo.audio.options import WaveNetOptions
+from keiryo.cli.main import COMMANDS
+from keiryo.comparison.options import ComparisonOptions
+from keiryo.records.base import Record
+
+ROOT = Path(__file__).parents[2]
+Keiryo = Callable[..., Finished]
+
+
+def flags_of(record: type[Record], *, without: set[str] = frozenset()) -> set[str]:
+    return {
+        field.json_schema_extra["flag"] or f"--{name.replace('_', '-')}"
+        for name, field in record.model_fields.items()
+        if name not in without
+    }
+
+
+def words_of(text: str) -> set[str]:
+    return set(text.replace(",", " ").split())
+
+
+def test_the_help_names_every_command(keiryo: Keiryo) -> None:
+    shown = keiryo("--help")
+    assert shown.status == 0
+    assert set(COMMANDS) <= words_of(shown.out)
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "wavenet train", "wavenet bench", "data pack"])
+def test_every_command_has_a_help(keiryo: Keiryo, name: str) -> None:
+    shown = keiryo(*name.split(), "--help")
+    assert shown.status == 0
+    assert shown.out.startswith(f"Usage: keiryo {name}")
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        ("compare", flags_of(ComparisonOptions)),
+        ("train", flags_of(ComparisonOptions, without={"stop_early"})),
+        ("wavenet train", flags_of(WaveNetOptions)),
+    ],
+)
+def test_every_field_of_a_plan_is_an_option(keiryo: Keiryo, command: str, flags: set[str]) -> None:
+    assert flags <= words_of(keiryo(*command.split(), "--help").out)
+
+
+def test_the_help_loads_no_plan() -> None:
+    code = """
+import sys
+from keiryo.cli.main import main
+sys.argv = ["keiryo", "--help"]
+try:
+    main()
+except SystemExit:
+    print({"pydantic", "numpy", "torch"} & set(sys.modules), file=sys.stderr)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr == "set()\n"
+
+
+def test_type_checkers_know_the_options_of_today() -> None:
+    path = ROOT / "scripts" / "write_typed_options.py"
+    spec = importlib.util.spec_from_file_location("write_typed_options", path)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for file in script.WRITTEN:
+        written = (ROOT / "src" / "keiryo" / file).read_text(encoding="utf-8")
+        assert written == script.text_of(file), f"{file} is of before: make options"
