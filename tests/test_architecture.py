@@ -18,6 +18,7 @@ SAME_SUBJECT = {
     "data",
     "diagnosis",
     "evaluation",
+    "evidence",  # what checks look at
     "generation",
     "initialization",
     "listener",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from keiryo.recordings.pack import PackedRecording, RecordingPack
 from keiryo.records.base import Finding, ImageGroup, Severity
-from keiryo.records.plural import counted
+from keiryo.records.findings import count, findings_of_left_out, gravest_first
 
 FEW_RECORDINGS = 5
 
@@ -36,24 +36,13 @@ def audit_recordings(pack: RecordingPack, *, receptive_field: int | None = None)
         *_changed(pack),
         *_short(pack, receptive_field),
     ]
-    order = {"error": 0, "warning": 1, "info": 2}
-    return sorted(findings, key=lambda finding: order[finding.severity])
+    return gravest_first(findings)
 
 
 def _left_out(pack: RecordingPack) -> Iterator[Finding]:
-    files: dict[str, list[str]] = defaultdict(list)
-    for entry in pack.header.left_out:
-        files[entry.code].append(f"{entry.name} ({entry.reason})")
-    for code, (severity, what, advice) in LEFT_OUT_FINDINGS.items():
-        if code in files:
-            count = counted(len(files[code]), "recording", "recordings")
-            yield Finding(
-                code=code,
-                severity=severity,
-                evidence=f"{count} left out: {what}",
-                advice=advice,
-                files=files[code],
-            )
+    reasons = [(entry.code, entry.name, entry.reason) for entry in pack.header.left_out]
+    one, many = "recording left out:", "recordings left out:"
+    yield from findings_of_left_out(reasons, LEFT_OUT_FINDINGS, one=one, many=many)
 
 
 def _copies(pack: RecordingPack) -> Iterator[Finding]:
@@ -63,11 +52,11 @@ def _copies(pack: RecordingPack) -> Iterator[Finding]:
     copies = [group for group in alike.values() if len(group) > 1]
     at_odds = [g for g in copies if len({tuple(recording.labels) for recording in g}) > 1]
     if at_odds:
-        count = counted(len(at_odds), "recording stands", "recordings stand")
         yield Finding(
             code="label_conflict",
             severity="error",
-            evidence=f"{count} under more than one condition",
+            evidence=f"{count(len(at_odds), 'recording stands', 'recordings stand')} under more "
+            "than one condition",
             advice="Decide which is right and delete the others.",
             groups=[_group(pack, group) for group in at_odds],
         )
@@ -75,7 +64,7 @@ def _copies(pack: RecordingPack) -> Iterator[Finding]:
         yield Finding(
             code="exact_copies",
             severity="info",
-            evidence=f"{counted(len(same), 'recording is', 'recordings are')} "
+            evidence=f"{count(len(same), 'recording is', 'recordings are')} "
             "there more than once, sample by sample",
             advice="They are kept on one side of a split. Delete them to save time.",
             groups=[_group(pack, group) for group in same],
@@ -124,8 +113,8 @@ def _changed(pack: RecordingPack) -> Iterator[Finding]:
     recordings = pack.header.recordings
     rates = Counter(recording.rate for recording in recordings if recording.rate != pack.rate)
     if rates:
-        shown = ", ".join(f"{count} of {rate} Hz" for rate, count in sorted(rates.items()))
-        lower = sum(count for rate, count in rates.items() if rate < pack.rate)
+        shown = ", ".join(f"{number} of {rate} Hz" for rate, number in sorted(rates.items()))
+        lower = sum(number for rate, number in rates.items() if rate < pack.rate)
         chosen = "asked for" if pack.header.form.rate else "which most of them have"
         yield Finding(
             code="resampled",

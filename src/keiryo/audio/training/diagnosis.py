@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from keiryo.audio.training.objective import NATS_PER_BIT
 from keiryo.records.base import Finding
+from keiryo.records.findings import gravest_first
 from keiryo.records.wavenet import Sound
-from keiryo.train.diagnosis import SEVERITIES, gradients, learning, steps
+from keiryo.train.diagnosis import gradients, learning, steps
 from keiryo.train.diagnosis.evidence import Evidence
 
 OVERFITTING_BITS = 0.25
@@ -59,7 +60,7 @@ def diagnose_wavenet(evidence: SoundEvidence) -> list[Finding]:
     if (small := steps.step_too_small(evidence)) is not None:
         findings.append(small)  # its advice is the rate that would do
     findings += [found for check in OWN_CHECKS if (found := check(evidence)) is not None]
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return gravest_first(findings)
 
 
 def learns_no_past(evidence: SoundEvidence) -> Finding | None:

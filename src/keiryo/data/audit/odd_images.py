@@ -1,28 +1,29 @@
-"""Images that are unlike the rest: of nothing, of another kind, of an odd shape or size."""
+"""Findings about images that are unlike the rest: of nothing, of an odd shape or size."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from keiryo.data.audit.evidence import DataEvidence
 from keiryo.data.image.facts import BLANK_CONTRAST, EXAMINED_SIDE, ImageFacts
 from keiryo.data.survey_record import Survey
 from keiryo.records.base import Finding, Severity
 from keiryo.records.data import Fit
 
-# Mean and two standard deviations of grey: of an image this dark, hardly a pixel is brighter.
+# An image is dark if the mean plus two standard deviations of its grey values is below this.
 DARK = 40.0
-# Against the set's median, since how sharp images are differs from set to set.
+# Shares of the set's median, since sharpness and size differ from set to set.
 BLURRED_SHARE = 0.3
 SMALL_SHARE = 0.25
 LONGEST_ASPECT = 2.0
-# Of an image's area: where cropping takes more than this, the object may go with it.
+# Share of an image's area. If cropping takes more, the object may go with it.
 LARGEST_CUT = 1 / 3
-# Where most images show so little for their size, it is the set that is soft, not some of it.
+# If most images show so little for their size, the whole set is soft.
 LITTLE_DETAIL = 0.5
-# Images whose shorter side is under this share of the size are mostly made up by enlarging.
+# Images with a shorter side below this share of the size are mostly made up by enlarging.
 ENLARGED_SHARE = 0.75
 
-# code of a note -> severity, what it is, what to do
+# Code of a note -> severity, words, advice.
 NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "animated": ("info", "animated; the first frame is used", "Nothing, if that frame shows it."),
     "cmyk": ("info", "in CMYK; converted to RGB", "Check that the colours are right."),
@@ -43,16 +44,16 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 }
 
 
-def odd_images(survey: Survey) -> Iterator[Finding]:
-    """Yield what is odd about single images, and about all.
+def notes(evidence: DataEvidence) -> Iterator[Finding]:
+    """Find what was noted while images were read: the codes of `NOTE_FINDINGS`."""
+    for code, (severity, words, advice) in NOTE_FINDINGS.items():
+        are = [code in image.facts.notes for image in evidence.survey.images]
+        yield from _finding(evidence.survey, code, severity, are, words, advice)
 
-    Codes are those of the notes made while reading, and `blank`, `dark`, `blurred`, `gray`
-    (where most are in colour), `odd_size`, `elongated`, `little_detail`.
-    """
-    facts = [image.facts for image in survey.images]
-    for code, (severity, what, advice) in NOTE_FINDINGS.items():
-        are = [code in fact.notes for fact in facts]
-        yield from _finding(survey, code, severity, are, what, advice)
+
+def indistinct(evidence: DataEvidence) -> Iterator[Finding]:
+    """Find images that hardly show anything: `blank`, `dark`, `blurred`."""
+    facts = [image.facts for image in evidence.survey.images]
     if not facts:
         return
     contrast = np.array([fact.contrast for fact in facts])
@@ -60,42 +61,55 @@ def odd_images(survey: Survey) -> Iterator[Finding]:
     is_blank = contrast < BLANK_CONTRAST
     is_dark = ~is_blank & (np.array([fact.brightness for fact in facts]) + 2 * contrast < DARK)
     is_blurred = ~is_blank & ~is_dark & (sharpness < BLURRED_SHARE * np.median(sharpness))
-    look = "Look at them: a network cannot learn from what cannot be seen."
-    yield from _finding(survey, "blank", "warning", is_blank, "of one flat colour", look)
-    yield from _finding(survey, "dark", "warning", is_dark, "nearly black", look)
-    yield from _finding(survey, "blurred", "info", is_blurred, "much less sharp than most", look)
-    is_gray = np.array(["gray" in fact.notes for fact in facts])
-    if is_gray.mean() <= 0.5:
+    advice = "Look at them: a network cannot learn from what cannot be seen."
+    survey = evidence.survey
+    yield from _finding(survey, "blank", "warning", is_blank, "of one flat colour", advice)
+    yield from _finding(survey, "dark", "warning", is_dark, "nearly black", advice)
+    yield from _finding(survey, "blurred", "info", is_blurred, "much less sharp than most", advice)
+
+
+def gray(evidence: DataEvidence) -> Iterator[Finding]:
+    """Find images without colour, if most have some: `gray`."""
+    is_gray = np.array(["gray" in image.facts.notes for image in evidence.survey.images])
+    if is_gray.size and is_gray.mean() <= 0.5:
         yield from _finding(
-            survey,
+            evidence.survey,
             "gray",
             "info",
             is_gray,
             "without colour, unlike most",
             "If one class has more of them, a network may learn that instead.",
         )
-    shorter, longer = _sides(facts)
-    is_small = shorter < SMALL_SHARE * np.median(shorter)
+
+
+def odd_sizes(evidence: DataEvidence) -> Iterator[Finding]:
+    """Find images far smaller than most, or far longer than wide: `odd_size`, `elongated`."""
+    shorter, longer = _sides([image.facts for image in evidence.survey.images])
+    if not shorter.size:
+        return
+    median = np.median(shorter)
     yield from _finding(
-        survey,
+        evidence.survey,
         "odd_size",
         "info",
-        is_small,
-        f"far smaller than most (the median shorter side is {np.median(shorter):.0f} pixels)",
+        shorter < SMALL_SHARE * median,
+        f"far smaller than most (the median shorter side is {median:.0f} pixels)",
         "Check whether they are thumbnails that got in by mistake.",
     )
     yield from _finding(
-        survey,
+        evidence.survey,
         "elongated",
         "info",
         longer > LONGEST_ASPECT * shorter,
         f"more than {LONGEST_ASPECT:g} times as long as wide",
         "--fit crop cuts off more than half of each; --fit letterbox keeps all of it.",
     )
-    yield from _little_detail([fact for fact in facts if fact.contrast >= BLANK_CONTRAST])
 
 
-def _little_detail(facts: list[ImageFacts]) -> Iterator[Finding]:
+def little_detail(evidence: DataEvidence) -> Iterator[Finding]:
+    """Find a set whose images were enlarged, or are out of focus: `little_detail`."""
+    all_facts = (image.facts for image in evidence.survey.images)
+    facts = [fact for fact in all_facts if fact.contrast >= BLANK_CONTRAST]
     if not facts:
         return
     shorter, _ = _sides(facts)
@@ -116,7 +130,7 @@ def _little_detail(facts: list[ImageFacts]) -> Iterator[Finding]:
 
 
 def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Finding]:
-    """Yield what making squares of `size` does to the images: `cut_off`, `enlarged`."""
+    """Find what making squares of `size` does to the images: `cut_off`, `enlarged`."""
     shorter, longer = _sides([image.facts for image in survey.images])
     cut = 1.0 - shorter / longer
     if fit == "crop" and (cut > LARGEST_CUT).any():

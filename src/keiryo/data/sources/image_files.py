@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # which would load pydantic in every process that reads image
     from keiryo.records.data import Fit
 
 
-from keiryo.data.items import Item
+from keiryo.data.items import Item, Split
 from keiryo.data.sources.source import Reading, Source
 
 
@@ -57,3 +57,19 @@ class FileSource(Source):
 
     def read_whole(self, index: int) -> np.ndarray:
         return read_image(self._paths[index]).pixels
+
+
+def file_source(
+    name: str,
+    found: Sequence[tuple[str, Split | None, Path]],
+    names: Sequence[str],
+    findings: Sequence["Finding"],
+) -> FileSource:
+    """Return the source of files that are `found`, as (label, split, path), and called `names`."""
+    classes = sorted({label for label, _, _ in found})
+    numbers = {label: number for number, label in enumerate(classes)}
+    items = [
+        Item(image, numbers[label], split)
+        for image, (label, split, _) in zip(names, found, strict=True)
+    ]
+    return FileSource(name, classes, items, [path for _, _, path in found], findings)

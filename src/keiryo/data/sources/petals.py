@@ -14,9 +14,11 @@ import numpy as np
 from keiryo.data.image.facts import facts_of_pixels
 from keiryo.data.items import Item
 from keiryo.data.sources.source import Reading, Source
+from keiryo.errors import InputError
 from keiryo.records.data import Fit
 
 CLASSES = ("daisy", "dandelion", "rose", "sunflower", "tulip")
+FEWEST = 10
 DEFAULT_COUNT = 1500
 SUPERSAMPLING = 2
 SMALLEST_CANVAS = 128
@@ -27,9 +29,11 @@ Color = tuple[float, float, float]
 
 
 class Petals(Source):
-    """`count` images of five classes in turn, drawn from `seed`."""
+    """`count` images of five classes in turn, drawn from `seed`; InputError if they are too few."""
 
     def __init__(self, *, count: int = DEFAULT_COUNT, seed: int = 0) -> None:
+        if count < FEWEST:
+            raise InputError(f"petals:count={count}: count must be at least {FEWEST}")
         items = [
             Item(f"{CLASSES[index % len(CLASSES)]}/{index:06d}", index % len(CLASSES))
             for index in range(count)

@@ -4,12 +4,12 @@ Each check takes the evidence and returns a finding, or None where it is silent.
 """
 
 from keiryo.records.base import Finding
+from keiryo.records.findings import gravest_first
 from keiryo.train.diagnosis import batch_norm, gradients, learning, steps
 from keiryo.train.diagnosis.evidence import Evidence, HeldOut
 
 __all__ = ["Evidence", "HeldOut", "diagnose"]
 
-SEVERITIES = ("error", "warning", "info")
 CHECKS = (
     learning.non_finite,
     gradients.vanishing_gradients,
@@ -43,4 +43,4 @@ def diagnose(evidence: Evidence) -> list[Finding]:
     if any(finding.severity == "error" for finding in findings):
         # More of what goes wrong is no help.
         findings = [finding for finding in findings if finding.code != "too_short"]
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return gravest_first(findings)

@@ -1,0 +1,95 @@
+"""The evidence of an audit: the survey of a set, and its copies, near-copies and leaks."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from keiryo.data.survey.copies import Alike, alike_groups, exact_groups, labels_of, members
+from keiryo.data.survey.split import has_own_split
+from keiryo.data.survey_record import Survey
+from keiryo.records.base import ImageGroup
+from keiryo.records.data import Imbalance
+
+# Between two images of one group that are not near each other, but each near a third.
+UNKNOWN_DISTANCE = 257
+
+
+@dataclass(frozen=True)
+class DataEvidence:
+    """What the checks of a set look at; each property is computed once."""
+
+    survey: Survey
+
+    @cached_property
+    def has_own_split(self) -> bool:
+        return has_own_split(self.survey)
+
+    @cached_property
+    def copies(self) -> list[list[int]]:
+        """Groups of rows with the same pixels."""
+        return [group for group in members(exact_groups(self.survey)) if len(group) > 1]
+
+    @cached_property
+    def conflicts(self) -> list[list[int]]:
+        """Groups of rows with the same pixels and several labels."""
+        return [group for group in self.copies if len(set(labels_of(self.survey, group))) > 1]
+
+    @cached_property
+    def near_copies(self) -> list[ImageGroup]:
+        """Pairs of nearly the same image."""
+        return [self.group([one, other], far) for one, other, far in self.survey.near_copies]
+
+    @cached_property
+    def alike(self) -> Alike:
+        return alike_groups(self.survey)
+
+    @cached_property
+    def leaks(self) -> list[ImageGroup]:
+        """Held-out images that are training images too, each with the nearest of those."""
+        if not self.has_own_split:
+            return []
+        splits = [image.split or "train" for image in self.survey.images]
+        distances = {tuple(sorted(pair[:2])): pair[2] for pair in self.survey.near_copies}
+        leaks = []
+        for group in members(self.alike.groups):
+            training = [row for row in group if splits[row] == "train"]
+            for row in group if training else ():
+                if splits[row] != "train":
+                    far, nearest = min((self._distance(distances, row, o), o) for o in training)
+                    known = None if far == UNKNOWN_DISTANCE else far
+                    leaks.append(self.group([nearest, row], known))
+        return leaks
+
+    @cached_property
+    def imbalance(self) -> Imbalance:
+        counts = Counter(image.label for image in self.survey.images)
+        names = self.survey.classes
+        largest = max(range(len(names)), key=lambda label: counts[label])
+        smallest = min(range(len(names)), key=lambda label: counts[label])
+        return Imbalance(
+            largest=names[largest],
+            largest_images=counts[largest],
+            smallest=names[smallest],
+            smallest_images=counts[smallest],
+            ratio=round(counts[largest] / max(1, counts[smallest]), 2),
+        )
+
+    def group(self, rows: list[int], distance: int | None = None) -> ImageGroup:
+        """Return the images in `rows` as a record."""
+        images = [self.survey.images[row] for row in rows]
+        return ImageGroup(
+            files=[image.name for image in images],
+            labels=labels_of(self.survey, rows),
+            splits=[image.split or "" for image in images] if self.has_own_split else [],
+            distance=distance,
+        )
+
+    def groups(self, groups: list[list[int]]) -> list[ImageGroup]:
+        """Return groups of rows as records."""
+        return [self.group(rows) for rows in groups]
+
+    def _distance(self, distances: dict[tuple[int, ...], int], one: int, other: int) -> int:
+        images = self.survey.images
+        if images[one].facts.digest == images[other].facts.digest:
+            return 0
+        return distances.get(tuple(sorted((one, other))), UNKNOWN_DISTANCE)
