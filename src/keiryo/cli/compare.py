@@ -46,12 +46,12 @@ def compare(
 ) -> None:
     """Train candidates side by side on your images, measure, rank and report."""
     from keiryo import api
-    from keiryo.cli.progress import shown_progress
+    from keiryo.cli.progress import show_progress
     from keiryo.cli.tables.comparison import print_table
     from keiryo.models.spec import parse_specs
 
     try:
-        with shown_progress() as listener:
+        with show_progress() as listener:
             comparison = api.compare(
                 data,
                 None if models is None else [str(spec) for spec in parse_specs(models)],

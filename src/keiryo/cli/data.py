@@ -42,7 +42,7 @@ def check(
     json: options.Json = False,
 ) -> None:
     """Say what is wrong with images: unreadable, copies, near-copies, leaks, wrong labels."""
-    from keiryo.cli.progress import shown_progress
+    from keiryo.cli.progress import show_progress
     from keiryo.cli.tables.check import print_check
     from keiryo.data.audit.audit import audit
     from keiryo.data.locate import locate
@@ -55,7 +55,7 @@ def check(
         raise InputError(
             f"--out {out}: already holds {CHECK_FILE}; replace it by --force, or name another"
         )
-    with shown_progress() as listener:
+    with show_progress() as listener:
         source = locate(data, progress=listener.downloading)
         surveyed = survey(source, workers=threads or usable_cores(), progress=listener.packing)
     found = audit(surveyed)
@@ -86,7 +86,7 @@ def pack(
 
     Interrupted, it goes on where it was when it is given again.
     """
-    from keiryo.cli.progress import shown_progress
+    from keiryo.cli.progress import show_progress
     from keiryo.data.image.fit import DEFAULT_SIZE
     from keiryo.data.locate import locate
     from keiryo.data.packs.pack import is_pack
@@ -104,7 +104,7 @@ def pack(
     if is_pack(data):
         raise InputError(f"{data}: is a pack already")
     try:
-        with shown_progress() as listener:
+        with show_progress() as listener:
             made = prepare_pack(
                 locate(data, progress=listener.downloading),
                 size=given.get("size", DEFAULT_SIZE),

@@ -1,4 +1,4 @@
-"""What is seen while a comparison runs: live bars on a terminal, plain lines elsewhere."""
+"""The progress of a comparison: a live bar on a terminal, plain lines elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +21,65 @@ if TYPE_CHECKING:  # which would load torch
 SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
 
-class PlainListener(Listener):
-    """Writes a line for each thing that is finished."""
+class Lines:
+    """Writes lines to a console."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """Write a line."""
+        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+    def say_finding(self, finding: Finding) -> None:
+        """Write a finding, in the colour of its severity."""
+        text = f"  {finding.severity}: {finding.evidence}. {finding.advice}"
+        self.say(text, style=SEVERITY_STYLES[finding.severity])
+
+
+class Bar:
+    """A bar at the foot of the terminal, there while something is going on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def show(self, activity: str, share: float, figures: str) -> None:
+        """Show how much of an activity is done, from 0 to 1."""
+        if self._task is None:
+            self._task = self._progress.add_task(f"  {activity}", total=1.0, figures=figures)
+        self._progress.update(
+            self._task, description=f"  {activity}", completed=share, figures=figures
+        )
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+
+
+@contextmanager
+def open_terminal() -> Iterator[tuple[Console, Bar | None]]:
+    """Yield standard error and, if it is a terminal, a bar; leave the terminal as it was."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield console, None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield console, Bar(progress)
+
+
+class PlainListener(Lines, Listener):
+    """Writes a line for each thing that is finished."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
         self._tenths_told = 0
         self._epochs_told: dict[str, int] = {}
         self._reasons_told: set[str] = set()
@@ -34,32 +88,32 @@ class PlainListener(Listener):
         tenths = 10 * done // total if total else 0
         if total and tenths > self._tenths_told:
             self._tenths_told = tenths
-            self._say(f"downloaded {words.size(done)} of {words.size(total)}")
+            self.say(f"downloaded {words.size(done)} of {words.size(total)}")
 
     def data_ready(self, data: DataSummary) -> None:
-        self._say(
+        self.say(
             f"{data.name}: {len(data.classes)} classes, {data.train_images} training and "
             f"{data.val_images} held-out images"
         )
         for finding in data.findings:
-            self._say_finding(finding)
+            self.say_finding(finding)
 
     def rung_started(self, share: float, candidates: int) -> None:
         goal = "to the end" if share == 1.0 else f"to {words.share(share)} of the training"
-        self._say(f"{candidates} candidate{'' if candidates == 1 else 's'} {goal}")
+        self.say(f"{candidates} candidate{'' if candidates == 1 else 's'} {goal}")
 
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
-        self._say(f"[{number + 1}/{total}] {_name(trial)}")
+        self.say(f"[{number + 1}/{total}] {_name(trial)}")
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
-        # One that goes on after a pause tells of all its epochs again.
+        # A trial that continues after a pause reports all its epochs again.
         if report.epoch is not None and report.epoch.epoch > self._epochs_told.get(trial.folder, 0):
             self._epochs_told[trial.folder] = report.epoch.epoch
-            self._say(_epoch_line(report.epoch))
+            self.say(_epoch_line(report.epoch))
 
     def trial_paused(self, trial: Trial) -> None:
         last = trial.pauses[-1]
-        self._say(
+        self.say(
             f"  {words.percent(last.val_accuracy)} on held-out images at "
             f"{words.share(last.share)} of the training"
         )
@@ -67,70 +121,55 @@ class PlainListener(Listener):
     def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
         because = f"{trial.candidate} {trial.dropped_because}"
         if trial.dropped_because is None:
-            self._say(
-                f"{_name(planned)}: {trial.status}{f': {trial.error}' if trial.error else ''}"
-            )
+            self.say(f"{_name(planned)}: {trial.status}{f': {trial.error}' if trial.error else ''}")
         elif because not in self._reasons_told:
             # Once for all its seeds and folds.
             self._reasons_told.add(because)
-            self._say(because)
+            self.say(because)
         for finding in trial.diagnosis:
-            self._say_finding(finding)
+            self.say_finding(finding)
 
     def trial_finished(self, trial: Trial) -> None:
         if trial.status == "done":
-            self._say(
+            self.say(
                 f"  {words.percent(trial.val_accuracy)} on held-out images after "
                 f"{words.duration(trial.train_seconds)}"
             )
         else:
-            self._say(f"  {trial.status}{': ' + trial.error if trial.error else ''}")
+            self.say(f"  {trial.status}{': ' + trial.error if trial.error else ''}")
         for finding in trial.diagnosis:
-            self._say_finding(finding)
-
-    def _say_finding(self, finding: Finding) -> None:
-        self._console.print(
-            f"  {finding.severity}: {finding.evidence}. {finding.advice}",
-            style=SEVERITY_STYLES[finding.severity],
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self.say_finding(finding)
 
 
 class LiveListener(PlainListener):
     """Keeps a bar at the foot of the terminal: packing, then the trial that is running."""
 
-    def __init__(self, console: Console, bar: Progress) -> None:
+    def __init__(self, console: Console, bar: Bar) -> None:
         super().__init__(console)
         self._bar = bar
-        self._task: TaskID | None = None
         self._epoch = ""
 
     def downloading(self, done: int, total: int | None) -> None:
         whole = f" of {words.size(total)}" if total else ""
-        self._show("downloading", done / total if total else 0.0, f"{words.size(done)}{whole}")
+        self._bar.show("downloading", done / total if total else 0.0, f"{words.size(done)}{whole}")
 
     def packing(self, done: int, total: int) -> None:
-        self._show("decoding", done / total, f"{done} of {total} images")
+        self._bar.show("decoding", done / total, f"{done} of {total} images")
 
     def data_ready(self, data: DataSummary) -> None:
-        self._clear()
+        self._bar.clear()
         super().data_ready(data)
 
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         super().trial_started(trial, number, total)
         self._epoch = ""
-        self._show("training", 0.0, "starting")
+        self._bar.show("training", 0.0, "starting")
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
         if report.epoch is not None:
             self._epoch = f" · {words.percent(report.epoch.val_accuracy)} held out"
         if report.share is not None:
-            self._show(
+            self._bar.show(
                 "training",
                 report.share,
                 f"{words.duration(report.seconds_left)} left · "
@@ -138,38 +177,19 @@ class LiveListener(PlainListener):
             )
 
     def trial_paused(self, trial: Trial) -> None:
-        self._clear()
+        self._bar.clear()
         super().trial_paused(trial)
 
     def trial_finished(self, trial: Trial) -> None:
-        self._clear()
+        self._bar.clear()
         super().trial_finished(trial)
-
-    def _show(self, what: str, share: float, figures: str) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(f"  {what}", total=1.0, figures=figures)
-        self._bar.update(self._task, description=f"  {what}", completed=share, figures=figures)
-
-    def _clear(self) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
 
 
 @contextmanager
-def shown_progress() -> Iterator[Listener]:
-    """Give the listener that suits standard error, and leave the terminal as it was."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield PlainListener(console)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.fields[figures]}"),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield LiveListener(console, bar)
+def show_progress() -> Iterator[Listener]:
+    """Yield the listener that suits standard error."""
+    with open_terminal() as (console, bar):
+        yield PlainListener(console) if bar is None else LiveListener(console, bar)
 
 
 def _name(trial: "TrialPlan") -> str:

@@ -1,5 +1,6 @@
-"""Who is told how a comparison goes."""
+"""Listeners of a comparison: told of every event, they show or log it."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from keiryo.records.comparison import Trial
@@ -11,21 +12,21 @@ if TYPE_CHECKING:  # which would load torch
 
 
 class Listener:
-    """Told of every event and does nothing; to be derived from by whoever shows something."""
+    """Base class: told of every event, it does nothing."""
 
     def downloading(self, done: int, total: int | None) -> None:
-        """So many bytes of a published set have come, of so many."""
+        """`done` of `total` bytes of a published set have come."""
 
     def packing(self, done: int, total: int) -> None:
-        """So many images are decoded, of so many."""
+        """`done` of `total` images are decoded."""
 
     def data_ready(self, data: DataSummary) -> None:
         """The images are packed, split and audited."""
 
     def rung_started(self, share: float, candidates: int) -> None:
-        """With --stop-early: so many candidates are trained to `share`, from 0 to 1, and compared.
+        """With --stop-early: `candidates` are trained to `share`, from 0 to 1, and compared.
 
-        Those that go on are told of again at the next rung.
+        The listener is told again, at the next rung, of those that continue.
         """
 
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
@@ -35,53 +36,23 @@ class Listener:
         """The running trial says how far it is."""
 
     def trial_paused(self, trial: Trial) -> None:
-        """The trial that was started came to its rung, and may go on later."""
+        """The trial that was started came to its rung; it may continue later."""
 
     def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
-        """The trial `planned`, which was paused, will not go on."""
+        """The trial `planned`, which was paused, will not continue."""
 
     def trial_finished(self, trial: Trial) -> None:
         """A trial ended, one way or another."""
 
 
 class Listeners(Listener):
-    """Tells several listeners what it is told, in their order."""
+    """Tells several listeners, in their order, whatever it is told."""
 
     def __init__(self, *listeners: Listener) -> None:
-        self._listeners = listeners
+        def tell_all(event: str, *arguments: object) -> None:
+            for listener in listeners:
+                getattr(listener, event)(*arguments)
 
-    def downloading(self, done: int, total: int | None) -> None:
-        for listener in self._listeners:
-            listener.downloading(done, total)
-
-    def packing(self, done: int, total: int) -> None:
-        for listener in self._listeners:
-            listener.packing(done, total)
-
-    def data_ready(self, data: DataSummary) -> None:
-        for listener in self._listeners:
-            listener.data_ready(data)
-
-    def rung_started(self, share: float, candidates: int) -> None:
-        for listener in self._listeners:
-            listener.rung_started(share, candidates)
-
-    def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
-        for listener in self._listeners:
-            listener.trial_started(trial, number, total)
-
-    def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
-        for listener in self._listeners:
-            listener.trial_reported(trial, report)
-
-    def trial_paused(self, trial: Trial) -> None:
-        for listener in self._listeners:
-            listener.trial_paused(trial)
-
-    def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
-        for listener in self._listeners:
-            listener.trial_dropped(planned, trial)
-
-    def trial_finished(self, trial: Trial) -> None:
-        for listener in self._listeners:
-            listener.trial_finished(trial)
+        for event in vars(Listener):
+            if not event.startswith("_"):
+                setattr(self, event, partial(tell_all, event))

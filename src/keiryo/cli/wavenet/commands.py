@@ -54,13 +54,13 @@ def train(
     """Train a WaveNet on recordings, and report."""
     from keiryo import api
     from keiryo.audio.plan import wavenet_folder
-    from keiryo.cli.wavenet.progress import shown_wavenet_progress
+    from keiryo.cli.wavenet.progress import show_wavenet_progress
     from keiryo.report import words
 
     folder = shlex.quote(str(out))
     continue_with = f"keiryo: stopped; continue with: keiryo wavenet train --resume --out {folder}"
     try:
-        with shown_wavenet_progress() as listener:
+        with show_wavenet_progress() as listener:
             training = api.train_wavenet(
                 data,
                 out=out,

@@ -1,4 +1,4 @@
-"""What is seen while a WaveNet is trained: a live bar on a terminal, plain lines elsewhere."""
+"""The progress of a WaveNet's training: a live bar on a terminal, plain lines elsewhere."""
 
 import signal
 from collections.abc import Iterator
@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from keiryo.audio.run import WaveNetListener
-from keiryo.cli.progress import SEVERITY_STYLES
-from keiryo.records.base import Finding
+from keiryo.cli.progress import Bar, Lines, open_terminal
 from keiryo.records.wavenet import (
     NetworkSummary,
     RecordingsSummary,
@@ -22,15 +20,15 @@ from keiryo.report import words
 from keiryo.train.listener import TrainingProgress
 
 
-class PlainWaveNetListener(WaveNetListener):
+class PlainWaveNetListener(Lines, WaveNetListener):
     """Writes a line for each thing that is finished; an interrupt makes it want to stop."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._stops = False
 
     def stop(self, number: int, frame: FrameType | None) -> None:
-        """Heed a signal: the first asks to save and end, a second will not wait for that."""
+        """Handle a signal: the first asks to save and end, a second does not wait for that."""
         if self._stops:
             raise KeyboardInterrupt
         self._stops = True
@@ -49,7 +47,7 @@ class PlainWaveNetListener(WaveNetListener):
             more = ", ..." if condition.values[20:] else ""
             self.say(f"  {condition.name}: {shown}{more}")
         for finding in data.findings:
-            self._say_finding(finding)
+            self.say_finding(finding)
         kind = "dilated" if network.dilated else "ordinary"
         self.say(
             f"WaveNet of {network.stacks * network.layers_per_stack} {kind} layers, "
@@ -75,40 +73,26 @@ class PlainWaveNetListener(WaveNetListener):
         elif training.error:
             self.say(f"  {training.status}: {training.error}")
         for finding in training.diagnosis:
-            self._say_finding(finding)
-
-    def say(self, text: str) -> None:
-        """Write a line."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    def _say_finding(self, finding: Finding) -> None:
-        self._console.print(
-            f"  {finding.severity}: {finding.evidence}. {finding.advice}",
-            style=SEVERITY_STYLES[finding.severity],
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+            self.say_finding(finding)
 
 
 class LiveWaveNetListener(PlainWaveNetListener):
     """Keeps a bar at the foot of the terminal: decoding, then the training."""
 
-    def __init__(self, console: Console, bar: Progress) -> None:
+    def __init__(self, console: Console, bar: Bar) -> None:
         super().__init__(console)
         self._bar = bar
-        self._task: TaskID | None = None
         self._held_out = ""
 
     def packing(self, done: int, total: int) -> None:
-        self._show("decoding", done / total, f"{done} of {total} recordings")
+        self._bar.show("decoding", done / total, f"{done} of {total} recordings")
 
     def began(self, data: RecordingsSummary, network: NetworkSummary) -> None:
-        self._clear()
+        self._bar.clear()
         super().began(data, network)
 
     def progressed(self, progress: TrainingProgress) -> None:
-        self._show(
+        self._bar.show(
             f"epoch {progress.epoch}",
             progress.share,
             f"{words.duration(progress.seconds_left)} left · "
@@ -120,38 +104,19 @@ class LiveWaveNetListener(PlainWaveNetListener):
         super().epoch_ended(epoch, sound)
 
     def finished(self, training: WaveNetTraining) -> None:
-        self._clear()
+        self._bar.clear()
         super().finished(training)
-
-    def _show(self, what: str, share: float, figures: str) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(f"  {what}", total=1.0, figures=figures)
-        self._bar.update(self._task, description=f"  {what}", completed=share, figures=figures)
-
-    def _clear(self) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
 
 
 @contextmanager
-def shown_wavenet_progress() -> Iterator[PlainWaveNetListener]:
-    """Give the listener that suits standard error, and let it hear of interrupts."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        with _interrupts_to(PlainWaveNetListener(console)) as listener:
+def show_wavenet_progress() -> Iterator[PlainWaveNetListener]:
+    """Yield the listener that suits standard error; interrupts ask it to stop."""
+    with open_terminal() as (console, bar):
+        plain = PlainWaveNetListener(console)
+        with _interrupts_to(
+            plain if bar is None else LiveWaveNetListener(console, bar)
+        ) as listener:
             yield listener
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.fields[figures]}"),
-    )
-    with (
-        Progress(*columns, console=console, transient=True) as bar,
-        _interrupts_to(LiveWaveNetListener(console, bar)) as listener,
-    ):
-        yield listener
 
 
 @contextmanager
