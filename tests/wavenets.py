@@ -78,3 +78,8 @@ def full_outputs(given: Conditioned, samples: Tensor) -> Tensor:
         samples = samples.long()
     with torch.no_grad():
         return given.network(samples, given.labels, given.local).transpose(1, 2)
+
+
+def one_hot(codes: Tensor, levels: int) -> Tensor:
+    """Codes (N, T) as (N, levels, T), float32."""
+    return nn.functional.one_hot(codes.long(), levels).transpose(1, 2).to(torch.float32)

@@ -35,7 +35,7 @@ class RunFolder:
 
     @property
     def has_plan(self) -> bool:
-        """Whether the folder is that of a run."""
+        """True if the folder is that of a run."""
         return (self.path / self.plan_file).is_file()
 
     def read_plan(self, plan: type[AnyPlan]) -> AnyPlan:

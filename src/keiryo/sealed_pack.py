@@ -1,4 +1,4 @@
-"""What both kinds of pack share: a header with a checksum, and a lock while one is made."""
+"""The parts that both kinds of pack share: a header with a checksum, a lock while it is made."""
 
 import json
 from collections.abc import Iterator

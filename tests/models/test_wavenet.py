@@ -7,8 +7,7 @@ from torch import Tensor
 import keiryo
 from keiryo.errors import InputError
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
-from keiryo.nn.causal import one_hot
-from wavenets import OPTIONS, Conditioned, small_wavenet
+from wavenets import OPTIONS, Conditioned, one_hot, small_wavenet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LENGTH = 200

@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
-from keiryo.nn.causal import CausalConvolution, PastConvolution, one_hot
+from keiryo.nn.causal import CausalConvolution, PastConvolution
 from keiryo.nn.gated import GatedResidualUnit
 from keiryo.nn.logistics import least_log_scale, mixture_log_likelihood
+from wavenets import one_hot
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -13,7 +13,7 @@ from keiryo.train.optimizer.muon import (
     UPDATE_SIZE,
     Muon,
     is_made_orthogonal,
-    orthogonalized,
+    orthogonalize,
 )
 from keiryo.train.optimizer.without_compiler import step_without_compiler
 from keiryo.train.recipe import RECIPES, make_optimizer
@@ -47,7 +47,7 @@ def test_singular_values_come_near_one_and_vectors_stay(rows: int, more: int, se
     right, _ = torch.linalg.qr(seeded(columns, rows, seed=seed + 1))
     values = torch.linspace(0.05, 1.0, rows)
     matrix = left @ torch.diag(values) @ right.T
-    inner = left.T @ orthogonalized(matrix[None])[0] @ right
+    inner = left.T @ orthogonalize(matrix[None])[0] @ right
     assert inner.diagonal().min() > 0.5
     assert inner.diagonal().max() < 1.4
     assert (inner - inner.diagonal().diag()).abs().max() < 1e-3

@@ -13,7 +13,7 @@ from keiryo.records.training import DeviceName
 
 
 class WaveNetOptions(Record):
-    """What the training of a WaveNet may be asked for, its recordings apart."""
+    """The options of a WaveNet's training, without its recordings."""
 
     condition: str | None = option(
         None,

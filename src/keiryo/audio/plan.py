@@ -1,4 +1,4 @@
-"""What a training of a WaveNet will do, as it stands in its folder so that it can go on later."""
+"""The plan of a WaveNet's training, written into its folder so that it can be resumed."""
 
 import hashlib
 import math
@@ -54,7 +54,7 @@ class WaveNetPlan(WaveNetOptions):
 
     @property
     def form(self) -> RecordingForm:
-        """What recordings are brought into."""
+        """The form that recordings are converted to."""
         return RecordingForm(rate=self.rate, trim_db=self.trim_db or None, normalize=self.normalize)
 
     def configuration(self, pack: RecordingPack) -> WaveNetConfiguration:

@@ -53,25 +53,25 @@ EVALUATED_SHARE = 0.05
 
 
 class WaveNetListener:
-    """Who is told how a training goes; this one keeps silent and never stops it."""
+    """Base class: told how a training goes, it does nothing and never stops it."""
 
     def packing(self, done: int, total: int) -> None:
-        """So many recordings are decoded."""
+        """`done` of `total` recordings are decoded."""
 
     def began(self, data: RecordingsSummary, network: NetworkSummary) -> None:
-        """What is trained on what."""
+        """The network and the recordings, before the training begins."""
 
     def progressed(self, progress: TrainingProgress) -> None:
         """A step was made."""
 
     def epoch_ended(self, epoch: WaveNetEpoch, sound: Sound | None) -> None:
-        """An epoch, with the sound that was generated after it."""
+        """An epoch ended; `sound` was generated after it, if any."""
 
     def finished(self, training: WaveNetTraining) -> None:
-        """It ended, whichever way."""
+        """The training ended, failed or was stopped."""
 
     def wants_stop(self) -> bool:
-        """Whether to stop at the next step."""
+        """Return True to stop at the next step."""
         return False
 
 

@@ -19,7 +19,7 @@ FORMAT_VERSION = 1
 
 
 class SavedWaveNet(BaseModel):
-    """What stands beside the weights.
+    """The description that is saved with the weights.
 
     `rate` is samples a second; `categories` the conditions and their values, in the order of
     the network's labels; `normalized` says that recordings were brought to full scale.

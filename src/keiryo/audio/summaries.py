@@ -1,4 +1,4 @@
-"""What is told of a network and of recordings before a training begins."""
+"""Summaries of a network, of recordings and of an epoch, as records."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""How fast a WaveNet generates on this machine, one way after the other in turn."""
+"""The speed of a WaveNet's generation on this machine, each way in turn."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""How fast a model that the user names runs, or trains, on this machine."""
+"""The speed of a model's inference or training on this machine."""
 
 import subprocess
 import tempfile
@@ -33,7 +33,7 @@ DEFAULT_SIZE = 224
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: a model by its name, with random weights, or a trained one in a file."""
+    """The subject of a measurement: a model by its name, with random weights, or a trained file."""
 
     name: str
     model: str

@@ -1,4 +1,4 @@
-"""How long each layer takes in a training step, beside the least that it must take.
+"""The time of each layer in a training step, beside the least it can take.
 
 Each is measured alone, forward and backward, on inputs of the shape that it gets in the
 network. A norm and the activation behind it count as one where they run as one.

@@ -1,4 +1,4 @@
-"""How fast a model trains on this machine, in a process that does nothing else.
+"""The speed of training steps on this machine, in a process that does nothing else.
 
 Run as `python -m keiryo.bench.training_steps MODEL ...`, it prints the record as JSON.
 """

@@ -1,4 +1,4 @@
-"""What the models that a user names cost."""
+"""The cost of the models that a user names."""
 
 import torch
 

@@ -41,7 +41,7 @@ def check(
     force: Annotated[bool, typer.Option("--force", help="Replace check.html in --out.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Say what is wrong with images: unreadable, copies, near-copies, leaks, wrong labels."""
+    """Find what is wrong with images: unreadable files, copies, near-copies, leaks, wrong labels."""
     from keiryo.cli.progress import show_progress
     from keiryo.cli.tables.check import print_check
     from keiryo.data.audit.audit import audit
@@ -84,7 +84,7 @@ def pack(
 ) -> None:
     """Decode images once into a memory-mapped pack, which every command takes as DATA.
 
-    Interrupted, it goes on where it was when it is given again.
+    If it is interrupted, the same command continues.
     """
     from keiryo.cli.progress import show_progress
     from keiryo.data.image.fit import DEFAULT_SIZE
@@ -114,7 +114,7 @@ def pack(
                 progress=listener.packing,
             )
     except KeyboardInterrupt:
-        typer.echo("keiryo: stopped; the same command again goes on where it was", err=True)
+        typer.echo("keiryo: stopped; give the same command again to continue", err=True)
         raise
     survey = made.survey
     typer.echo(

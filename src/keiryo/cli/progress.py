@@ -38,7 +38,7 @@ class Lines:
 
 
 class Bar:
-    """A bar at the foot of the terminal, there while something is going on."""
+    """A bar at the foot of the terminal, there while work is going on."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -1,4 +1,4 @@
-"""Successive halving: which candidates go on, and after which share of their training.
+"""Successive halving: the candidates to keep, and the shares of training to decide at.
 
 Every candidate gets a small share of the budget, the worse half is dropped, the others get
 twice as much, and so on (Jamieson & Talwalkar 2016, "Non-stochastic best arm identification
@@ -17,7 +17,7 @@ MOST_HALVINGS = 3  # so the first share is an eighth of the budget at the least
 
 @dataclass(frozen=True)
 class Standing:
-    """How a candidate stands at a rung: held-out accuracies of its trainings, a seed and fold each.
+    """A candidate at a rung: held-out accuracies of its trainings, one for each seed and fold.
 
     `failures` is how many of them failed, and are not in `accuracies`.
     """

@@ -11,7 +11,7 @@ from keiryo.records.training import DeviceName, FineTune, Precision
 
 
 class ComparisonOptions(Record):
-    """What a comparison may be asked for, its data and its models apart."""
+    """The options of a comparison, without its data and its models."""
 
     epochs: int | None = option(None, "Passes over the training images.", shown="30", ge=1)
     minutes: float | None = option(

@@ -1,4 +1,4 @@
-"""What a comparison will do, as it stands in `plan.json` so that it can go on later."""
+"""The plan of a comparison, written into `plan.json` so that it can be resumed."""
 
 import hashlib
 import re
@@ -123,7 +123,7 @@ class Plan(ComparisonOptions):
 
     @property
     def candidates(self) -> int:
-        """How many compete: models, by each recipe."""
+        """Number of candidates: models times recipes."""
         return len(self.models) * len(self.recipe.split(","))
 
     def trials(self) -> list[TrialPlan]:

@@ -23,7 +23,7 @@ from keiryo.train.fine_tuning import FineTuning
 
 @dataclass(frozen=True)
 class Start:
-    """What a trial begins with: how images are prepared, and what is trained when."""
+    """The start of a trial: how images are prepared, and which layers are trained when."""
 
     preprocessing: Preprocessing
     fine_tuning: FineTuning | None = None

@@ -1,4 +1,4 @@
-"""Which model is best, which are worth a look, and which fits the user's limits."""
+"""The ranking of models, the Pareto front, and the recommendation within the user's limits."""
 
 from collections import defaultdict
 from collections.abc import Sequence

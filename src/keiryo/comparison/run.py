@@ -64,13 +64,13 @@ def run_comparison(
 ) -> Comparison:
     """Carry out `plan` in the folder `out` and return what came of it, also written there.
 
-    With `resume`, trials that are done or dropped are kept and those that were begun go on. On an
+    With `resume`, trials that are done or dropped are kept and others continue. On an
     interrupt (KeyboardInterrupt) the running trial is stopped cleanly, and the record of
     what is done is returned with `complete` false. Raises InputError for what cannot be
     carried out, before anything is written wherever that can be known.
     """
     plan = plan.model_copy(update={"device": choose_device(plan.device).type})
-    # Everything that can be known to fail is tried before the folder is touched.
+    # Everything that may fail early is tried before the folder is touched.
     source = locate(plan.data, progress=listener.downloading)
     check_same_form(source, size=plan.size, fit=plan.fit)
     if plan.folds > 1 and any(item.split in ("val", "test") for item in source.items):

@@ -1,7 +1,7 @@
 """Training the candidates of a plan: each in one go or, with --stop-early, from rung to rung.
 
 What was decided at a rung is written before anything follows from it, so that a comparison
-that is gone on with decides nothing twice.
+that is resumed decides nothing twice.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from keiryo.records.costs import Cost
 
 
 class Decision(Record):
-    """Which candidates went on from a rung, and why the others did not."""
+    """The candidates that were kept at a rung, and why the others were dropped."""
 
     share: float
     kept: list[str]
@@ -30,7 +30,7 @@ class Decision(Record):
 
 
 class HalvingFile(Record):
-    """What `halving.json` holds: a decision for each rung that all its candidates have come to."""
+    """The content of `halving.json`: a decision for each rung that all candidates have reached."""
 
     format_version: int = 1
     decisions: list[Decision] = []
@@ -51,13 +51,13 @@ class Rungs:
         self._records: dict[str, Trial] = {}
 
     def run(self) -> tuple[list[Trial], bool]:
-        """Train all, those that are dropped as far as they come; return what came of them.
+        """Train every candidate; stop a dropped one at its rung.
 
-        And whether that is all that there is to do: it is not where the user interrupted it.
+        Return their records, and False if the user interrupted.
         """
         if not self._plan.stop_early:
             complete = self._train(1.0)
-            return self._known(), complete
+            return self._read_records(), complete
         decisions = _read_decisions(self._out)
         for share in rung_shares(self._plan.candidates):
             decision = next((made for made in decisions if made.share == share), None)
@@ -67,7 +67,7 @@ class Rungs:
                     continue  # the others failed
                 self._listener.rung_started(share, len(candidates))
                 if not self._train(share):
-                    return self._known(), False
+                    return self._read_records(), False
                 if share == 1.0:
                     break
                 decision = self._decide(share)
@@ -75,10 +75,10 @@ class Rungs:
                 file = HalvingFile(decisions=decisions)
                 write_text(self._out / HALVING_FILE, file.model_dump_json(indent=2))
             self._drop(decision)
-        return self._known(), True
+        return self._read_records(), True
 
-    def _known(self) -> list[Trial]:
-        """Return the records of the trials of which something is known, in the plan's order."""
+    def _read_records(self) -> list[Trial]:
+        """Return the records that trials have left, in the plan's order."""
         found = [
             self._records.get(trial.folder) or read_trial(self._out / trial.folder)
             for trial in self._planned
@@ -86,8 +86,8 @@ class Rungs:
         return [trial for trial in found if trial is not None]
 
     def _train(self, share: float) -> bool:
-        """Train those still running to `share`; return whether all came there or failed."""
-        # One that failed at an earlier rung would fail again.
+        """Train the running trials to `share`; return True if all came there or failed."""
+        # A trial that failed at an earlier rung would fail again.
         trials = [trial for trial in self._running if not self._has_failed(trial)]
         for number, trial_plan in enumerate(trials):
             self._listener.trial_started(trial_plan, number, len(trials))
@@ -151,7 +151,7 @@ class Rungs:
             if trial.status == "stopped":
                 trial.dropped_at, trial.dropped_because = decision.share, because
                 write_text(folder / TRIAL_FILE, trial.model_dump_json(indent=2))
-            # Several times as large as the model, and never gone on from.
+            # Several times as large as the model, and never needed again.
             (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
             self._records[trial_plan.folder] = trial
             if not was_told:

@@ -1,4 +1,4 @@
-"""What a module costs before it runs.
+"""The cost of a module before it runs.
 
 This room weighs any `nn.Module`; it must never know keiryo's own families. Two
 independent ways lead to each figure: closed formulas from hyperparameters and the

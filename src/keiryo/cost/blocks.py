@@ -1,4 +1,4 @@
-"""Which layers belong together: the blocks that a network's table is grouped by."""
+"""The blocks of layers that a network's table is grouped by."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""What a run is noted as: the calls of its layers, in their order."""
+"""The record of a run: the calls of its layers, in their order."""
 
 from dataclasses import dataclass, field
 

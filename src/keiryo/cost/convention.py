@@ -1,4 +1,4 @@
-"""What one multiply-accumulate is, and what is counted beside it.
+"""The definition of a multiply-accumulate, and what is counted beside it.
 
 This is the one place that says it; the output repeats `CONVENTION`.
 """

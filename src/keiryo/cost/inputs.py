@@ -1,4 +1,4 @@
-"""What a module is run on, and what to say where it does not take it."""
+"""The inputs that a module is run on, and the error if it does not take them."""
 
 import traceback
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What each operator of PyTorch costs, from the shapes of its tensors.
+"""The cost of each operator of PyTorch, from the shapes of its tensors.
 
 One operator, one small function, in a table. What is in no table is not known, and
 is named to the user instead of being taken for nothing.
@@ -17,7 +17,7 @@ aten = torch.ops.aten
 
 
 class Work(NamedTuple):
-    """What one call of an operator computes; see `keiryo.cost.convention`."""
+    """The work of one call of an operator; see `keiryo.cost.convention`."""
 
     macs: int = 0
     elements: int = 0
@@ -320,14 +320,14 @@ def rule_for(operator: OpOverload) -> Rule | None:
 
 
 def is_made_of_others(operator: OpOverload) -> bool:
-    """Whether `operator` is to be counted by what PyTorch makes it of."""
+    """Return True if `operator` is counted by what PyTorch makes it of."""
     packet = operator.overloadpacket
     return operator._can_decompose() and packet not in _RULES and packet not in REPETITIONS
 
 
 @cache
 def has_tag(operator: OpOverload, tag: torch.Tag) -> bool:
-    """Whether PyTorch marks `operator`, in any of its forms, by `tag`.
+    """Return True if PyTorch marks `operator`, in any of its forms, by `tag`.
 
     It marks some overloads of an operator and not its others, and rarely the one that
     works in place (whose name ends in an underscore).

@@ -1,4 +1,4 @@
-"""How long each layer takes at best, and what keeps it from being faster.
+"""The least time of each layer, and what bounds it.
 
 Williams, Waterman & Patterson 2009, "Roofline: An Insightful Visual Performance Model":
 a layer takes no less than its arithmetic at the machine's full rate, and no less than its

@@ -10,7 +10,7 @@ NearCopy = tuple[int, int, int]
 
 
 class Survey(Record):
-    """What is known of all images of a source; `near_copies` are rows of `images`."""
+    """All images of a source after reading; `near_copies` are rows of `images`."""
 
     name: str
     classes: list[str]

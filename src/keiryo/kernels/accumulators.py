@@ -1,7 +1,7 @@
 """Sums of products in registers: float32 weights by float32, or int8 weights by int16.
 
 In whole numbers two columns are multiplied and added in one instruction, so half as many
-instructions and a quarter of the memory are needed. Sums are of 32 bits: whoever makes int16
+instructions and a quarter of the memory are needed. Sums are of 32 bits: the caller that makes int16
 of numbers must see to it that they do not overflow.
 
 All functions are for use within kernels. Which of the two it is, the type of the weights

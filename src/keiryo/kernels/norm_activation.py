@@ -2,12 +2,12 @@
 
 Feature maps are rows of channels, as channels_last has them in memory; `columns` may be
 several times `channels`, where several rows are taken as one wide row. Forward reads the
-input twice and writes the output once. Backward works out anew from the input what was
+input twice and writes the output once. Backward recomputes from the input what was
 clamped, instead of keeping the output; it reads input and gradient twice and writes once.
 
 Each function returns a kernel for feature maps and their gradients of `kind`: numpy.float32,
 numpy.float64, or numpy.uint16, which stands for bfloat16. Of bfloat16 all else, and what is
-worked out between reading and writing, is of float32. Sums are in double precision, as
+computed between reading and writing, is of float32. Sums are in double precision, as
 PyTorch's are.
 """
 
@@ -69,7 +69,7 @@ def sums(kind: Any) -> Any:
 
 @cache
 def statistics(kind: Any) -> Any:
-    """Work out mean and deviation from the sums; bring running statistics up to date.
+    """Compute mean and deviation from the sums; update the running statistics.
 
     For one thread. Arguments: threads that summed, rows, columns, channels, x, partial
     sums, figures (2,) in double precision: momentum, epsilon; then what it writes: running
@@ -189,7 +189,7 @@ def gradient_sums(kind: Any) -> Any:
 
 @cache
 def input_gradient(kind: Any) -> Any:
-    """Work out the gradients of x, scale and shift from the sums.
+    """Compute the gradients of x, scale and shift from the sums.
 
     Ioffe & Szegedy 2015, "Batch Normalization", section 3, the equations after algorithm 1.
 

@@ -28,7 +28,7 @@ SIZES = (
     *("steps", "given", "streams", "layers", "taps", "residual", "gate", "skip", "outputs"),
     *("codes", "mixtures", "levels", "rows", "ring_slots", "draws", "keeps_outputs", "weights"),
 )
-"""What the first arguments are: steps to go, of which the first `given` have their sample;
+"""The first arguments: steps to go, of which the first `given` have their sample;
 channels, in whole vectors; codes, or 0 and the mixtures and levels; rows of conditions;
 slots of all rings; numbers drawn for a sample; whether outputs are kept; weights in all."""
 
@@ -36,7 +36,7 @@ ARRAYS = (
     *("weight_values", "scales", "biases", "head_biases", "table", "dilations", "positions"),
     *("rings", "history", "conditions", "row_of_step", "drawn", "settings", "samples", "kept"),
 )
-"""What the others are, in the order of their addresses."""
+"""The other arguments, in the order of their addresses."""
 
 
 @njit(fastmath=FAST_MATH)
@@ -79,7 +79,7 @@ def _taken(x: Any, width: int, streams: int, whole: Any, scales: Any) -> Any:
     """Return what products take x (streams, width) as: itself, or `whole`, written first."""
 
 
-# By type, and not a function handed in: Numba keeps no machine code that hangs on such.
+# By type, and not a function handed in: Numba caches no machine code that depends on such.
 @overload(_taken, jit_options={"fastmath": FAST_MATH})
 def _taken_by_type(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
     def quantized(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
@@ -98,7 +98,7 @@ def generate(kind: Any) -> Any:
 
     Its arguments are `SIZES` and `ARRAYS`. It writes `samples` (streams, steps) and, where they
     are kept, the outputs of the network (streams, steps, outputs) to `kept`; positions, rings
-    and history go on from where they were. A sample that could not be drawn, since the network
+    and history continue from where they were. A sample that could not be drawn, since the network
     gave no finite numbers, is -1 where it should be a code, else NaN.
     """
     called = source_number(accumulators, drawing, products, quantization, vector)

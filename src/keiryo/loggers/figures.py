@@ -1,4 +1,4 @@
-"""What is logged of a record: all of its numbers, whichever fields it has."""
+"""The figures of a record that are logged: all of its numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

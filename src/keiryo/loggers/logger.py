@@ -1,4 +1,4 @@
-"""What every logger does: order what it is told by trials, and never end a training."""
+"""The base of all loggers: it orders events by trial, and never ends a training."""
 
 import importlib
 import re
@@ -37,7 +37,7 @@ class LoggedEpoch:
 class Logger(Listener, ABC):
     """A listener with a run for each trial, to be derived from by a file for each tracker.
 
-    Whatever a tracker raises is told once, on standard error, and the training goes on;
+    Whatever a tracker raises is told once, on standard error, and the training continues;
     what could not be logged is offered again with the next epochs and at the trial's end.
     """
 
@@ -81,7 +81,7 @@ class Logger(Listener, ABC):
         if report.epoch is not None:
             self._just_told.append(report.epoch)
         elif self._just_told:
-            # A trial that goes on tells all its epochs at once, and then how far it is.
+            # A trial that continues reports all its epochs at once, and then its progress.
             self._epochs += _with_times(self._just_told, time.time())
             self._just_told = []
             if time.monotonic() >= self._next_attempt:
@@ -114,7 +114,7 @@ class Logger(Listener, ABC):
             if not self._has_warned:
                 self._has_warned = True
                 print(
-                    f"keiryo: --log {self.name}: {first_line(error)}; the training goes on. "
+                    f"keiryo: --log {self.name}: {first_line(error)}; the training continues. "
                     "What is missing is logged when it works again, or by --resume with --log",
                     file=sys.stderr,
                 )

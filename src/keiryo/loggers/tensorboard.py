@@ -76,7 +76,7 @@ class TensorBoardLogger(Logger):
         folder = self.out / TENSORBOARD_FOLDER / Path(trial.folder).name
         # All epochs are known here, those from before a resume too, so they are written anew.
         # The purge is for a TensorBoard that is looking on and has read the old ones; it would
-        # be stuck at a file that is gone, and goes on from one that is empty.
+        # be stuck at a file that is gone, and continues with one that is empty.
         for old in folder.glob("events.out.tfevents.*"):
             if old.stat().st_size:
                 os.truncate(old, 0)

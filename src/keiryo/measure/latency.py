@@ -1,4 +1,4 @@
-"""How long one batch takes, in a process that does nothing else.
+"""The latency of one batch, in a process that does nothing else.
 
 Run as `python -m keiryo.measure.latency MODEL`, it prints the record as JSON.
 """

@@ -1,4 +1,4 @@
-"""How long a network, and each layer of it, really takes on this machine."""
+"""Measured times of a network and of each of its layers on this machine."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""How much memory this process has held at the most."""
+"""The peak memory of this process."""
 
 import sys
 from pathlib import Path

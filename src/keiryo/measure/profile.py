@@ -1,4 +1,4 @@
-"""What this machine can do at best: its matrix rate, its memory's bandwidth, a call's cost."""
+"""The limits of this machine: matrix rate, memory bandwidth, the cost of a call."""
 
 import statistics
 import time

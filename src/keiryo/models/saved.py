@@ -23,7 +23,7 @@ PIXEL_MAXIMUM = 255.0
 
 
 class Preprocessing(BaseModel):
-    """How an RGB image of values 0 to 255 becomes the network's input.
+    """The way from an RGB image of values 0 to 255 to the network's input.
 
     It is made a square of `size` as `fit` says (`keiryo.data.image.fit`); then each channel
     becomes (value / 255 - mean) / std.
@@ -36,7 +36,7 @@ class Preprocessing(BaseModel):
 
 
 class SavedModel(BaseModel):
-    """What stands beside the weights."""
+    """The description that is saved with the weights."""
 
     format_version: int = FORMAT_VERSION
     keiryo_version: str

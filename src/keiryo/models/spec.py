@@ -58,7 +58,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class ModelOption:
-    """What one `key=value` of a family may be."""
+    """The values that one `key=value` of a family may take."""
 
     key: str
     default: OptionValue

@@ -34,7 +34,7 @@ _LEAST = {
 
 @dataclass(frozen=True)
 class WaveNetConfiguration:
-    """What a WaveNet is built from; the defaults are the smaller of the benchmark's two."""
+    """The configuration of a WaveNet; the defaults are the smaller of the benchmark's two."""
 
     stacks: int = 3
     layers_per_stack: int = 10  # dilations 1, 2, 4, ..., 512 (section 2.1)
@@ -72,7 +72,7 @@ class WaveNetConfiguration:
 
     @property
     def receptive_field(self) -> int:
-        """How many samples, those just before it, a sample's distribution depends on.
+        """Number of samples before it that a sample's distribution depends on.
 
         1 + (K - 1) for the input convolution, and (K - 1) · d for each layer.
         """

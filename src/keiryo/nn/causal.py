@@ -1,6 +1,5 @@
 """Convolutions over time that see nothing of the future."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -59,8 +58,3 @@ class PastConvolution(CausalConvolution):
         assert total is not None
         total = total if self.bias is None else total + self.bias
         return total.transpose(1, 2)
-
-
-def one_hot(codes: Tensor, levels: int) -> Tensor:
-    """Return codes (N, T) as (N, levels, T), float32, a one where the code is and else zeros."""
-    return functional.one_hot(codes.long(), levels).transpose(1, 2).to(torch.float32)

@@ -79,7 +79,7 @@ def _as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) 
         bounds,
     )
     if activation is not None and _is_looked_at(activation):
-        # Whoever looks expects it to be called; what is clamped stays as it is.
+        # A hook expects the activation to be called; what is clamped stays as it is.
         with torch.no_grad():
             activation(y)
     normalized = Normalized(
@@ -124,7 +124,7 @@ def has_kernels() -> bool:
 
 
 class Normalized(NamedTuple):
-    """What a norm and its activation put out, as what it can be worked out from again."""
+    """The output of a norm and its activation, kept as what it can be recomputed from."""
 
     x: Tensor
     scale: Tensor

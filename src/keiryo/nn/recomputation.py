@@ -1,4 +1,4 @@
-"""Keeping less for the backward pass: what is cheap to work out again is not kept.
+"""Keeping less for the backward pass: what is cheap to recompute is not kept.
 
 For its backward pass each layer keeps its input. Where that is the output of a
 normalisation, it takes one pass over that one's input, which is kept as well, to have it
@@ -30,7 +30,7 @@ _known: ContextVar[dict[int, _Known] | None] = ContextVar("known", default=None)
 
 @contextmanager
 def recomputed_activations() -> Iterator[None]:
-    """Within this, a forward pass keeps what can be worked out again as how to do so.
+    """Within this context, a forward pass keeps cheap activations as a way to recompute them.
 
     The gradients are the same bits as without.
     """
@@ -54,7 +54,7 @@ def recomputed_activations() -> Iterator[None]:
 
 
 def can_be_recomputed(tensor: Tensor, recompute: Recompute) -> None:
-    """Say how the values of `tensor`, as they are now, can be worked out again."""
+    """Note how the present values of `tensor` can be recomputed."""
     known = _known.get()
     if known is not None:
         address = tensor.data_ptr()

@@ -1,4 +1,4 @@
-"""What is worth knowing about a set of recordings before training on it."""
+"""The audit of a set of recordings: everything worth knowing before training on it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 
 
 def audit_recordings(pack: RecordingPack, *, receptive_field: int | None = None) -> list[Finding]:
-    """Return all that is amiss with the recordings of `pack`, the gravest first.
+    """Return the findings about the recordings of `pack`, the gravest first.
 
     Codes: `unreadable`, `cut_short`, `no_samples`, `not_numbers`, `silent` (all left out);
     `label_conflict` (the same samples under several conditions), `exact_copies`, `one_value`
@@ -109,7 +109,7 @@ def _values(pack: RecordingPack) -> Iterator[Finding]:
 
 
 def _changed(pack: RecordingPack) -> Iterator[Finding]:
-    """What was done to recordings so that they are all of one form."""
+    """Find what was changed so that all recordings have one form."""
     recordings = pack.header.recordings
     rates = Counter(recording.rate for recording in recordings if recording.rate != pack.rate)
     if rates:

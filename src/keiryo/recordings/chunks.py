@@ -1,8 +1,8 @@
 """Recordings cut into chunks of equal length, each with what came before it.
 
-A network with a receptive field of `context` samples foretells a sample from the `context`
-samples before it. A chunk brings these along, so that each of its own samples is foretold
-from all that the network can see of it, and foretold in no other chunk.
+A network with a receptive field of `context` samples predicts a sample from the `context`
+samples before it. A chunk brings these along, so that each of its own samples is predicted
+from all that the network can see of it, and predicted in no other chunk.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class ChunkBatch:
 
     @property
     def inputs(self) -> np.ndarray:
-        """What the network is given, (N, context + T - 1): all codes but the last.
+        """Inputs of the network, (N, context + T - 1): all codes but the last.
 
         Of its outputs, the last T are for `targets`.
         """
@@ -40,12 +40,12 @@ class ChunkBatch:
 
     @property
     def targets(self) -> np.ndarray:
-        """What it is to foretell, (N, T); the loss is over those where `mask` is true."""
+        """Codes to predict, (N, T); the loss is over those with a true `mask`."""
         return self.codes[:, self.context :]
 
     @property
     def mask(self) -> np.ndarray:
-        """Which targets are samples of a recording and no padding, (N, T), bool."""
+        """True for targets that are samples, false for padding, (N, T), bool."""
         return np.arange(self.targets.shape[1]) < self.counts[:, None]
 
 
@@ -73,11 +73,6 @@ class Chunks:
     def __len__(self) -> int:
         return len(self._rows)
 
-    @property
-    def padding_share(self) -> float:
-        """How much of what is computed for an epoch is for padding after recordings' ends."""
-        return 1 - self.targets / max(1, len(self) * self.samples)
-
     def batch(self, numbers: np.ndarray) -> ChunkBatch:
         """Return the chunks of these `numbers`, (N,)."""
         shape = (len(numbers), self.context + self.samples)
@@ -97,7 +92,7 @@ class Chunks:
 class ChunkBatches:
     """The chunks of the training recordings in a new order each epoch.
 
-    Batch `step` of `epoch` follows from the seed alone, so that a training can go on at any
+    Batch `step` of `epoch` follows from the seed alone, so that a training can continue at any
     step with the batches it would have had. Every sample of every recording is a target once
     an epoch; the last batch may be smaller than the others.
     """
@@ -111,7 +106,7 @@ class ChunkBatches:
 
     @property
     def steps(self) -> int:
-        """How many batches an epoch has."""
+        """Number of batches in an epoch."""
         return -(-len(self.chunks) // self.batch)
 
     def epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[ChunkBatch]:

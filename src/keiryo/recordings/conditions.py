@@ -1,4 +1,4 @@
-"""What recordings are labelled by: the speaker, the digit that is said, the pitch.
+"""Conditions of recordings: the speaker, the spoken digit, the pitch.
 
 A recording has one value of each category. A network is told the values by their numbers.
 """
@@ -16,7 +16,7 @@ PATH_COLUMN = "path"
 
 
 class Category(Record):
-    """One thing that tells recordings apart, and the values it takes, in order."""
+    """One condition of recordings, and the values it takes, in order."""
 
     name: str
     values: list[str]

@@ -35,7 +35,7 @@ SAMPLE_BYTES = 4
 
 
 class RecordingForm(Record):
-    """What recordings are brought into.
+    """The form that recordings are converted to.
 
     `rate` in samples a second, None for the one that most of them have; at both ends what
     is quieter by `trim_db` decibels than the loudest sample is cut off, nothing where it is

@@ -44,7 +44,7 @@ class PackedRecording(Record):
 
 
 class LeftOutRecording(Record):
-    """One that could not be used; `code` is that of the finding."""
+    """A recording that could not be used; `code` is that of the finding."""
 
     name: str
     code: str
@@ -52,7 +52,7 @@ class LeftOutRecording(Record):
 
 
 class RecordingPackHeader(SealedHeader):
-    """What stands in `recordings.json`.
+    """The content of `recordings.json`.
 
     `form` is what was asked for, `rate`, in samples a second, what came of it; `findings`
     are the source's own.
@@ -94,7 +94,7 @@ class RecordingPack:
 
     @property
     def seconds(self) -> float:
-        """How long all recordings last together."""
+        """Seconds of all recordings together."""
         return len(self.codes) / self.rate
 
     @cached_property
@@ -105,7 +105,7 @@ class RecordingPack:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """How many samples each recording has, (recordings,), int64."""
+        """Number of samples of each recording, (recordings,), int64."""
         return np.array([recording.samples for recording in self.header.recordings], np.int64)
 
     @cached_property

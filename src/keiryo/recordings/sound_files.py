@@ -34,7 +34,7 @@ class UnusableRecordingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SoundFormat:
-    """What stands at the head of a file: samples a second, channels, samples of each channel."""
+    """The head of a file: its rate in Hz, its channels, the samples of each."""
 
     rate: int
     channels: int

@@ -1,4 +1,4 @@
-"""Which recordings train and which are held out."""
+"""The split of recordings into training and held-out ones."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field

@@ -40,7 +40,7 @@ class Finding(Record):
 
 
 class Machine(Record):
-    """What the figures were measured on."""
+    """The machine that figures were measured on."""
 
     system: str
     processor: str

@@ -57,7 +57,7 @@ class Trial(Record):
     robust_accuracy: float | None = Field(default=None, description="the mean of those")
     history: list[Epoch] = []
     diagnosis: list[Finding] = []
-    error: str | None = Field(default=None, description="the last words of one that failed")
+    error: str | None = Field(default=None, description="why it failed: the last lines of its log")
     pauses: list[Pause] = Field(
         default=[], description="with --stop-early, where its candidate was compared with others"
     )
@@ -69,16 +69,16 @@ class Trial(Record):
 
     @property
     def candidate(self) -> str:
-        """What competes with others: the model, with its recipe where there are several."""
+        """The candidate's name: the model, with its recipe if there are several."""
         return self.model if self.recipe is None else f"{self.model} by {self.recipe}"
 
     def has_paused_at(self, share: float) -> bool:
-        """Whether it has come to `share` of its budget, or further, and waits to go on."""
+        """Return True if the trial was paused at `share` of its budget, or later."""
         return self.status == "stopped" and any(pause.share >= share for pause in self.pauses)
 
 
 class Limits(Record):
-    """What a model may cost at the most to be recommended."""
+    """The most that a recommended model may cost."""
 
     max_latency_ms: float | None = None
     max_size_mb: float | None = None
@@ -86,7 +86,7 @@ class Limits(Record):
 
 
 class Comparison(Record):
-    """All trials of one comparison, and what follows from them."""
+    """All trials of one comparison, their ranking and the recommendation."""
 
     keiryo_version: str
     created: str

@@ -28,7 +28,7 @@ OperatorKind = Literal["convolution", "matrix product", "normalisation", "other"
 
 
 class ReceptiveField(Record):
-    """What one output sees of the input, a figure for each spatial axis.
+    """The receptive field of one output, with a figure for each spatial axis of the input.
 
     `size` counts inputs on padding too; `stride` is how far neighbouring outputs lie apart
     on the input (0: all see the same); `offset` is the input position at the middle of
@@ -53,7 +53,7 @@ class SeparablePair(Record):
 
 
 class LayerCost(Record):
-    """What one layer costs; the rows of a network sum to its totals."""
+    """The cost of one layer; the rows of a network sum to its totals."""
 
     name: str
     block: str
@@ -81,7 +81,7 @@ class LayerCost(Record):
 
 
 class Cost(Record):
-    """What a network costs before it runs."""
+    """The cost of a network before it runs."""
 
     parameters: int = Field(description="trainable elements")
     state_elements: int = Field(description="parameters plus persisted running statistics")
@@ -92,7 +92,7 @@ class Cost(Record):
 
 
 class Weighing(Cost):
-    """What a network costs before it is trained, layer by layer."""
+    """The cost of a network before it is trained, layer by layer."""
 
     model: str
     input_shape: list[int] | list[list[int]] = Field(description="without the batch")
@@ -114,7 +114,7 @@ class Weighing(Cost):
 
 
 class DeviceProfile(Record):
-    """What a machine can do at best, as measured on it once."""
+    """The limits of a machine, as measured on it once."""
 
     processor: str
     device: str

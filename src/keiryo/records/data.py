@@ -6,12 +6,12 @@ from pydantic import Field
 
 from keiryo.records.base import Finding, ImageGroup, Record
 
-# How an image that is not square becomes one: its middle, all of it between bars, or squeezed.
+# How an image becomes a square: its middle, all of it between grey bars, or stretched.
 Fit = Literal["crop", "letterbox", "stretch"]
 
 
 class UnreadableImage(Record):
-    """A file that no image could be had from."""
+    """A file that could not be read as an image."""
 
     file: str
     reason: str
@@ -28,7 +28,7 @@ class Imbalance(Record):
 
 
 class DataCheck(Record):
-    """What `keiryo data check` found."""
+    """The result of `keiryo data check`."""
 
     keiryo_version: str
     name: str
@@ -55,7 +55,7 @@ class SuspectLabel(Record):
 
 
 class DataSummary(Record):
-    """What the trials were trained and tested on."""
+    """The images that trials were trained and tested on."""
 
     name: str
     size: int

@@ -20,7 +20,7 @@ class Latency(Record):
 
 
 class LayerSpeed(Record):
-    """How long one layer takes in a training step, measured alone, and how long it must.
+    """The time of one layer in a training step, measured alone, beside the least it can take.
 
     `arithmetic_ms` and `memory_ms` are the least that its multiply-accumulates take at the
     machine's matrix rate, and its inputs, outputs and their gradients at the memory's,
@@ -37,7 +37,7 @@ class LayerSpeed(Record):
 
 
 class Speed(Record):
-    """How fast a model runs, or trains, on a machine; `latency_ms` is of one batch, or step."""
+    """The speed of a model's inference or training; `latency_ms` is of one batch, or step."""
 
     model: str
     mode: Literal["inference", "training"]

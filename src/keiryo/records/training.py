@@ -30,14 +30,14 @@ class Epoch(Record):
 
 
 class Pause(Record):
-    """Where a training paused, and what of the held-out images it told right by then."""
+    """A pause of a training, with the held-out accuracy by then."""
 
     share: float = Field(description="of its budget, from 0 to 1, at which it was to pause")
     val_accuracy: float
 
 
 class LayerSnapshot(Record):
-    """How one layer fared in one training step.
+    """One layer in one training step.
 
     A layer with weights has norms, a gradient and an update; one of batch norm, how far
     its running statistics were from the batch's; an activation, what it let through.
@@ -72,7 +72,7 @@ class LayerSnapshot(Record):
 
 
 class Snapshot(Record):
-    """One training step, looked at layer by layer."""
+    """One training step, layer by layer."""
 
     epoch: int = Field(description="from 1")
     step: int = Field(description="of the whole training, from 0")
@@ -87,7 +87,7 @@ class Snapshot(Record):
 
 
 class SnapshotFile(Record):
-    """What `snapshots.json` in a trial's folder holds."""
+    """The content of `snapshots.json` in a trial's folder."""
 
     format_version: int = 1
     snapshots: list[Snapshot]

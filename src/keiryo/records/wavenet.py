@@ -38,7 +38,7 @@ class ConditionValues(Record):
 
 
 class RecordingsSummary(Record):
-    """What was trained on and what was held out."""
+    """The recordings that were trained on and held out."""
 
     name: str
     rate_hz: int
@@ -88,7 +88,7 @@ class Sound(Record):
 
 
 class GenerationSpeed(Record):
-    """How fast one way generates; `real_time_factor` is seconds of sound in a second."""
+    """The speed of one way to generate; `real_time_factor` is seconds of sound in a second."""
 
     way: str
     streams: int
@@ -127,7 +127,7 @@ class ExportedStep(Record):
 
 
 class WaveNetTraining(Record):
-    """A WaveNet's training: what on, how, and what came of it. `results.json` of its folder."""
+    """A WaveNet's training and its results: `results.json` in its folder."""
 
     kind: Literal["wavenet"] = "wavenet"
     keiryo_version: str
@@ -151,7 +151,7 @@ class WaveNetTraining(Record):
     peak_memory_bytes: int
     model_bytes: int | None = None
     guessing_bits_per_sample: float = Field(
-        description="of one who knows but how often each code comes (entropy of the codes)"
+        description="entropy of the codes: of guessing by how often each code occurs"
     )
     train_bits_per_sample: float | None = Field(
         default=None, description="of averaged weights, on some of the training recordings"
@@ -162,7 +162,8 @@ class WaveNetTraining(Record):
     val_samples: int = 0
     conditions_save_bits_per_sample: float | None = Field(
         default=None,
-        description="what held-out samples need more when given other recordings' conditions",
+        description="rise in held-out bits per sample when each recording is given another's "
+        "conditions",
     )
     generated_samples_per_second: float | None = None
     real_time_factor: float | None = Field(

@@ -1,4 +1,4 @@
-"""The page of what is amiss with a folder of images, with the images side by side."""
+"""The page of a check: findings about a folder of images, with the images side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ def render_check_page(check: DataCheck, thumbnails: Mapping[str, str]) -> str:
 
 
 def counts_of(check: DataCheck) -> list[tuple[str, int]]:
-    """Return what is counted in a check, each with its title."""
+    """Return the counts of a check, each with its title."""
     return [
         ("unreadable", len(check.unreadable)),
         ("groups of exact copies", len(check.exact_copies)),

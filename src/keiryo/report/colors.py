@@ -1,4 +1,4 @@
-"""The colours of all drawings, told apart by colour-blind eyes too (Okabe & Ito 2008)."""
+"""The colours of all drawings, distinct for colour-blind eyes too (Okabe & Ito 2008)."""
 
 TRAINING = "#8a8f98"
 HELD_OUT = "#0072b2"

@@ -1,4 +1,4 @@
-"""What all pages are made of: templates, style, and the library that draws."""
+"""Parts of all pages: templates, style, and the library that draws."""
 
 import shlex
 from importlib import resources

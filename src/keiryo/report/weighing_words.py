@@ -1,4 +1,4 @@
-"""What a model costs, in words: the same in the terminal and on the page."""
+"""The cost of a model in words: the same in the terminal and on the page."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""How long a training may take, and how much of that is used up."""
+"""The budget of a training, and the share of it that is used up."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from keiryo.train.checkpoint import Position
 
 @dataclass(frozen=True)
 class Budget:
-    """What a training may take: a number of epochs, or seconds of wall time."""
+    """A number of epochs, or seconds of wall time."""
 
     epochs: int | None = None
     seconds: float | None = None

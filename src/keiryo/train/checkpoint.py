@@ -1,4 +1,4 @@
-"""Everything that a training needs to go on as if it had never stopped.
+"""Checkpoints: a training continues from one as if it had never stopped.
 
 One file, replaced whole: tensors by name, and a JSON of plain figures beside them.
 """
@@ -22,7 +22,7 @@ _BEGIN_AGAIN = "remove it to begin this trial again"
 
 
 class Position(Record):
-    """How far a training is: `step` steps into `epoch`, and `steps` in all.
+    """The position of a training: `step` steps into `epoch`, and `steps` in all.
 
     `loss_sum` and `correct` are over the `examples` of the epoch so far. `fingerprint` names what
     is trained on what.
@@ -67,7 +67,7 @@ class Position(Record):
 
 @dataclass(frozen=True)
 class Trainee:
-    """What a checkpoint saves and restores, beside the position."""
+    """The objects that a checkpoint saves and restores, beside the position."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer

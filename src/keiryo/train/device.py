@@ -1,4 +1,4 @@
-"""Which device trains, and how it is set up."""
+"""The device that trains, and its settings."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Training on from weights that another training left: what is trained when, and how fast."""
+"""Fine-tuning: training from pretrained weights, some layers first."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from keiryo.train.recipe import Recipe, learning_rate_factor
 DEFAULT_FINE_TUNE: FineTune = "two-stage"
 # The features are good already: a step as large as from scratch would undo them.
 PEAK_FACTOR_OF_ALL = 0.1
-# A fresh classifier sends the features gradients that mean nothing, so it comes first.
+# The gradients of a random classifier mean nothing to the features, so it comes first.
 HEAD_SHARE = 0.2
 
 
@@ -40,8 +40,8 @@ class FineTuning:
     Mode "all" freezes nothing and can do without a head.
 
     What is frozen follows from the share of the budget alone, so that a training that
-    goes on from a checkpoint freezes the same. The optimiser is to be made over all
-    parameters, before any is frozen: it leaves out those that have no gradient.
+    continues from a checkpoint freezes the same. Make the optimiser over all
+    parameters, before any is frozen: it leaves out those without a gradient.
     """
 
     def __init__(self, network: nn.Module, *, head: str | None, mode: FineTune) -> None:

@@ -8,7 +8,7 @@ from keiryo.records.training import Epoch
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training is: `share` of its budget, from 0 to 1, in `epoch`, from 1."""
+    """The progress of a training: `share` of its budget, from 0 to 1, in `epoch`, from 1."""
 
     share: float
     epoch: int

@@ -1,4 +1,4 @@
-"""How a network is trained, with every figure in one place."""
+"""The training recipes, with every figure in one place."""
 
 import math
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class Recipe:
     """Optimiser, schedule, loss and augmentation.
 
     `learning_rate` is for networks with normalisation, `learning_rate_without_norm`
-    for those without, whose signal a large step destroys. `warmup` is the share of
+    for those without, which a large step destroys. `warmup` is the share of
     the training over which the learning rate rises from zero. `average_epochs`: over how
     many epochs the weights are averaged, 0: they are not. `smallest_size`: the share of
     the images' side that the training begins with; by `grown_by`, a share of the
@@ -104,7 +104,7 @@ RECIPES = {
     # The original experiment to the letter: Keras 2.7's defaults as well.
     "reported": replace(PLAIN, name="reported", epsilon=1e-7, as_keras=True, precision="float32"),
     "keiryo": KEIRYO,
-    # For so many epochs that a network would come to know its images by heart.
+    # For so many epochs that a network would otherwise overfit.
     "long": replace(
         KEIRYO,
         name="long",
@@ -123,7 +123,7 @@ RECIPES = {
 
 
 def prepare_network(network: nn.Module, recipe: Recipe) -> None:
-    """Set the freshly drawn weights of `network` up as the recipe wants them, in place."""
+    """Prepare the random weights of `network` as the recipe says, in place."""
     if recipe.as_keras:
         make_as_keras(network)
     if recipe.zero_residual_scales:
@@ -148,7 +148,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         case "adamw":
             return torch.optim.AdamW(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
         case "muon":
-            # Not the last, which tells the classes apart.
+            # Not the last, the classifier.
             matrices = [p for p in decayed[:-1] if is_made_orthogonal(p)]
             chosen = set(map(id, matrices))
             left = [p for p in decayed if id(p) not in chosen]

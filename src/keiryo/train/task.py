@@ -1,4 +1,4 @@
-"""What a training trains: the interface between the loop and its tasks."""
+"""The interface between the training loop and its tasks."""
 
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
@@ -31,17 +31,17 @@ class Task(Protocol[AnyBatch]):
 
     @property
     def batch(self) -> int:
-        """How many examples a full batch has."""
+        """Number of examples in a full batch."""
         ...
 
     @property
     def steps(self) -> int:
-        """How many batches an epoch has."""
+        """Number of batches in an epoch."""
         ...
 
     @property
     def averaged_steps(self) -> float:
-        """Over how many steps the weights are averaged; 0: they are not."""
+        """Number of steps over which weights are averaged; 0: they are not."""
         ...
 
     def batches(self, epoch: int, *, first_step: int) -> Iterator[AnyBatch]:

@@ -47,7 +47,7 @@ class WaveNetStep(nn.Module):
 
     @property
     def state_elements(self) -> int:
-        """How many numbers each stream's state has."""
+        """Size of each stream's state, in numbers."""
         slots = sum(self.configuration.dilations) * (self._taps - 1)
         return self._taps - 1 + slots * self.configuration.residual_channels
 

@@ -1,4 +1,4 @@
-"""Generation in PyTorch over rings of what each layer saw.
+"""Generation in PyTorch with a ring buffer for each layer.
 
 Le Paine et al. 2016, "Fast Wavenet Generation Algorithm". Everything that changes from step
 to step, the number of the step too, lies in tensors that stay where they are: so the same
@@ -15,7 +15,7 @@ from keiryo.audio.generation.sampling import Sampling, check_sampling, draw, dra
 from keiryo.audio.generation.stepper import Steps, check_drawn, first_samples
 from keiryo.models.wavenet import WaveNet
 
-# So many steps' conditions and draws are held at a time.
+# Steps whose conditions and random numbers are held at a time.
 MOST_STEPS = 1024
 
 
@@ -101,7 +101,7 @@ class BufferedStepper:
     def advance(
         self, draws: np.ndarray, given: np.ndarray | None = None, *, keep_outputs: bool = False
     ) -> Steps:
-        """Go on, as `Stepper.advance` says."""
+        """Make further samples, as `Stepper.advance` says."""
         samples, count = first_samples(given, self._streams, draws.shape[1])
         outputs = np.zeros((*samples.shape, self._configuration.output_channels), np.float32)
         for at in range(0, samples.shape[1], self._most_steps):

@@ -60,7 +60,7 @@ class FastStepper:
     def advance(
         self, draws: np.ndarray, given: np.ndarray | None = None, *, keep_outputs: bool = False
     ) -> Steps:
-        """Go on, as `Stepper.advance` says."""
+        """Make further samples, as `Stepper.advance` says."""
         samples, count = first_samples(given, self._streams, draws.shape[1])
         outputs = None
         if keep_outputs:

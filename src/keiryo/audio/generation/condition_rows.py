@@ -1,4 +1,4 @@
-"""What labels and a local series add to the gated units, worked out before generation."""
+"""The sums that labels and a local series add to gated units, computed before generation."""
 
 import torch
 from torch import Tensor
@@ -12,8 +12,8 @@ class Conditions:
     """V h + bias of every layer (van den Oord et al. 2016, section 2.5), as rows.
 
     labels (streams, number of labels) or (number of labels,) for all streams alike; local
-    (streams, local channels, frames) or (local channels, frames). Worked out on the processor
-    in double precision, so that how many rows are worked out at a time leaves no trace in them.
+    (streams, local channels, frames) or (local channels, frames). Computed on the processor
+    in double precision, so that the number of rows computed at a time leaves no trace in them.
     """
 
     @torch.no_grad()

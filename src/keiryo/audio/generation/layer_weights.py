@@ -1,4 +1,4 @@
-"""The weights of a WaveNet as plain matrices, weight norm worked out, missing biases zero."""
+"""The weights of a WaveNet as plain matrices, weight norm applied, missing biases zero."""
 
 from dataclasses import replace
 from typing import Literal, NamedTuple
@@ -77,7 +77,7 @@ def rounded_to_int8(network: WaveNet) -> WaveNet:
     rounded = WaveNet(replace(network.configuration, weight_norm=False))
     with torch.no_grad():
         for name, module in rounded.named_modules():
-            # Weight norm's weight is worked out by asking for it.
+            # Weight norm's weight is computed when it is read.
             original = network.get_submodule(name)
             for own, parameter in module.named_parameters(recurse=False):
                 parameter.copy_(getattr(original, own))

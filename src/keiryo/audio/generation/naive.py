@@ -1,4 +1,4 @@
-"""Generation as it is written down: the whole network for every sample."""
+"""Naive generation: the whole network for every sample."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from keiryo.models.wavenet import WaveNet
 class NaiveStepper:
     """Runs `network` over the receptive field once for each sample.
 
-    What the other ways are held against, and what they are compared with in speed. labels and
+    The other ways are tested against it, and compared with it in speed. labels and
     local are as in `keiryo.audio.generation.condition_rows.Conditions`.
     """
 
@@ -41,7 +41,7 @@ class NaiveStepper:
     def advance(
         self, draws: np.ndarray, given: np.ndarray | None = None, *, keep_outputs: bool = False
     ) -> Steps:
-        """Go on, as `Stepper.advance` says."""
+        """Make further samples, as `Stepper.advance` says."""
         configuration = self._network.configuration
         new, count = first_samples(given, self._streams, draws.shape[1])
         samples = np.concatenate((self._past, new), axis=1)

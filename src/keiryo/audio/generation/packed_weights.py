@@ -11,7 +11,7 @@ from keiryo.models.wavenet import WaveNet
 
 
 class PackedWeights(NamedTuple):
-    """What `keiryo.kernels.wavenet_loop` takes, and channels in whole vectors."""
+    """Weights as `keiryo.kernels.wavenet_loop` takes them, and channels in whole vectors."""
 
     values: np.ndarray  # all matrices, float32 or int8: of each layer two, then the head's two
     scales: np.ndarray  # a scale for each row of them; float32 needs none, and has ones

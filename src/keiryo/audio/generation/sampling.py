@@ -16,7 +16,7 @@ from keiryo.nn.logistics import PARAMETERS, least_log_scale
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a sample is drawn from a distribution.
+    """Settings for drawing a sample from a distribution.
 
     Logits, and the scales of logistics, are divided or multiplied by `temperature`; 0 takes
     the likeliest code, or the mean of the likeliest component. `top_p` below 1 leaves the

@@ -1,4 +1,4 @@
-"""What every way to generate has in common."""
+"""The interface that every way to generate shares."""
 
 from typing import NamedTuple, Protocol
 
@@ -11,8 +11,8 @@ from keiryo.models.wavenet import WaveNetConfiguration
 class Steps(NamedTuple):
     """Samples (streams, steps): codes or numbers from -1 to 1, float32.
 
-    And the outputs of the network that they were drawn from, (streams, steps, output
-    channels), where they were asked for.
+    `outputs` (streams, steps, output channels) are the network's, which samples were drawn
+    from; None: not asked for.
     """
 
     samples: np.ndarray
@@ -20,12 +20,12 @@ class Steps(NamedTuple):
 
 
 class Stepper(Protocol):
-    """Streams of samples that go on from where they are."""
+    """Streams of samples, each continued from its past."""
 
     def advance(
         self, draws: np.ndarray, given: np.ndarray | None = None, *, keep_outputs: bool = False
     ) -> Steps:
-        """Go as many steps as there are draws (streams, steps, per sample).
+        """Make as many steps as there are draws (streams, steps, per sample).
 
         The first samples are those `given` (streams, at most steps), the others are drawn.
         Raises FloatingPointError where the network gives numbers that are not finite, and

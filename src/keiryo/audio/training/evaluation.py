@@ -1,4 +1,4 @@
-"""How likely a network takes recordings that it was not trained on."""
+"""The likelihood that a network gives to recordings it was not trained on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

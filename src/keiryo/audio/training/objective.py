@@ -1,7 +1,7 @@
-"""What a WaveNet is trained on: the code of each sample, given the codes before it.
+"""The objective of a WaveNet: the code of each sample, given the codes before it.
 
 The true past is given, whatever the network would have generated (teacher forcing), so that
-all samples of a chunk are foretold at once (van den Oord et al. 2016, section 2.1).
+all samples of a chunk are predicted at once (van den Oord et al. 2016, section 2.1).
 """
 
 import math
@@ -69,7 +69,7 @@ def codes_of_samples(samples: np.ndarray) -> np.ndarray:
 def outputs_for_targets(network: WaveNet, batch: SoundBatch) -> Tensor:
     """Return the network's outputs for the targets, (N, output channels, T), T those after context.
 
-    The same as the last T of `network(codes)`, but each layer works out only what a target
+    The same as the last T of `network(codes)`, but each layer computes only what a target
     needs of it: of the context ever less, and skips for targets alone. The context must be
     the receptive field.
     """

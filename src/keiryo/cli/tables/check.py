@@ -1,4 +1,4 @@
-"""What a check of images found, on the terminal."""
+"""The findings of a check of images, on the terminal."""
 
 from rich import box
 from rich.console import Console
@@ -22,7 +22,7 @@ def print_check(check: DataCheck) -> None:
         for line in _lines(finding):
             _say(console, f"    {line}", "dim")
     if not check.findings:
-        _say(console, "Nothing amiss.")
+        _say(console, "Nothing found.")
 
 
 def _print_classes(console: Console, check: DataCheck) -> None:

@@ -1,4 +1,4 @@
-"""What was seen of a training, on the terminal."""
+"""The diagnosis of a training, on the terminal."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def print_diagnosis(trial: Trial) -> None:
     if trial.dropped_because is not None:
         console.print(Text(f"It was {trial.dropped_because}."), soft_wrap=True)
     if not trial.diagnosis:
-        console.print(Text("Nothing amiss." if trial.history else "It did not come to train."))
+        console.print(Text("Nothing found." if trial.history else "The training never began."))
     for finding in trial.diagnosis:
         console.print()
         console.print(

@@ -1,4 +1,4 @@
-"""How fast sound is generated, as a table on the terminal."""
+"""The speed of generation, as a table on the terminal."""
 
 from rich import box
 from rich.console import Console

@@ -1,4 +1,4 @@
-"""How fast models run, as tables on the terminal."""
+"""The speed of models, as tables on the terminal."""
 
 from collections.abc import Sequence
 

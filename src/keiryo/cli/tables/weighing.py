@@ -1,4 +1,4 @@
-"""What models cost, as tables on the terminal."""
+"""The cost of models, as tables on the terminal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def _console() -> Console:
 
 @dataclass(frozen=True)
 class _Column:
-    """What a column shows of a layer, and of several together."""
+    """A column: its figure for a layer, and for several together."""
 
     title: str
     cell: Callable[[LayerCost], str]

@@ -102,7 +102,7 @@ def train(
 
 def generate(
     model: Model,
-    seconds: Annotated[float, typer.Option(help="How long the sound is.")] = 1.0,
+    seconds: Annotated[float, typer.Option(help="Length of the sound in seconds.")] = 1.0,
     condition: Annotated[
         str,
         typer.Option(
@@ -111,26 +111,32 @@ def generate(
     ] = "",
     temperature: Annotated[
         float | None,
-        typer.Option(help="Below 1 more cautious, above it bolder.", show_default="1"),
+        typer.Option(
+            help="Temperature: below 1 likelier samples, above 1 bolder ones.", show_default="1"
+        ),
     ] = None,
     top_p: Annotated[
         float,
-        typer.Option("--top-p", help="Draw only among the likeliest, of so much together."),
+        typer.Option(
+            "--top-p", help="Draw among the likeliest values that have this probability together."
+        ),
     ] = 1.0,
     argmax: Annotated[
-        bool, typer.Option("--argmax", help="Take the likeliest each time: temperature 0.")
+        bool, typer.Option("--argmax", help="Take the likeliest value each time: temperature 0.")
     ] = False,
     prime: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Go on from this recording, which is not repeated."),
+        typer.Option(metavar="FILE", help="Recording to continue from; it is not repeated."),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many sounds, at once.")] = 1,
+    count: Annotated[int, typer.Option(help="Number of sounds, generated at once.")] = 1,
     seed: options.Seed = None,
     weights: Annotated[
         Literal["float32", "int8"],
         typer.Option(help="int8 rounds the weights: faster, and not quite the same sound."),
     ] = "float32",
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads, of --count.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Processor threads; several for several sounds.")
+    ] = 1,
     out: Annotated[
         str | None,
         typer.Option(
@@ -140,7 +146,7 @@ def generate(
     ] = None,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="On standard output, 16-bit samples without a WAV's header."),
+        typer.Option("--raw", help="Write 16-bit samples without a WAV header to standard output."),
     ] = False,
     play: Annotated[
         bool, typer.Option("--play", help="Play it on the sound device, instead of --out.")
@@ -177,7 +183,7 @@ def export(
     force: options.Force = False,
     json: options.Json = False,
 ) -> None:
-    """Write the step of a trained WaveNet as ONNX, state in and state out, once it is checked."""
+    """Write one step of a trained WaveNet as ONNX, with its state as input and output, checked."""
     from keiryo.audio.export.onnx import export_step
     from keiryo.audio.saved import load_wavenet
     from keiryo.errors import InputError
@@ -212,13 +218,13 @@ def bench(
             help="The --out of a training, or a model.safetensors; without it, random weights.",
         ),
     ] = None,
-    streams: Annotated[int, typer.Option(min=1, help="Sounds at once, besides one.")] = 16,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = 5,
+    streams: Annotated[int, typer.Option(min=1, help="Sounds at once, measured beside one.")] = 16,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of measurements of each.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Measure how fast sound is generated here: naively, with buffers, and by the compiled loop."""
+    """Measure the speed of generation here: naive, buffered, and by the compiled loop."""
     from keiryo.bench.generation import bench_generation
     from keiryo.cli.tables.generation import print_generation_bench
 

@@ -126,7 +126,7 @@ def _stream(pieces: Iterator[np.ndarray], samples: int, rate: int, *, raw: bool)
             stream.write(as_pcm(piece[0]))
             stream.flush()
     except BrokenPipeError:
-        # Whoever listened has heard enough. Python would complain again when it ends.
+        # The reader closed the pipe. Python would complain again when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

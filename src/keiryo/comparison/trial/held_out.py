@@ -1,4 +1,4 @@
-"""What trials said of images they were not trained on, and which labels that puts in doubt."""
+"""Predictions of trials for held-out images, and the labels that these put in doubt."""
 
 from collections.abc import Sequence
 from pathlib import Path

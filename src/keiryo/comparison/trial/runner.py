@@ -1,4 +1,4 @@
-"""Starting a trial's process, following it, and making a record of however it ends."""
+"""Starting a trial's process, following it, and recording how it ended."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ LAST_WORDS_LINES = 4
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a trial ended, and whether the user wants no more of them."""
+class TrialOutcome:
+    """The record of a trial, and whether the user interrupted it."""
 
     trial: Trial
     interrupted: bool
@@ -42,13 +42,13 @@ def complete_trial(
     on_report: Callable[[TrialReport], None],
     *,
     until: float,
-) -> Ended:
-    """Do what is still to be done of trial `number`: train it, measure it, record it.
+) -> TrialOutcome:
+    """Complete trial `number`: train it, measure its latency, write its record.
 
-    It is trained until the share `until`, from 0 to 1, of its budget is used up.
-    It is trained in a process of its own. One that crashes is a failed one, with its
-    last words. An interrupt is handed on to the process, which saves a checkpoint; the
-    record then says `stopped`. Raises InputError where it ended by the user's own fault.
+    It is trained in a process of its own, until the share `until`, from 0 to 1, of its budget
+    is used up. A trial that crashes is recorded as failed, with the last lines of its log. An
+    interrupt is passed to the process, which saves a checkpoint; the record then says
+    `stopped`. Raises InputError if the user's input ended it.
     """
     folder = out / plan.trials()[number].folder
     trial = read_trial(folder)
@@ -69,7 +69,7 @@ def complete_trial(
         except subprocess.CalledProcessError as error:
             trial.error = f"latency could not be measured: {error.stderr.strip()[-500:]}"
     write_text(folder / TRIAL_FILE, trial.model_dump_json(indent=2))
-    return Ended(trial, interrupted)
+    return TrialOutcome(trial, interrupted)
 
 
 def _train(

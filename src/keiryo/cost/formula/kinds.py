@@ -1,4 +1,4 @@
-"""What kind of layer a module is, and which inputs no layer of its kind takes."""
+"""The kind of layer that a module is, and the inputs that no layer of its kind takes."""
 
 from collections.abc import Sequence
 from math import prod

@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LayerFormula:
-    """What a layer costs by its closed formula; `text` shows it with the numbers put in."""
+    """The cost of a layer by its closed formula; `text` shows it with the numbers put in."""
 
     text: str
     macs: int

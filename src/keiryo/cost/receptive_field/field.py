@@ -1,4 +1,4 @@
-"""Which part of the input the positions of a tensor can see.
+"""The part of the input that the positions of a tensor can see.
 
 Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks"
 (distill.pub), sections "Closed-form expressions" and "Arbitrary computation graphs":
@@ -17,7 +17,7 @@ Number = int | Fraction
 
 
 class Axis(NamedTuple):
-    """What is seen of one input axis.
+    """The view of one input axis.
 
     Position i of dimension `dimension` sees the inputs `first` + i · `step` to `last` +
     i · `step`. Step 0 means that all positions see the same; dimension None that the
@@ -84,11 +84,11 @@ class Field:
 
     @property
     def has_positions(self) -> bool:
-        """Whether the tensor still tells positions of the input apart."""
+        """True if the tensor still distinguishes positions of the input."""
         return any(axis.dimension is not None for axis in self.axes)
 
     def shares_dimension(self, axis: Axis) -> bool:
-        """Whether another axis runs along the same dimension, as in a map read as tokens."""
+        """True if another axis runs along the same dimension, as in a map read as tokens."""
         return sum(other.dimension == axis.dimension for other in self.axes) > 1
 
     def changed(self, change: Callable[[Axis, int], Axis]) -> "Field":

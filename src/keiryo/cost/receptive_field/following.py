@@ -48,7 +48,7 @@ def follow(
 
 
 def keeps_field(operator: OpOverload, tensor_arguments: Sequence[str]) -> bool:
-    """Whether what `operator` gives always sees what its first argument saw."""
+    """Return True if the result of `operator` always sees what its first argument saw."""
     packet = operator.overloadpacket
     if packet in _RULES:
         return _RULES[packet] is field_shapes.same

@@ -1,4 +1,4 @@
-"""Which dimension of a rearranged tensor runs over which axis of the input."""
+"""The dimension of a rearranged tensor that runs over each axis of the input."""
 
 from collections.abc import Sequence
 from math import prod

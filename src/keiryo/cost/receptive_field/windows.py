@@ -1,4 +1,4 @@
-"""How windows that slide over a tensor change its receptive field."""
+"""The effect of sliding windows on a tensor's receptive field."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -99,7 +99,7 @@ def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> Known:
 
 
 def _runs_over_axes(field: Field, start: int) -> bool:
-    """Whether the spatial dimensions, from `start` on, are where the axes' positions lie."""
+    """Return True if the axes' positions lie in the spatial dimensions, from `start` on."""
     placed = [axis.dimension for axis in field.axes if axis.dimension is not None]
     return len(set(placed)) == len(placed) and min(placed, default=start) >= start
 

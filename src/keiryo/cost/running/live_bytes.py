@@ -1,4 +1,4 @@
-"""How many bytes of tensors are alive at once, followed as they come and go."""
+"""The bytes of tensors alive at once, followed as they come and go."""
 
 import weakref
 

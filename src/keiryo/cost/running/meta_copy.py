@@ -69,7 +69,7 @@ class NeedsValuesError(InputError):
 
 
 def needs_values(error: RunError) -> bool:
-    """Whether a run failed only because its tensors held no data."""
+    """Return True if a run failed only because its tensors held no data."""
     cause = error.__cause__
     # PyTorch has no error of its own for this; its texts name the device.
     return isinstance(cause, NotImplementedError) or bool(

@@ -48,7 +48,7 @@ def _binary(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
 
 
 def _spreads_over(small: Tensor, large: Tensor) -> bool:
-    """Whether broadcasting `small` gives the shape and type of `large`."""
+    """Return True if broadcasting `small` gives the shape and type of `large`."""
     if small.dtype is not large.dtype or small.device != large.device:
         return False
     if small.shape == large.shape:

@@ -121,7 +121,7 @@ class _Recorder(TorchDispatchMode):
                     call.input_shapes = _shapes((*arguments, *named.values()))
                 raise
             finally:
-                # A forward may catch what another raised, and go on.
+                # A forward may catch what another raised, and continue.
                 self._stack.pop()
                 if starts_layer:
                     self._layer = None
@@ -252,7 +252,7 @@ class _Recorder(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class _Operator:
-    """What is known of an operator."""
+    """The treatment of an operator."""
 
     name: str
     is_made_of_others: bool

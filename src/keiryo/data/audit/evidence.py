@@ -16,7 +16,7 @@ UNKNOWN_DISTANCE = 257
 
 @dataclass(frozen=True)
 class DataEvidence:
-    """What the checks of a set look at; each property is computed once."""
+    """The evidence that the checks of a set look at; each property is computed once."""
 
     survey: Survey
 

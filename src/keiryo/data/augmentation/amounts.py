@@ -1,4 +1,4 @@
-"""How far the images of a training may be varied."""
+"""The amounts of augmentation."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -26,7 +26,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far images are varied; the defaults change nothing.
+    """Amounts of augmentation; the defaults change nothing.
 
     - `smallest_area`, `largest_aspect`: the crop of Inception (Szegedy et al. 2014,
       section 6), with an area of `smallest_area` to 1 of the image and an aspect

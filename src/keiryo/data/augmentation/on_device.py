@@ -1,4 +1,4 @@
-"""Varies a batch of images as `augment` does, with torch, where the images lie.
+"""Augments a batch of images as `augment` does, with torch, on their device.
 
 The same variation gives the same images, but for the last digit of rounding and the
 outermost pixels of a crop, which here look beyond its edge.
@@ -14,7 +14,7 @@ from keiryo.data.augmentation.random_amounts import Mixing, Variation
 
 
 def augment_on_device(images: Tensor, variation: Variation) -> Tensor:
-    """Return a varied copy of `images` (N, size, size, 3), uint8, on their device."""
+    """Return an augmented copy of `images` (N, size, size, 3), uint8, on their device."""
     channels_first = images.permute(0, 3, 1, 2)
     if variation.moves().any():
         channels_first = _warp(channels_first, variation.warps)
@@ -33,7 +33,7 @@ def augment_on_device(images: Tensor, variation: Variation) -> Tensor:
 def _warp(images: Tensor, warps: np.ndarray) -> Tensor:
     size = images.shape[-1]
     # (N, 2, 3) -> six of (N, 1, 1). Products of matrices might be taken in less than
-    # float32, which is not enough to tell pixels apart.
+    # float32, which is not enough to separate pixels.
     (xx, xy, x0), (yx, yy, y0) = _moved(warps, images).permute(1, 2, 0)[..., None, None]
     new_x = torch.arange(size, device=images.device, dtype=torch.float32)
     new_y = new_x[:, None]

@@ -1,4 +1,4 @@
-"""Varies the images of a batch with OpenCV, one by one, on any number of threads."""
+"""Augments the images of a batch with OpenCV, one by one, on any number of threads."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -19,7 +19,7 @@ Stage = Callable[[np.ndarray, np.ndarray], object]
 def augment(
     images: np.ndarray, variation: Variation, *, pool: Executor | None = None
 ) -> np.ndarray:
-    """Return a varied copy of `images` (N, size, size, 3), uint8.
+    """Return an augmented copy of `images` (N, size, size, 3), uint8.
 
     The threads of `pool` share the work, if there is one, to the same bits. What a
     warp finds outside of an image is the image mirrored at its outermost pixels.
@@ -28,7 +28,7 @@ def augment(
     result = np.empty(images.shape, np.uint8)
     stages = _stages(variation, size)
 
-    def vary(part: range) -> None:
+    def augment_part(part: range) -> None:
         spare = np.empty((2, size, size, 3), np.uint8)
         for index in part:
             _run(stages[index], images[index], result[index], spare)
@@ -36,7 +36,7 @@ def augment(
                 left, top, right, bottom = variation.cutouts[index]
                 result[index, top:bottom, left:right] = MIDDLE_GRAY
 
-    _in_parts(vary, count, pool)
+    _in_parts(augment_part, count, pool)
     if variation.mixing is None:
         return result
     return _mix(result, variation.mixing, pool)
@@ -136,7 +136,7 @@ def _replace(table: np.ndarray) -> Stage:
 
 
 def _mix(images: np.ndarray, mixing: Mixing, pool: Executor | None) -> np.ndarray:
-    """Return what becomes of varied images (N, size, size, 3) with their partners."""
+    """Return augmented images (N, size, size, 3) mixed with their partners."""
     mixed = np.empty_like(images)
 
     def mix(part: range) -> None:

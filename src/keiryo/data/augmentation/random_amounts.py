@@ -1,7 +1,6 @@
 """All random numbers of a batch of images, drawn at once.
 
-A variation says what happens to each image of a batch and nothing about who does
-it: the processor, with any number of threads, or the device that trains.
+The processor, with any number of threads, or the device that trains applies them.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from keiryo.data.augmentation.random_operations import UNCHANGED, draw_operation
 
 @dataclass(frozen=True)
 class Mixing:
-    """What each image of a batch takes over from another one.
+    """The part of another image that each image of a batch is mixed with.
 
     Inside `boxes` (N, 4), in whole pixels (left, top, right, bottom), the image
     `partners` (N,) covers the own one with `opacities` (N,) from 0 to 1. `weights`
@@ -30,7 +29,7 @@ class Mixing:
 
 @dataclass(frozen=True)
 class Variation:
-    """What happens to each image of a batch, in this order.
+    """The augmentation of each image of a batch, in this order.
 
     - `warps` (N, 2, 3) map new pixels to old ones; pixel centres lie at whole numbers.
     - `colors` (N, 3, 4) map old RGB values to new ones.
@@ -63,7 +62,7 @@ class Variation:
 def draw_variation(
     count: int, size: int, random: np.random.Generator, augmentation: Augmentation
 ) -> Variation:
-    """Return how to vary a batch of `count` images of `size` x `size` pixels."""
+    """Return the augmentation of a batch of `count` images of `size` x `size` pixels."""
     planes = _draw_crops(count, size, random, augmentation)
     colors = _draw_colors(count, random, augmentation)
     tables = None

@@ -54,7 +54,7 @@ TABLE_OPERATIONS: tuple[Callable[[float], np.ndarray], ...] = (solarize, posteri
 
 @dataclass(frozen=True)
 class Operations:
-    """What is to be done to each image, or what each operation does.
+    """The operations of each image, or the effect of each operation.
 
     `planes` (..., 3, 3) map new pixels to old ones, `colors` (..., 4, 4) old colours
     to new ones, and then `tables` (..., 256), uint8, old values to new ones.

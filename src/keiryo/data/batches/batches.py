@@ -33,7 +33,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Sample:
-    """Which rows a batch is made of, and how they are varied."""
+    """The rows of a batch, and their augmentation."""
 
     rows: np.ndarray
     variation: Variation | None
@@ -49,7 +49,7 @@ class Sample:
 
 
 class BatchSampler:
-    """Draws the batches of each epoch: `rows` in a new order, varied anew.
+    """Draws the batches of each epoch: `rows` in a new order, with new augmentation.
 
     Sample `step` of `epoch` follows from the seed alone.
     """
@@ -65,7 +65,7 @@ class BatchSampler:
 
     @property
     def steps(self) -> int:
-        """How many batches an epoch has; a last one that is not full is left out.
+        """Number of batches in an epoch; a last one that is not full is left out.
 
         The images in it come up in other epochs, and no batch norm ever sees a
         batch of one.
@@ -88,11 +88,11 @@ class BatchSampler:
 
 
 class TrainingBatches:
-    """The training images in a new order each epoch, varied anew each time.
+    """The training images in a new order each epoch, with new augmentation.
 
-    Batch `step` of `epoch` follows from the seed alone, so that a training can go on
+    Batch `step` of `epoch` follows from the seed alone, so that a training can continue
     at any step with the batches it would have had, and `workers`, which is how many
-    threads vary a batch, changes nothing but the time it takes.
+    threads augment a batch, changes nothing but the time it takes.
     """
 
     def __init__(
@@ -115,12 +115,12 @@ class TrainingBatches:
 
     @property
     def batch(self) -> int:
-        """How many images a batch has: what was asked for, or all there are."""
+        """Number of images in a batch: the number asked for, or all."""
         return self._sampler.batch
 
     @property
     def steps(self) -> int:
-        """How many batches an epoch has; a last one that is not full is left out."""
+        """Number of batches in an epoch; a last one that is not full is left out."""
         return self._sampler.steps
 
     def epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""Batches that lie on the device that trains, and are varied there."""
+"""Batches on the device that trains, augmented there."""
 
 import math
 from collections.abc import Iterator
@@ -53,11 +53,11 @@ def to_device(batch: Batch, device: torch.device) -> DeviceBatch:
 
 
 class DeviceBatches:
-    """The batches of `TrainingBatches`, varied on `device` instead of on the processor.
+    """The batches of `TrainingBatches`, augmented on `device` instead of on the processor.
 
     If the training images take no more than half of `free_bytes`, they are copied to
     the device once; if not, each batch is, as it lies on the disk. Either way the
-    batches are the same, so that a training may go on where less memory is free.
+    batches are the same, so that a training may continue where less memory is free.
     """
 
     def __init__(
@@ -87,17 +87,17 @@ class DeviceBatches:
 
     @property
     def is_resident(self) -> bool:
-        """Whether all training images lie on the device."""
+        """True if all training images are on the device."""
         return self._resident is not None
 
     @property
     def batch(self) -> int:
-        """How many images a batch has: what was asked for, or all there are."""
+        """Number of images in a batch: the number asked for, or all."""
         return self._sampler.batch
 
     @property
     def steps(self) -> int:
-        """How many batches an epoch has; a last one that is not full is left out."""
+        """Number of batches in an epoch; a last one that is not full is left out."""
         return self._sampler.steps
 
     def epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[DeviceBatch]:

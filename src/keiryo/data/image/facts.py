@@ -1,4 +1,4 @@
-"""What is worth knowing of one image, to find copies, near-copies and images of nothing."""
+"""Facts about one image, to find copies, near-copies and images of nothing."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,7 +26,7 @@ BLANK_CONTRAST = 3.0  # a standard deviation of grey, of 255: nothing can be see
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What was seen of one image while it was read.
+    """Facts about one image, found while it was read.
 
     `digest` names its pixels, `hash` what it looks like (hexadecimal; empty where an
     image is too small or too flat to be recognised). `brightness` and `contrast` are

@@ -1,4 +1,4 @@
-"""How an image of any shape becomes the square that a network takes.
+"""Fitting an image of any shape into the square that a network takes.
 
 Training, measuring and serving all come through here, so that a network sees new
 images as it saw those it was trained on.

@@ -25,7 +25,7 @@ HEADER_FILE = "pack.json"
 
 
 class PackHeader(SealedHeader):
-    """What stands in `pack.json`."""
+    """The content of `pack.json`."""
 
     format_version: int = FORMAT_VERSION
     size: int

@@ -1,4 +1,4 @@
-"""Making a pack: on all cores, in bounded memory, gone on with after an interruption.
+"""Making a pack: on all cores, in bounded memory, resumed after an interruption.
 
 It is made in a hidden folder beside its final place and moved there whole, so that a
 pack that can be seen is complete. Every image has its place in the file from the
@@ -40,7 +40,7 @@ PART = TypeAdapter(Part)
 
 
 class JournalHeader(Record):
-    """What a pack that is being made will hold; another one cannot go on with it."""
+    """The first line of a journal: only a pack of the same content can continue it."""
 
     format_version: int = FORMAT_VERSION
     fingerprint: str

@@ -1,4 +1,4 @@
-"""One file over HTTP: gone on with where it stopped, kept only if it is the published one."""
+"""One file over HTTP: resumed where it stopped, kept only if it is the published one."""
 
 import hashlib
 import http.client
@@ -33,7 +33,7 @@ class _RefusedError(_FetchError):
 
 
 class _LostError(_FetchError):
-    """What came so far is kept, and asking again may bring the rest."""
+    """A download that broke off: what came is kept, and trying again may bring the rest."""
 
 
 class _UnreachableError(_LostError):
@@ -58,7 +58,7 @@ def download(
     """Fetch `url` to `path`, unless the file with that checksum is there already.
 
     `checksum` is "md5:..." or "sha256:..." in hexadecimal, of which the first digits are
-    enough. What has come is kept in `path` + ".part" and gone on with, in this call after
+    enough. What has come is kept in `path` + ".part" and resumed, in this call after
     each of `retry_waits_s` seconds (counted anew whenever more has come) and in the next
     call; `path` itself appears only once the checksum is right. `progress` is told the
     bytes done and the bytes in all, or None where the server does not say. A server silent

@@ -1,4 +1,4 @@
-"""What lies in a folder that a user names, and how it is spoken of."""
+"""Files in a folder that the user names, and names to show for them."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`petals`: flower images drawn by the program, five classes told apart by geometry alone.
+"""`petals`: flower images drawn by the program, five classes that differ in geometry alone.
 
 Hue, pose, number, light, background, blur and clutter are drawn from the same
 distributions for every class, so that no single pixel or colour gives the class

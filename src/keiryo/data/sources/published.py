@@ -45,7 +45,7 @@ class NamedSet:
 
     @property
     def byte_count(self) -> int:
-        """What there is to download, in bytes."""
+        """Size of the download, in bytes."""
         return sum(file.byte_count for file in self.files)
 
 

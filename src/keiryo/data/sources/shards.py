@@ -46,7 +46,7 @@ class Stretch:
 
 @dataclass
 class Sample:
-    """What a shard holds under one name."""
+    """The files of a shard with one name."""
 
     image: Stretch | None = None
     label: str | None = None

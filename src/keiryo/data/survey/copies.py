@@ -1,4 +1,4 @@
-"""Which images are one and the same, or nearly, and so must stand on one side of a split."""
+"""Groups of images that are the same, or nearly, and so must be on one side of a split."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ LARGEST_NEAR_SHARE = 0.1
 class Alike:
     """A group number for each row of a survey: copies and near-copies share one.
 
-    `too_alike` are rows whose nearness was not heeded, since too many others are as near.
+    `too_alike` are rows whose nearness is ignored, since too many others are as near.
     """
 
     groups: np.ndarray
@@ -41,8 +41,8 @@ def alike_groups(survey: Survey) -> Alike:
     too_alike = sizes[groups] > most
     # Copies by pixels alone may be as many as they are.
     too_alike &= sizes[groups] > np.bincount(exact, minlength=1)[exact]
-    heeded = [pair for pair in survey.near_copies if not too_alike[pair[0]]]
-    return Alike(joined(exact, heeded), np.flatnonzero(too_alike))
+    credible = [pair for pair in survey.near_copies if not too_alike[pair[0]]]
+    return Alike(joined(exact, credible), np.flatnonzero(too_alike))
 
 
 def members(groups: np.ndarray, rows: Iterable[int] | None = None) -> list[list[int]]:

@@ -110,9 +110,9 @@ class _ReadingProcess:
 
 @contextmanager
 def _interrupts_put_off() -> Iterator[None]:
-    """Let no Ctrl-C through while processes are started, which would all show it on the terminal.
+    """Ignore SIGINT while workers start.
 
-    They start without heeding it, as this one does for the moment.
+    They inherit this, so Ctrl-C prints no traceback from each.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

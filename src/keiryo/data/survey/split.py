@@ -1,4 +1,4 @@
-"""Which images train and which are held out."""
+"""The split of images into training and held-out ones."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
 
-FOLDS = 5  # each class is cut into so many parts, of which one is held out
+FOLDS = 5  # parts that each class is cut into; one is held out
 
 
 def _no_rows() -> np.ndarray:
@@ -24,7 +24,7 @@ class Splits:
     """Rows of a survey; no image, nor one that looks nearly the same, is on both sides.
 
     `leaked_val` and `leaked_test` are those that their owner held out although they are
-    training images too: they are in neither, and a score over them would be a lie.
+    training images too: they are in neither, since an accuracy over them would be too high.
     """
 
     train: np.ndarray
@@ -95,7 +95,7 @@ def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Spl
                     evidence=f"class '{survey.classes[label]}' has only one image"
                     + (f", in {copies} copies" if (copies := len(class_groups[0])) > 1 else "")
                     + ", so none could be held out",
-                    advice="It is trained on, but how well it is told apart is not measured. "
+                    advice="It is trained on, but its accuracy is not measured. "
                     "Add images or remove the class.",
                     files=[survey.images[row].name for row in class_groups[0]],
                 )

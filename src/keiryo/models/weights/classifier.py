@@ -1,4 +1,4 @@
-"""The layer of a network that tells the classes apart."""
+"""The layer of a network that classifies: its last linear layer."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""What torchvision and timm call the modules of keiryo's networks.
+"""The names that torchvision and timm give to the modules of keiryo's networks.
 
 A function a family, which walks the same table of the paper as the family's own file and
 puts keiryo's name of every module beside the other library's. Names as of torchvision 0.28
@@ -32,7 +32,7 @@ OLD_DENSE_LAYER = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.(\d)\.")
 
 @dataclass(frozen=True)
 class Naming:
-    """What a library calls each module: keiryo's name, and theirs.
+    """The names of each module: keiryo's, and a library's.
 
     `mean` and `std` are of the channels that its published weights expect.
     """

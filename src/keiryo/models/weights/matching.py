@@ -154,7 +154,7 @@ def _whose_names(spec: ModelSpec) -> str:
 
 
 def _check_batch_norm(weights: Weights, spec: ModelSpec, shapes: Mapping[str, Tensor]) -> None:
-    """Tell the two published kinds of VGG apart before their numbering confuses."""
+    """Distinguish the two published kinds of VGG, whose numbering differs."""
     theirs, ours = (
         any(name.endswith("running_mean") for name in names) for names in (weights.tensors, shapes)
     )

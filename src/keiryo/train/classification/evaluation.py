@@ -1,4 +1,4 @@
-"""What a network tells of images in inference mode, while it is trained and after."""
+"""Evaluating a network on images, in inference mode, while it is trained and after."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext

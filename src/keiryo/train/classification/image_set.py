@@ -1,4 +1,4 @@
-"""The images of a training, and the batches that are made of them."""
+"""The images of a training, and the batches made of them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from keiryo.models.saved import Preprocessing
 
 @dataclass(frozen=True)
 class ImageSet:
-    """The images to train and measure on: rows of one array, and how they are prepared."""
+    """The images to train and evaluate on: rows of one array, and their preprocessing."""
 
     images: ImageRows
     labels: np.ndarray
@@ -31,7 +31,7 @@ def training_batches(
     augmentation: Augmentation,
     device: torch.device,
 ) -> TrainingBatches | DeviceBatches:
-    """Return the training batches, varied where that does not slow the training down."""
+    """Return the training batches, augmented on the device that slows the training least."""
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
         return DeviceBatches(

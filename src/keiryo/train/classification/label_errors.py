@@ -1,4 +1,4 @@
-"""Labels that a trained network contradicts on images it has not seen: confident learning."""
+"""Confident learning: labels that a trained network contradicts on held-out images."""
 
 import numpy as np
 

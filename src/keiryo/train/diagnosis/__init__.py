@@ -1,4 +1,4 @@
-"""Why a training went wrong: findings with evidence, from what was seen of it.
+"""The diagnosis of a training: findings, each with evidence and advice.
 
 Each check takes the evidence and returns a finding, or None where it is silent.
 """

@@ -1,4 +1,4 @@
-"""Whether batch norm's statistics serve: those that are kept, and those of small batches."""
+"""Checks of batch norm's statistics: the running ones, and those of small batches."""
 
 from keiryo.records.base import Finding
 from keiryo.records.training import LayerSnapshot
@@ -12,8 +12,8 @@ NOISY_MEAN_GAP = 0.15
 def statistics_lag(evidence: Evidence) -> Finding | None:
     """Find running statistics that do not fit the weights.
 
-    Told from overfitting by the training images themselves: they are told apart far
-    worse by the running statistics than by those of each batch.
+    It is not overfitting if the training images themselves are classified far worse with the
+    running statistics than with those of each batch.
     """
     by_batch = evidence.accuracy_by_batch_statistics
     if by_batch is None or evidence.train_accuracy is None or not evidence.history:
@@ -30,9 +30,9 @@ def statistics_lag(evidence: Evidence) -> Finding | None:
     return Finding(
         code="statistics_lag",
         severity="error",
-        evidence=f"the same training images are told apart at {by_batch:.1%} by each batch's own "
-        f"statistics, and at {evidence.train_accuracy:.1%} by batch norm's running ones, which are "
-        f"what is used; so it is not overfitting{layer}",
+        evidence=f"the accuracy on the same training images is {by_batch:.1%} with each batch's own "
+        f"statistics, and {evidence.train_accuracy:.1%} with batch norm's running ones, which "
+        f"inference uses; so it is not overfitting{layer}",
         advice=_faster(evidence),
     )
 
@@ -48,9 +48,9 @@ def batch_too_small(evidence: Evidence) -> Finding | None:
         code="batch_too_small",
         severity="warning",
         evidence=f"batches of {batch}{parts}: at {worst.layer} a batch's means are "
-        f"{worst.mean_gap:.2f} standard deviations from the running ones, so what comes of a "
-        "image hangs on the others that happen to be in its batch",
-        advice="Give a larger --batch, 16 or more, or use norm=group, which does not hang on it.",
+        f"{worst.mean_gap:.2f} standard deviations from the running ones, so the output for an "
+        "image depends on the others in its batch",
+        advice="Give a larger --batch, 16 or more, or use norm=group, which does not depend on it.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What is known of a training when it is judged."""
+"""The evidence of a training: all that the checks look at."""
 
 import math
 from collections.abc import Sequence
@@ -53,12 +53,12 @@ class Evidence:
     class_names: Sequence[str] = ()
 
     def class_name(self, number: int) -> str:
-        """Return what class `number`, from 0, is called."""
+        """Return the name of class `number`, from 0."""
         return f"'{self.class_names[number]}'" if self.class_names else f"class {number + 1}"
 
     @property
     def by_keiryo(self) -> bool:
-        """Whether the recipe is one of keiryo's own, not an ordinary one."""
+        """True if the recipe is one of keiryo's own."""
         return self.recipe in ("keiryo", "long")
 
     @property
@@ -68,14 +68,14 @@ class Evidence:
 
     @property
     def at_chance(self) -> bool:
-        """Whether the last epoch's training loss is no better than guessing."""
+        """True if the last epoch's training loss is no better than guessing."""
         if not self.history:
             return False
         return not self.history[-1].train_loss <= (1 - CHANCE_MARGIN) * self.chance_loss
 
     @property
     def can_be_judged(self) -> bool:
-        """Whether it has gone on for long enough to be called a failure."""
+        """True if the training was long enough to be called a failure."""
         steps = self.snapshots[-1].step if self.snapshots else 0
         return len(self.history) >= EPOCHS_BEFORE_VERDICT and steps >= STEPS_BEFORE_VERDICT
 

@@ -1,4 +1,4 @@
-"""Whether the signal gets through: gradients that vanish or explode, units that are dead."""
+"""Checks of the signal: gradients that vanish or explode, units that are dead."""
 
 import math
 from statistics import median

@@ -1,4 +1,4 @@
-"""What came of a training: whether it learnt, and whether what it learnt holds."""
+"""Checks of the outcome: did it learn, and does what it learnt hold?"""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def non_finite(evidence: Evidence) -> Finding | None:
 
 
 def stuck_at_chance(evidence: Evidence) -> Finding | None:
-    """Find a training that after enough epochs knows no more than the number of classes."""
+    """Find a training that is no better than guessing after enough epochs."""
     if not evidence.at_chance or not evidence.can_be_judged:
         return None
     return Finding(
@@ -80,7 +80,7 @@ def too_short(evidence: Evidence) -> Finding | None:
 
 
 def overfitting(evidence: Evidence) -> Finding | None:
-    """Find training images known by heart: told apart far better than held-out ones."""
+    """Find training images that are classified far better than held-out ones."""
     if evidence.train_accuracy is None or evidence.val_accuracy is None:
         return None
     if evidence.train_accuracy - evidence.val_accuracy <= OVERFITTING_GAP:
@@ -90,7 +90,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
     elif evidence.recipe == "keiryo":
         more = "Use --recipe long with more --epochs"
     else:
-        more = "Vary the images more (--augment mixup=0.2,cutmix=1)"
+        more = "Use more augmentation (--augment mixup=0.2,cutmix=1)"
     return Finding(
         code="overfitting",
         severity="warning",
@@ -102,13 +102,13 @@ def overfitting(evidence: Evidence) -> Finding | None:
 
 
 def underfitting(evidence: Evidence) -> Finding | None:
-    """Find a network that cannot even tell its training images apart, nor gets better at it."""
+    """Find a network that classifies even its training images badly, and no longer improves."""
     train, val = evidence.train_accuracy, evidence.val_accuracy
     if train is None or val is None or evidence.at_chance or not evidence.can_be_judged:
         return None
     if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
         return None
-    # What it can do while training, it has learnt.
+    # An accuracy that it has while training, it has learnt.
     if (evidence.history[-1].train_accuracy or 0.0) > POOR_ACCURACY or statistics_lag(evidence):
         return None
     return Finding(
@@ -117,7 +117,7 @@ def underfitting(evidence: Evidence) -> Finding | None:
         evidence=f"{train:.1%} on training images and {val:.1%} on held-out ones, and no longer "
         "rising: it is not for want of images",
         advice="Use a larger model (a larger width or more layers), larger images by --size, "
-        "more --epochs, or vary the images less (--augment none).",
+        "more --epochs, or use less augmentation (--augment none).",
     )
 
 
@@ -127,7 +127,7 @@ def class_collapse(evidence: Evidence) -> Finding | None:
     if held_out is None or not len(held_out.labels):
         return None
     if evidence.at_chance and not evidence.can_be_judged:
-        return None  # it has hardly begun to tell anything apart
+        return None  # it has hardly begun to learn
     shares = np.bincount(held_out.predicted, minlength=evidence.classes) / len(held_out.labels)
     counts = np.bincount(held_out.labels, minlength=evidence.classes)
     likeliest = int(shares.argmax())
@@ -138,7 +138,7 @@ def class_collapse(evidence: Evidence) -> Finding | None:
             severity="error",
             evidence=f"{shares[likeliest]:.0%} of the held-out images are called "
             f"{evidence.class_name(likeliest)}, which {fair:.0%} of them are",
-            advice="See the other findings for why nothing else is told apart.",
+            advice="See the other findings for why no other class is predicted.",
         )
     never = np.flatnonzero((shares == 0) & (counts >= FEWEST_OF_CLASS))
     if not len(never) or evidence.at_chance:
@@ -156,7 +156,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
     """Find labels that contradict what the network is sure of, on images it was not shown.
 
     A network's own mistakes come with less confidence than its hits; where labels are
-    wrong at random, confidence does not tell the two apart (area under the ROC curve
+    wrong at random, confidence does not separate the two (area under the ROC curve
     near 0.5, Hendrycks & Gimpel 2017), while confident learning (Northcutt et al. 2021)
     names many labels.
     """

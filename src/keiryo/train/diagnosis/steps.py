@@ -1,4 +1,4 @@
-"""Whether the steps suit the training: their size, what they bring, what they wait for."""
+"""Checks of the steps: their size, what they gain, what they wait for."""
 
 from statistics import median
 
@@ -43,7 +43,7 @@ def step_too_large(evidence: Evidence) -> Finding | None:
 
 
 def step_too_small(evidence: Evidence) -> Finding | None:
-    """Find steps that change next to nothing while there is much to be learnt."""
+    """Find steps that change almost nothing although the loss is high."""
     moving = [s for s in evidence.snapshots if s.learning_rate > 0]
     if not evidence.history or not moving or not evidence.can_be_judged:
         return None
@@ -65,7 +65,7 @@ def step_too_small(evidence: Evidence) -> Finding | None:
 
 
 def plateau(evidence: Evidence) -> Finding | None:
-    """Find a training whose second half brought nothing although much is still to be learnt."""
+    """Find a training whose second half gained nothing although the loss is high."""
     losses = [epoch.train_loss for epoch in evidence.history]
     if len(losses) < EPOCHS_FOR_PLATEAU or evidence.at_chance:
         return None
@@ -101,7 +101,7 @@ def input_bound(evidence: Evidence) -> Finding | None:
         code="input_bound",
         severity="warning",
         evidence=f"{evidence.waiting_share:.0%} of the training time was spent waiting for images",
-        advice="Put --out on a faster disk, vary images less (--augment none), or give more "
+        advice="Put --out on a faster disk, use less augmentation (--augment none), or give more "
         "--threads.",
     )
 

@@ -68,13 +68,13 @@ class Muon(torch.optim.Optimizer):
             matrix, update = _matrices(parameter, ahead)
             of_shape[matrix.shape].append((matrix, update))
         for shape, pairs in of_shape.items():
-            updates = orthogonalized(torch.stack([update for _, update in pairs]))
+            updates = orthogonalize(torch.stack([update for _, update in pairs]))
             scale = rate * UPDATE_SIZE * math.sqrt(max(shape))
             for (matrix, _), update in zip(pairs, updates, strict=True):
                 matrix.sub_(update, alpha=scale)
 
 
-def orthogonalized(matrices: Tensor) -> Tensor:
+def orthogonalize(matrices: Tensor) -> Tensor:
     """Return (N, rows, columns), no more rows than columns, with singular values near 1.
 
     They keep their singular vectors; the values come to lie between some 0.5 and 1.4, by the

@@ -1,7 +1,7 @@
-"""Looking into a training step, layer by layer.
+"""Watching a training step, layer by layer.
 
 Only some steps are looked at, so that it costs next to nothing; in between, no hook is
-in place. What is seen changes nothing of what is computed.
+in place. Watching changes nothing that is computed.
 """
 
 import math
