@@ -1,22 +1,18 @@
 """The folder that a run writes into: claimed before anything is written, continued later."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from keiryo.errors import InputError
 from keiryo.files import write_text
+from keiryo.plan_option import flag_of
 from keiryo.records.base import Record
 
 # Files that keiryo was writing under a temporary name when it was killed.
 LEFTOVERS = (".*.tmp", ".*.old")
-
-# Of options that are called otherwise than their fields.
-NO_NAMES: Mapping[str, str] = {}
 
 AnyPlan = TypeVar("AnyPlan", bound=Record)
 
@@ -90,26 +86,23 @@ class RunFolder:
                 for leftover in folder.glob(pattern):
                     shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
-    def check_same(
-        self,
-        given: Iterable[str],
-        then: Record,
-        now: Record,
-        *,
-        names: Mapping[str, str] = NO_NAMES,
-    ) -> None:
+    def check_same(self, given: Iterable[str], then: Record, now: Record) -> None:
         """Raise InputError if an option that is `given` again differs from what it was.
 
-        `then` is the plan that the run was begun with, `now` that of the options given; `names`
-        are those of options that are called otherwise than their fields.
+        `then` is the plan that the run was begun with, `now` that of the options given.
         """
         for key in given:
             before, after = getattr(then, key), getattr(now, key)
             if before == after:
                 continue
-            flag = "--" + names.get(key, key.replace("_", "-"))
-            option = flag if after is True else f"{flag} {_shown(after)}"
-            begun = "without it" if before in (None, False) else f"with {_shown(before)}"
+            flag = flag_of(type(then), key)
+            if isinstance(after, bool):  # a switch, given if it is not at its default
+                is_given = after != type(then).model_fields[key].default
+                option = flag if is_given else f"without {flag}"
+                begun = "without it" if is_given else "with it"
+            else:
+                option = f"{flag} {_shown(after)}"
+                begun = "without it" if before is None else f"with {_shown(before)}"
             raise InputError(
                 f"{option}: the {self.kind} in {self.path} was begun {begun}; leave the option "
                 "out, or use another --out"
@@ -122,7 +115,10 @@ class RunFolder:
     def _remove_results(self) -> None:
         for name in self.results:
             path = self.path / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         # Last, so that a folder half removed is still known to be keiryo's.
         (self.path / self.plan_file).unlink()
 
@@ -137,14 +133,6 @@ def check_space(out: Path, needed_bytes: int) -> None:
             f"--out {out}: its disk has {free / 1e9:.2f} GB left and this run needs "
             f"{(needed_bytes - already) / 1e9:.2f} GB; free some, or name a folder on another disk"
         )
-
-
-def option_error(error: ValidationError, names: Mapping[str, str] = NO_NAMES) -> InputError:
-    """Return the first error of a plan as one that names its option."""
-    first = error.errors()[0]
-    key = "-".join(map(str, first["loc"]))
-    value = "" if isinstance(first["input"], list) else f" {first['input']}"
-    return InputError(f"--{names.get(key, key.replace('_', '-'))}{value}: {first['msg']}")
 
 
 def _folders(path: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -12,18 +12,15 @@ from conftest import Finished
 from keiryo.audio.options import WaveNetOptions
 from keiryo.cli.main import COMMANDS
 from keiryo.comparison.options import ComparisonOptions
+from keiryo.plan_option import flag_of
 from keiryo.records.base import Record
 
 ROOT = Path(__file__).parents[2]
 Keiryo = Callable[..., Finished]
 
 
-def flags_of(record: type[Record], *, without: set[str] = frozenset()) -> set[str]:
-    return {
-        field.json_schema_extra["flag"] or f"--{name.replace('_', '-')}"
-        for name, field in record.model_fields.items()
-        if name not in without
-    }
+def flags_of(record: type[Record], *, without: Collection[str] = ()) -> set[str]:
+    return {flag_of(record, name) for name in record.model_fields if name not in without}
 
 
 def words_of(text: str) -> set[str]:
@@ -55,6 +52,12 @@ def test_every_field_of_a_plan_is_an_option(keiryo: Keiryo, command: str, flags:
     assert flags <= words_of(keiryo(*command.split(), "--help").out)
 
 
+@pytest.mark.parametrize("name", ["", "data", "wavenet"])
+def test_groups_have_no_options_of_their_own(keiryo: Keiryo, name: str) -> None:
+    options = {word for word in words_of(keiryo(*name.split(), "--help").out) if word[:2] == "--"}
+    assert options <= {"--help", "--version"}
+
+
 def test_the_help_loads_no_plan() -> None:
     code = """
 import sys
@@ -78,4 +81,4 @@ def test_type_checkers_know_the_options_of_today() -> None:
     spec.loader.exec_module(script)
     for file in script.WRITTEN:
         written = (ROOT / "src" / "keiryo" / file).read_text(encoding="utf-8")
-        assert written == script.text_of(file), f"{file} is of before: make options"
+        assert written == script.text_of(file), f"{file} is out of date: run `make options`"

@@ -324,6 +324,10 @@ def test_a_model_whose_outputs_are_not_finite_is_not_exported(
             ["train", "--resume", "--out", "{trained}", "--skip", "9"],
             "--skip 9: the WaveNet training in",
         ),
+        (
+            ["train", "--resume", "--out", "{trained}", "--no-dilation"],
+            "begun without it; leave the option out",
+        ),
         (["generate", "{here}/absent"], "absent: no such file"),
         (["generate", "{here}/empty"], "holds no model.safetensors"),
         (["generate", "{here}/text.wav"], "not a WaveNet that keiryo saved"),

@@ -133,6 +133,18 @@ def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
         comparison_folder(other / "thesis.tex").claim(plan, force=True)
 
 
+def test_a_folder_that_is_a_link_is_replaced_and_what_it_links_to_is_kept(tmp_path: Path) -> None:
+    plan = make_plan({"data": "digits"})
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    comparison_folder(out).claim(plan, force=False)
+    elsewhere.mkdir()
+    (elsewhere / "old.txt").write_text("old")
+    (out / "trials").symlink_to(elsewhere)
+    comparison_folder(out).claim(plan, force=True)
+    assert not (out / "trials").exists()
+    assert (elsewhere / "old.txt").read_text() == "old"
+
+
 def test_leftovers_of_a_kill_are_removed(tmp_path: Path) -> None:
     trial = tmp_path / "trials" / "x-seed0"
     trial.mkdir(parents=True)

@@ -6,28 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from keiryo.audio.options import WaveNetOptions
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE
 from keiryo.models.wavenet import WaveNetConfiguration
+from keiryo.plan_option import validate_plan
 from keiryo.recordings.forming import RecordingForm
 from keiryo.recordings.locate import TONES
 from keiryo.recordings.mu_law import CODES
 from keiryo.recordings.pack import RecordingPack
 from keiryo.records.places import REPORT_FILE, RESULTS_FILE
 from keiryo.records.wavenet import SOUNDS_FOLDER, WAVENET_SNAPSHOTS_FILE
-from keiryo.run_folder import RunFolder, option_error
+from keiryo.run_folder import RunFolder
 
 PLAN_FILE = "wavenet-plan.json"
 FORMAT_VERSION = 1
 DEFAULT_EPOCHS = 10
-# What the receptive field is at least, where --layers is not given: some periods of a voice.
+# The least receptive field if --layers is not given: some periods of a voice.
 DEFAULT_FIELD_SECONDS = 0.12
 MOST_DEFAULT_LAYERS = 12
 SHORTEST_DEFAULT_CHUNK = 2000
-OPTION_NAMES = {"is_dilated": "no-dilation"}
 CHECKPOINT_FILE = "checkpoint.safetensors"
 PACK_FOLDER = "recordings"
 # What --force removes; packed recordings are kept.
@@ -42,11 +40,11 @@ RESULTS = (
 
 
 class WaveNetPlan(WaveNetOptions):
-    """Everything that the figures of a training depend on, its recordings apart.
+    """All that the figures of a training depend on, except its recordings.
 
-    The budget is `epochs` or `minutes`. `layers` None: as many as give a receptive field of
-    0.12 s. `samples` None: a chunk is twice as long as the receptive field, and at least 2,000.
-    `trim_db` 0: nothing is cut off the recordings' ends.
+    The budget is either `epochs` or `minutes`. `layers` None: as many as give a receptive field
+    of 0.12 s. `samples` None: a chunk is twice as long as the receptive field, and at least
+    2,000 samples. `trim_db` 0: nothing is cut off the ends of recordings.
     """
 
     format_version: int = FORMAT_VERSION
@@ -58,12 +56,12 @@ class WaveNetPlan(WaveNetOptions):
         return RecordingForm(rate=self.rate, trim_db=self.trim_db or None, normalize=self.normalize)
 
     def configuration(self, pack: RecordingPack) -> WaveNetConfiguration:
-        """Return that of the network for the recordings of `pack`."""
+        """Return the configuration of the network for the recordings of `pack`."""
         labels = tuple(len(category.values) for category in pack.categories)
         return self.configuration_of(pack.rate, labels)
 
     def configuration_of(self, rate: int, labels: tuple[int, ...]) -> WaveNetConfiguration:
-        """Return that of the network for recordings of `rate` samples a second."""
+        """Return the configuration of the network for recordings of `rate` Hz."""
         return WaveNetConfiguration(
             stacks=self.stacks,
             layers_per_stack=self.layers or self._default_layers(rate),
@@ -78,13 +76,13 @@ class WaveNetPlan(WaveNetOptions):
         )
 
     def chunk_samples(self, configuration: WaveNetConfiguration) -> int:
-        """Return how many samples of its own a chunk has."""
+        """Return the length of a chunk in samples, without what comes before it."""
         return self.samples or max(SHORTEST_DEFAULT_CHUNK, 2 * configuration.receptive_field)
 
     def fingerprint(self, pack: RecordingPack) -> str:
-        """Return a text that changes with anything that changes what a checkpoint means."""
+        """Return a digest of all that decides what a checkpoint means."""
         digest = hashlib.blake2b(digest_size=16)
-        # How many threads there are and where it runs changes roundings, not the meaning.
+        # Threads and device change roundings only.
         left_out = {"threads", "device", "data", "format_version"}
         # The format comes first, as it does in checkpoints of earlier versions.
         rest = self.model_dump_json(exclude=left_out).removeprefix("{")
@@ -99,7 +97,7 @@ class WaveNetPlan(WaveNetOptions):
 
 
 def make_plan(given: Mapping[str, Any]) -> WaveNetPlan:
-    """Return the plan of the options that were given, by the plan's own names.
+    """Return the plan of the options that were given, by their field names.
 
     Raises InputError for values that are not possible.
     """
@@ -108,10 +106,7 @@ def make_plan(given: Mapping[str, Any]) -> WaveNetPlan:
         raise InputError("--epochs and --minutes: give one of the two")
     if "epochs" not in options and "minutes" not in options:
         options["epochs"] = DEFAULT_EPOCHS
-    try:
-        plan = WaveNetPlan.model_validate(options)
-    except ValidationError as error:
-        raise option_error(error, OPTION_NAMES) from None
+    plan = validate_plan(WaveNetPlan, options)
     if not plan.trim_db >= 0:
         raise InputError(f"--trim-db {plan.trim_db}: give decibels above 0, or 0 to cut nothing")
     plan.form.check()
@@ -131,7 +126,7 @@ def resume_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
     begun_with = {} if {"epochs", "minutes"} & {*given} else budget
     again = make_plan({"data": plan.data, "threads": plan.threads, **begun_with, **given})
     free = [key for key in ("threads", "device") if key in given]
-    folder.check_same([key for key in given if key not in free], plan, again, names=OPTION_NAMES)
+    folder.check_same([key for key in given if key not in free], plan, again)
     return plan.model_copy(update={key: getattr(again, key) for key in free})
 
 

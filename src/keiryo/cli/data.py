@@ -14,6 +14,7 @@ EXIT_FOUND = 2
 Data = Annotated[str, typer.Argument(metavar="DATA", help="The images, as for `keiryo compare`.")]
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     help="Check and prepare images.",
     cls=lazy_group({"check": f"{__name__}:check", "pack": f"{__name__}:pack"}),

@@ -1,6 +1,6 @@
 """Commands that are made when they are asked for, with options that a plan declares.
 
-`keiryo --help` so loads no plan, which would take longer than all else of it.
+`keiryo --help` therefore loads no plan, which would take longer than the rest of it.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-# Limits that pydantic checks, as the help shows them.
+# Bounds that the help shows.
 LIMITS = {"ge": "at least {}", "le": "at most {}"}
 
 
@@ -22,7 +22,8 @@ def takes_fields(
 ) -> Callable[[Any], Any]:
     """Mark a command whose **given options are the fields of `record`, `module:class`.
 
-    They are shown before the option `before`. An option that was not given is not passed on.
+    The help shows them before the option `before`. Bounds are those of the fields. An option that
+    was not given is not passed on.
     """
 
     def mark(function: Any) -> Any:
@@ -89,24 +90,29 @@ def _with_options(function: Any) -> Any:
     if not hasattr(function, "taken_fields"):
         return function
     place, before, without, only = function.taken_fields
+    plan = _load(place)
     fields = {
         name: field
-        for name, field in _load(place).model_fields.items()
+        for name, field in plan.model_fields.items()
         if name in (only or [name]) and name not in without
     }
 
     def command(**values: Any) -> None:
+        from keiryo.plan_option import check_options
+
+        given: dict[str, Any] = {}
         for name, field in fields.items():
             value = values.pop(name)
             if value is True:
-                values[name] = not field.default  # a switch turns the default around
+                given[name] = not field.default  # a switch turns the default around
             elif value is not None and value is not False:  # 0 is a value
-                values[name] = value
-        function(**values)
+                given[name] = value
+        check_options(plan, given)
+        function(**values, **given)
 
     *own, _ = inspect.signature(function).parameters.values()
     first = next(place for place, one in enumerate(own) if one.name == before)
-    options = [_parameter(name, field) for name, field in fields.items()]
+    options = [_parameter(plan, name) for name in fields]
     parameters = [
         one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for one in (*own[:first], *options, *own[first:])
@@ -117,13 +123,16 @@ def _with_options(function: Any) -> Any:
     return command
 
 
-def _parameter(name: str, field: Any) -> inspect.Parameter:
+def _parameter(plan: Any, name: str) -> inspect.Parameter:
     """Return the command line's option for a field; None, or False, means that it is not given."""
+    from keiryo.plan_option import flag_of
+
+    field = plan.model_fields[name]
     extra = field.json_schema_extra
     kind = field.annotation
     if type(None) in typing.get_args(kind):
         kind = next(one for one in typing.get_args(kind) if one is not type(None))
-    flag = extra["flag"] or f"--{name.replace('_', '-')}"
+    flag = flag_of(plan, name)
     if kind is bool:
         option = typer.Option(flag, help=field.description)
         annotation, default = Annotated[bool, option], False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from keiryo.comparison.options import ComparisonOptions
 from keiryo.comparison.pretrained_option import with_absolute_paths
@@ -19,6 +19,7 @@ from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
+from keiryo.plan_option import validate_plan
 from keiryo.records.comparison import Limits, Trial
 from keiryo.records.places import (
     CURVES_FOLDER,
@@ -29,7 +30,7 @@ from keiryo.records.places import (
     TENSORBOARD_FOLDER,
     THUMBNAILS_FILE,
 )
-from keiryo.run_folder import RunFolder, option_error
+from keiryo.run_folder import RunFolder
 from keiryo.train.fine_tuning import DEFAULT_FINE_TUNE
 from keiryo.train.recipe import RECIPES
 
@@ -75,8 +76,8 @@ DEMO_DEFAULTS: dict[str, Any] = {
 class TrialPlan:
     """One model, recipe, seed and fold, and the folder it is trained in, within the comparison.
 
-    `fold` is which fifth is held out, from 1; None: there is but one split. `is_one_of_recipes`
-    says whether the comparison has others.
+    `fold` is the number of the fifth that is held out, from 1; None: there is only one split.
+    `is_one_of_recipes` says whether the comparison has several recipes.
     """
 
     model: str
@@ -88,7 +89,7 @@ class TrialPlan:
 
     @property
     def record(self) -> Trial:
-        """The trial's record, as it is when nothing is known of it yet."""
+        """The trial's record before anything is known of it."""
         return Trial(
             model=self.model,
             recipe=self.recipe if self.is_one_of_recipes else None,
@@ -100,11 +101,11 @@ class TrialPlan:
 
 
 class Plan(ComparisonOptions):
-    """Everything that the figures of a comparison depend on, its input data apart.
+    """All that the figures of a comparison depend on, except its input data.
 
-    The budget of each model is `epochs` or `minutes`, one of the two. `pretrained_digests` are
-    those of the files that `pretrained` names, as they were when the comparison began. `preset`
-    is kept for a resume alone: what it stands for is in the other fields.
+    The budget of each model is either `epochs` or `minutes`. `pretrained_digests` are those of
+    the files that `pretrained` names, as they were when the comparison began. `preset` is kept
+    only for a resume: the other fields hold what it stands for.
     """
 
     format_version: int = FORMAT_VERSION
@@ -151,9 +152,9 @@ class Plan(ComparisonOptions):
 def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     """Return the plan of a new comparison from the options that were given; the rest is default.
 
-    `preset` names other defaults. Without `data`, it is the built-in set in a size that
-    every model gets somewhere with in under a minute. Raises InputError for values that
-    are not possible.
+    `preset` names other defaults. Without `data`, the plan is the demonstration: the built-in
+    set, at a size at which every model learns something in under a minute. Raises InputError for
+    values that are not possible.
     """
     defaults = DATA_DEFAULTS if "data" in given else DEMO_DEFAULTS
     if "data" in given and is_pack(given["data"]):
@@ -168,20 +169,17 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         raise InputError("--epochs and --minutes: give one of the two")
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
     options = {"models": DEFAULT_MODELS, "threads": usable_cores(), **options, **given}
-    try:
-        plan = Plan.model_validate(options)
-    except ValidationError as error:
-        raise option_error(error) from None
+    plan = validate_plan(Plan, options)
     _check_recipes(plan.recipe)
     if plan.stop_early and plan.candidates < 2:
         raise InputError(
-            "--stop-early: drops the worse half of the candidates, so name two at least by "
+            "--stop-early: drops the worse half of the candidates; name at least two with "
             "--models or --recipe, or leave it out"
         )
     if plan.accumulate > plan.batch:
         raise InputError(
-            f"--accumulate {plan.accumulate}: a batch of {plan.batch} has not so many parts; "
-            "give fewer, or a larger --batch"
+            f"--accumulate {plan.accumulate}: a batch of {plan.batch} cannot be cut into so many "
+            "parts; give fewer, or a larger --batch"
         )
     if plan.augment is not None:
         changed_augmentation(Augmentation(), plan.augment)
@@ -231,7 +229,7 @@ def _check_recipes(recipe: str) -> None:
 
 
 def _with_absolute_path(data: str) -> str:
-    """Return the path `data` so that it holds in any folder; names and URLs as they are."""
+    """Return the path `data` as an absolute one; names and URLs as they are."""
     return data if is_by_name(data) or is_url(data) else str(Path(data).resolve())
 
 
@@ -246,7 +244,7 @@ def _models_with_absolute_paths(models: Sequence[str]) -> list[str]:
 
 
 def pack_place(out: Path, plan: Plan) -> str:
-    """Return where the pack of the comparison in `out` is: the one given as data, or its own."""
+    """Return the place of the comparison's pack: that given as data, or its own in `out`."""
     return plan.data if is_pack(plan.data) else str(out / PACK_FOLDER)
 
 
@@ -264,6 +262,6 @@ def _slug(model: str) -> str:
     slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", model).strip("-.")
     if slug == model.replace(":", "-").replace(",", "-") and len(slug) <= LARGEST_SLUG:
         return slug
-    # Paths of the user's own: shortened, and kept apart by a digest.
+    # A user's own path is shortened. A digest tells it from others.
     digest = hashlib.blake2b(model.encode(), digest_size=4).hexdigest()
     return f"{slug[-LARGEST_SLUG:].strip('-.')}-{digest}"

@@ -1,4 +1,4 @@
-"""`--pretrained`: a path or URL for every model, or MODEL=PATH for each, separated by commas."""
+"""`--pretrained`: one path or URL for all models, or MODEL=PATH for each, with commas."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from keiryo.errors import InputError
 
 
 def places_of(text: str, models: Sequence[str]) -> dict[str, str]:
-    """Return by model where the weights are that `text` gives to it.
+    """Return the path or URL of the weights that `text` gives to each model.
 
-    A path or URL alone is for all of `models`; models that MODEL=PATH leaves out are not
-    in the answer. Options and paths hold commas and equals signs too, so it is split where
-    one of `models` stands. Raises InputError where a model is named twice or without a path.
+    A path or URL alone is for all of `models`. Models without a MODEL=PATH are not in the
+    answer. Model options and paths may hold commas and equals signs, so `text` is split where
+    one of `models` stands. Raises InputError if a model is named twice or without a path.
     """
     marks = sorted(
         (found.start(), found.end(), model)
@@ -36,9 +36,9 @@ def places_of(text: str, models: Sequence[str]) -> dict[str, str]:
 
 
 def with_absolute_paths(text: str, renamed: Mapping[str, str]) -> str:
-    """Return `text` so that it holds in any folder, its models as `renamed` has them.
+    """Return `text` with absolute paths, its models renamed by `renamed`.
 
-    `renamed` gives each model as the user named it the name that it has in the plan.
+    `renamed` maps each model as the user named it to its name in the plan.
     """
     places = {
         model: place if is_url(place) else str(Path(place).expanduser().resolve())

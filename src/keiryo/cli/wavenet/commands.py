@@ -13,7 +13,7 @@ EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
 
 OPTIONS = "keiryo.audio.options:WaveNetOptions"
-NETWORK = ("rate", "stacks", "layers", "kernel", "residual", "skip", "output")
+NETWORK = ("stacks", "layers", "kernel", "residual", "skip", "output")
 COMMANDS = ("train", "generate", "export", "bench")
 
 Model = Annotated[
@@ -21,6 +21,7 @@ Model = Annotated[
 ]
 
 app = typer.Typer(
+    add_completion=False,
     rich_markup_mode=None,
     help="Train WaveNets and generate sound.",
     cls=lazy_group({name: f"{__name__}:{name}" for name in COMMANDS}),
@@ -209,7 +210,7 @@ def export(
         )
 
 
-@takes_fields(OPTIONS, before="streams", only=NETWORK)
+@takes_fields(OPTIONS, before="rate", only=NETWORK)
 def bench(
     model: Annotated[
         Path | None,
@@ -217,6 +218,9 @@ def bench(
             metavar="[OUT]",
             help="The --out of a training, or a model.safetensors; without it, random weights.",
         ),
+    ] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Sampling rate in Hz.", show_default="16000")
     ] = None,
     streams: Annotated[int, typer.Option(min=1, help="Sounds at once, measured beside one.")] = 16,
     rounds: Annotated[int, typer.Option(min=1, help="Number of measurements of each.")] = 5,
@@ -231,7 +235,7 @@ def bench(
     measured = bench_generation(
         model,
         given,
-        rate=given.pop("rate", None),
+        rate=rate,
         streams=streams,
         rounds=rounds,
         threads=threads,
