@@ -326,7 +326,7 @@ def test_a_model_whose_outputs_are_not_finite_is_not_exported(
         ),
         (
             ["train", "--resume", "--out", "{trained}", "--no-dilation"],
-            "begun without it; leave the option out",
+            "--no-dilation: the WaveNet training in",
         ),
         (["generate", "{here}/absent"], "absent: no such file"),
         (["generate", "{here}/empty"], "holds no model.safetensors"),
