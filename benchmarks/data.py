@@ -278,7 +278,7 @@ def measure_keras_batches(options: argparse.Namespace, *, cached: bool = False) 
     )
     if cached:
         data = data.cache()
-    varied = keras.Sequential(
+    augmentation = keras.Sequential(
         [
             # Crops of 70 to 100 % of the area, of an aspect of 3/4 to 4/3, anywhere.
             keras.layers.RandomZoom((-0.16, 0.0), (-0.16, 0.0), fill_mode="reflect"),
@@ -290,7 +290,7 @@ def measure_keras_batches(options: argparse.Namespace, *, cached: bool = False) 
         ]
     )
     data = data.map(
-        lambda images, labels: (varied(images, training=True), labels),
+        lambda images, labels: (augmentation(images, training=True), labels),
         num_parallel_calls=tf.data.AUTOTUNE,
     ).prefetch(tf.data.AUTOTUNE)
     return rate_of(lambda epoch: (len(labels) for _, labels in data))

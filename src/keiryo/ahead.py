@@ -6,15 +6,15 @@ from typing import TypeVar
 
 BATCHES_AHEAD = 2
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 # Told how many are done, of how many.
 Progress = Callable[[int, int], None]
 
 
-def made_ahead(make: Callable[[int], Made], steps: range) -> Iterator[Made]:
+def make_ahead(make: Callable[[int], Result], steps: range) -> Iterator[Result]:
     """Yield `make(step)` for each step, made by another thread while the last ones are used."""
     with ThreadPoolExecutor(1) as pool:
-        waiting: list[Future[Made]] = []
+        waiting: list[Future[Result]] = []
         for step in steps:
             waiting.append(pool.submit(make, step))
             if len(waiting) > BATCHES_AHEAD:

@@ -18,7 +18,7 @@ class SealedHeader(Record):
 
     checksum: str = ""
 
-    def sealed(self) -> Self:
+    def with_checksum(self) -> Self:
         """Return the header with its checksum."""
         text = self.model_copy(update={"checksum": ""}).model_dump_json()
         return self.model_copy(update={"checksum": checksum_of(text.encode())})
@@ -47,7 +47,7 @@ def read_header(kind: type[AnyHeader], text: bytes, path: str, *, version: int) 
 
 
 @contextmanager
-def making_pack(folder: Path) -> Iterator[None]:
+def lock_pack(folder: Path) -> Iterator[None]:
     """Keep other processes from making the pack `folder` meanwhile.
 
     Raises InputError where another process is making it.

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 import keiryo
-from keiryo.data.image.fit import fit_image, read_for
+from keiryo.data.image.fit import fit_image, read_for_size
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
 from keiryo.models.spec import build
@@ -34,7 +34,7 @@ def test_probabilities_are_those_of_the_network(trial_folder: Path, tmp_path: Pa
     Image.fromarray(pixels).save(tmp_path / "image.png")
     predictor = keiryo.load(trial_folder)
     guesses = predictor.predict_file(tmp_path / "image.png")
-    square = fit_image(read_for(tmp_path / "image.png", 32).pixels, 32, "crop")
+    square = fit_image(read_for_size(tmp_path / "image.png", 32).pixels, 32, "crop")
     x = torch.from_numpy(square).permute(2, 0, 1)[None] / 255
     x = (x - torch.tensor((0.4, 0.5, 0.6)).view(3, 1, 1)) / torch.tensor((0.2, 0.25, 0.3)).view(
         3, 1, 1

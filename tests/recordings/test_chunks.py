@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keiryo.recordings.chunks import ChunkBatch, ChunkBatches, Chunks, plain_chunks
+from keiryo.recordings.chunks import ChunkBatch, ChunkBatches, Chunks, chunks_in_order
 from keiryo.recordings.mu_law import SILENCE
 from keiryo.recordings.pack import RecordingPack
 from small_recordings import noise, pack_in_memory, pack_of, pack_of_lengths, write
@@ -106,7 +106,7 @@ def test_epochs_and_seeds_differ(pack: RecordingPack) -> None:
 
 def test_plain_chunks_come_in_order(pack: RecordingPack) -> None:
     chunks = Chunks(pack, np.array([5, 2]), context=8, samples=50)
-    batches = list(plain_chunks(chunks, batch=3))
+    batches = list(chunks_in_order(chunks, batch=3))
     assert [len(batch.counts) for batch in batches] == [3, 1]
     own = [batch.targets[batch.mask] for batch in batches]
     np.testing.assert_array_equal(

@@ -5,8 +5,8 @@ import pytest
 from keiryo.errors import InputError
 from keiryo.recordings.conditions import (
     Category,
-    chosen_labels,
-    conditions_from_names,
+    choose_labels,
+    find_conditions,
     read_condition_table,
 )
 
@@ -17,7 +17,7 @@ CATEGORIES = [
 
 
 def test_each_named_group_is_a_category_with_its_values_in_order() -> None:
-    found = conditions_from_names(
+    found = find_conditions(
         ["take_10_theo_1.wav", "9_ada_0.wav", "10_ada_3.wav"], r"(?P<digit>\d+)_(?P<who>[a-z]+)_"
     )
     assert found.categories == [
@@ -38,7 +38,7 @@ def test_each_named_group_is_a_category_with_its_values_in_order() -> None:
 )
 def test_a_pattern_that_does_not_serve_is_refused(pattern: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as refused:
-        conditions_from_names(["3_a.wav", "noise.wav", "hum.wav"], pattern)
+        find_conditions(["3_a.wav", "noise.wav", "hum.wav"], pattern)
     assert "\n" not in str(refused.value)
 
 
@@ -71,8 +71,8 @@ def test_a_table_that_does_not_serve_is_refused(text: str, said: str, tmp_path: 
 
 
 def test_values_are_chosen_by_name_in_any_order() -> None:
-    assert chosen_labels(CATEGORIES, "speaker=theo, digit=0") == [0, 1]
-    assert chosen_labels([], "") == []
+    assert choose_labels(CATEGORIES, "speaker=theo, digit=0") == [0, 1]
+    assert choose_labels([], "") == []
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_values_are_chosen_by_name_in_any_order() -> None:
 )
 def test_what_chooses_no_value_is_refused(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        chosen_labels(CATEGORIES, text)
+        choose_labels(CATEGORIES, text)

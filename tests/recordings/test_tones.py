@@ -6,7 +6,7 @@ import pytest
 from keiryo.errors import InputError
 from keiryo.recordings.audit import audit_recordings
 from keiryo.recordings.packing import prepare_recording_pack
-from keiryo.recordings.tones import PITCHES, TIMBRES, Tones, make_tone, tones_from_name
+from keiryo.recordings.tones import PITCHES, TIMBRES, Tones, make_tone, open_tones
 
 
 def sound(tones: Tones, index: int) -> np.ndarray:
@@ -49,14 +49,14 @@ def test_any_rate_and_length(rate: int) -> None:
 
 
 def test_every_pitch_comes_with_every_timbre() -> None:
-    tones = tones_from_name("tones:count=60")
+    tones = open_tones("tones:count=60")
     assert [category.name for category in tones.conditions.categories] == ["pitch", "timbre"]
     assert len({tuple(labels) for labels in tones.conditions.labels[:30]}) == 30
     assert tones.names[31] == "A2_reed_000031"
 
 
 def test_a_set_of_them_is_packed_without_findings(tmp_path: Path) -> None:
-    tones = tones_from_name("tones:count=150,seed=4,rate=4000,seconds=0.25")
+    tones = open_tones("tones:count=150,seed=4,rate=4000,seconds=0.25")
     pack = prepare_recording_pack(tones, folder=tmp_path / "pack")
     assert (len(pack), pack.rate, pack.seconds) == (150, 4000, pytest.approx(37.5, abs=0.5))
     assert {finding.code for finding in audit_recordings(pack)} <= {"trimmed"}
@@ -76,4 +76,4 @@ def test_a_set_of_them_is_packed_without_findings(tmp_path: Path) -> None:
 )
 def test_a_name_that_names_nothing_is_refused(name: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        tones_from_name(name)
+        open_tones(name)

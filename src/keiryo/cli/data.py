@@ -42,7 +42,7 @@ def check(
     force: Annotated[bool, typer.Option("--force", help="Replace check.html in --out.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Find what is wrong with images: unreadable files, copies, near-copies, leaks, wrong labels."""
+    """Find faults in images: unreadable files, copies, near-copies, leaks, wrong labels."""
     from keiryo.cli.progress import show_progress
     from keiryo.cli.tables.check import print_check
     from keiryo.data.audit.audit import audit
@@ -61,10 +61,10 @@ def check(
         surveyed = survey(source, workers=threads or usable_cores(), progress=listener.packing)
     found = audit(surveyed)
     if html:
-        from keiryo.data.audit.thumbnails import names_to_show, source_thumbnails
+        from keiryo.data.audit.thumbnails import make_source_thumbnails, names_to_show
         from keiryo.report.check_page import write_check_page
 
-        shown = source_thumbnails(names_to_show(found.findings), source)
+        shown = make_source_thumbnails(names_to_show(found.findings), source)
         typer.echo(f"Drawn: {write_check_page(found, shown, out)}", err=True)
     if json:
         typer.echo(found.model_dump_json(indent=2))

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from keiryo.comparison.options import ComparisonOptions
 from keiryo.comparison.pretrained_option import with_absolute_paths
-from keiryo.data.augmentation.amounts import Augmentation, changed_augmentation
+from keiryo.data.augmentation.amounts import Augmentation, change_augmentation
 from keiryo.data.image.fit import DEFAULT_SIZE
-from keiryo.data.locate import is_by_name
+from keiryo.data.locate import is_named_set
 from keiryo.data.packs.pack import is_pack, open_pack
 from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
@@ -182,7 +182,7 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
             "parts; give fewer, or a larger --batch"
         )
     if plan.augment is not None:
-        changed_augmentation(Augmentation(), plan.augment)
+        change_augmentation(Augmentation(), plan.augment)
     models = _models_with_absolute_paths(plan.models)
     update: dict[str, Any] = {
         "data": _with_absolute_path(plan.data),
@@ -230,7 +230,7 @@ def _check_recipes(recipe: str) -> None:
 
 def _with_absolute_path(data: str) -> str:
     """Return the path `data` as an absolute one; names and URLs as they are."""
-    return data if is_by_name(data) or is_url(data) else str(Path(data).resolve())
+    return data if is_named_set(data) or is_url(data) else str(Path(data).resolve())
 
 
 def _models_with_absolute_paths(models: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from keiryo.comparison.rungs import Rungs
 from keiryo.comparison.trial.held_out import find_suspects
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
-from keiryo.data.audit.thumbnails import names_to_show, thumbnails
+from keiryo.data.audit.thumbnails import make_thumbnails, names_to_show
 from keiryo.data.locate import locate
 from keiryo.data.packs.pack import Pack
 from keiryo.data.packs.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
@@ -200,7 +200,7 @@ def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
     names = names_to_show(comparison.data.findings)
     names += [suspect.file for suspect in comparison.suspect_labels]
     rows = [image.name for image in pack.survey.images]
-    shown = thumbnails(names, rows, lambda row: pack.images[row])
+    shown = make_thumbnails(names, rows, lambda row: pack.images[row])
     write_text(out / THUMBNAILS_FILE, json.dumps(shown))
 
 

@@ -9,7 +9,7 @@ from keiryo.data.sources.download import Progress, no_progress
 from keiryo.data.sources.image_folder import open_folder
 from keiryo.data.sources.image_table import open_table
 from keiryo.data.sources.petals import Petals
-from keiryo.data.sources.published import NAMED_SETS, fetch_named_set
+from keiryo.data.sources.published import PUBLISHED_SETS, fetch_published_set
 from keiryo.data.sources.shards import are_shards, shard_source
 from keiryo.data.sources.source import Source
 from keiryo.data.sources.storage import is_url
@@ -22,9 +22,9 @@ BUILTIN_SETS: dict[str, tuple[Callable[..., Source], tuple[str, ...]]] = {
 }
 
 
-def is_by_name(data: str) -> bool:
+def is_named_set(data: str) -> bool:
     """Return whether `data` is the name of a set, built in or published, and no place."""
-    return _is_builtin(data) or (data in NAMED_SETS and not Path(data).exists())
+    return _is_builtin(data) or (data in PUBLISHED_SETS and not Path(data).exists())
 
 
 def locate(data: str, *, progress: Progress = no_progress) -> Source:
@@ -62,7 +62,7 @@ def _open_builtin(data: str, progress: Progress) -> Source:
 
 
 def _open_published(data: str, progress: Progress) -> Source:
-    source = open_folder(fetch_named_set(data, progress=progress))
+    source = open_folder(fetch_published_set(data, progress=progress))
     source.name = data
     return source
 
@@ -72,14 +72,14 @@ def _refuse(data: str, progress: Progress) -> Source:
         raise InputError(f"{data}: neither a pack nor tar shards; a URL must name one of these")
     if Path(data).exists():
         raise InputError(f"{data}: neither a folder of images, nor a .csv file, nor .tar shards")
-    names = ", ".join((*BUILTIN_SETS, *NAMED_SETS))
+    names = ", ".join((*BUILTIN_SETS, *PUBLISHED_SETS))
     raise InputError(f"{data}: no such folder or file (sets by name: {names})")
 
 
 # Whether DATA is of a kind, and how it is opened; the first that knows it.
 KINDS: tuple[tuple[Callable[[str], bool], Callable[[str, Progress], Source]], ...] = (
     (_is_builtin, _open_builtin),
-    (is_by_name, _open_published),
+    (is_named_set, _open_published),
     (are_shards, lambda data, progress: shard_source(data)),
     (is_pack, lambda data, progress: PackSource(data)),
     (lambda data: Path(data).is_dir(), lambda data, progress: open_folder(Path(data))),

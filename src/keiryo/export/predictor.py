@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from keiryo.data.image.fit import fit_image, read_for
+from keiryo.data.image.fit import fit_image, read_for_size
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, channels_last, load_model, normalize
 
@@ -36,7 +36,7 @@ class Predictor:
 
         Raises UnreadableImageError where no image can be had from the file.
         """
-        image = read_for(path, self.description.preprocessing.size)
+        image = read_for_size(path, self.description.preprocessing.size)
         return self.predict([image.pixels])[0]
 
     def predict(self, images: Sequence[np.ndarray]) -> list[list[Guess]]:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from keiryo.files import replaced_file
+from keiryo.files import replace_file
 
 METADATA_KEY = "keiryo"
 
@@ -23,7 +23,7 @@ class TensorFileError(Exception):
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     """Write `tensors` and `text` to `path`. Raises OSError where the disk will not take them."""
-    with replaced_file(path) as temporary:
+    with replace_file(path) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keiryo.ahead import made_ahead
+from keiryo.ahead import make_ahead
 from keiryo.recordings.mu_law import SILENCE
 from keiryo.recordings.pack import RecordingPack
 
@@ -115,7 +115,7 @@ class ChunkBatches:
         return _batches(self.chunks, order, self.batch, range(first_step, self.steps))
 
 
-def plain_chunks(chunks: Chunks, *, batch: int) -> Iterator[ChunkBatch]:
+def chunks_in_order(chunks: Chunks, *, batch: int) -> Iterator[ChunkBatch]:
     """Yield all chunks in order, the last batch as small as it comes."""
     order = np.arange(len(chunks))
     return _batches(chunks, order, batch, range(-(-len(chunks) // batch)))
@@ -123,6 +123,6 @@ def plain_chunks(chunks: Chunks, *, batch: int) -> Iterator[ChunkBatch]:
 
 def _batches(chunks: Chunks, order: np.ndarray, batch: int, steps: range) -> Iterator[ChunkBatch]:
     # Sorted, so that the memory map is read from front to back.
-    return made_ahead(
+    return make_ahead(
         lambda step: chunks.batch(np.sort(order[step * batch : (step + 1) * batch])), steps
     )

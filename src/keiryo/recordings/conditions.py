@@ -29,7 +29,7 @@ class Conditions(Record):
     labels: list[list[int]]
 
 
-def conditions_from_names(names: Sequence[str], pattern: str) -> Conditions:
+def find_conditions(names: Sequence[str], pattern: str) -> Conditions:
     r"""Return the conditions that `pattern` finds in the files' `names`, given without folders.
 
     Each named group is a category, as in `(?P<digit>\d)_(?P<speaker>[a-z]+)_`; the pattern
@@ -99,7 +99,7 @@ def read_condition_table(path: Path) -> tuple[list[str], Conditions]:
     return paths, _numbered(heading, values)
 
 
-def chosen_labels(categories: Sequence[Category], text: str) -> list[int]:
+def choose_labels(categories: Sequence[Category], text: str) -> list[int]:
     """Return the numbers that `text`, such as `digit=3,speaker=theo`, chooses, by category.
 
     Raises InputError where it does not choose exactly one known value of each.

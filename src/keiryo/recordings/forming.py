@@ -19,8 +19,8 @@ from keiryo.recordings.mu_law import encode
 from keiryo.recordings.sound_files import (
     SoundFormat,
     UnusableRecordingError,
-    sound_blocks,
-    sound_format,
+    read_sound_blocks,
+    read_sound_format,
 )
 from keiryo.records.base import Record
 
@@ -79,8 +79,8 @@ def read_recording(path: Path, *, rate: int | None = None) -> tuple[np.ndarray, 
     """
     RecordingForm(rate=rate).check()
     try:
-        found = sound_format(path)
-        blocks = [*resampled(mixed_down(sound_blocks(path)), found.rate, rate or found.rate)]
+        found = read_sound_format(path)
+        blocks = [*resample(mix_down(read_sound_blocks(path)), found.rate, rate or found.rate)]
     except UnusableRecordingError as error:
         raise InputError(f"{path}: {error}; record or save it again") from None
     samples = np.concatenate(blocks)
@@ -114,7 +114,7 @@ def form_recording(
                 loudest_found = max(loudest_found, float(np.abs(block).max()))
                 yield block
 
-        for samples in _of_one_length(resampled(mixed_down(heard()), found.rate, rate)):
+        for samples in _of_one_length(resample(mix_down(heard()), found.rate, rate)):
             kept.write(samples.tobytes())
             peaks.append(float(np.abs(samples).max()))
             lowest = min(lowest, float(samples.min()))
@@ -157,13 +157,13 @@ def temporary_files(folder: Path) -> Callable[[], IO[bytes]]:
     return lambda: tempfile.SpooledTemporaryFile(MOST_HELD_BYTES, dir=str(folder))
 
 
-def mixed_down(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def mix_down(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield the mean over the channels of each block: (frames, channels) to (frames,)."""
     for block in blocks:
         yield block.mean(axis=1, dtype=np.float32)
 
 
-def resampled(blocks: Iterable[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:
+def resample(blocks: Iterable[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:
     """Yield the samples of `blocks` (frames,), float32, at `new_rate`; blocks may be empty."""
     if rate == new_rate:
         yield from blocks

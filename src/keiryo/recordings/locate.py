@@ -7,13 +7,13 @@ from keiryo.data.sources.folders import files_below, readable_name
 from keiryo.errors import InputError
 from keiryo.recordings.conditions import (
     Conditions,
-    conditions_from_names,
+    find_conditions,
     no_conditions,
     read_condition_table,
 )
 from keiryo.recordings.sound_files import SOUND_SUFFIXES
 from keiryo.recordings.source import FileRecordings, RecordingSource
-from keiryo.recordings.tones import tones_from_name
+from keiryo.recordings.tones import open_tones
 from keiryo.records.base import Finding
 
 TONES = "tones"
@@ -30,7 +30,7 @@ def locate_recordings(data: str, *, condition: str | None = None) -> RecordingSo
     path = Path(data)
     if data.partition(":")[0] == TONES:
         _refuse_condition(condition, data, "has conditions of its own, pitch and timbre")
-        return tones_from_name(data)
+        return open_tones(data)
     if path.is_dir():
         return _folder(path, condition)
     if path.is_file() and path.suffix.lower() == ".csv":
@@ -58,7 +58,7 @@ def _folder(root: Path, condition: str | None) -> RecordingSource:
         )
     conditions: Conditions = no_conditions(len(paths))
     if condition is not None:
-        conditions = conditions_from_names([readable_name(p, p.parent) for p in paths], condition)
+        conditions = find_conditions([readable_name(p, p.parent) for p in paths], condition)
     others = [readable_name(p, root) for p in files if p.suffix.lower() not in SOUND_SUFFIXES]
     findings: list[Finding] = []
     if others:

@@ -32,7 +32,7 @@ from keiryo.recordings.pack import (
 )
 from keiryo.recordings.sound_files import SoundFormat, UnusableRecordingError
 from keiryo.recordings.source import RecordingSource
-from keiryo.sealed_pack import making_pack
+from keiryo.sealed_pack import lock_pack
 
 DEFAULT_FORM = RecordingForm()
 
@@ -57,7 +57,7 @@ def prepare_recording_pack(
     if is_foreign or folder.is_file():
         raise InputError(f"{folder}: exists and is no pack of recordings; name another folder")
     fingerprint = source.fingerprint()
-    with making_pack(folder):
+    with lock_pack(folder):
         found = _found(folder, fingerprint, form)
         return found or _made(source, folder, fingerprint, form, workers, progress)
 
@@ -100,7 +100,7 @@ def _made(
         _fill(source, formats, unfinished, header, workers, progress)
         if not header.recordings:
             raise InputError(_none_usable(source.name, header.left_out))
-        write_text(unfinished / HEADER_FILE, header.sealed().model_dump_json())
+        write_text(unfinished / HEADER_FILE, header.with_checksum().model_dump_json())
         move_folder(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

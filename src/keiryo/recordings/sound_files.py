@@ -41,8 +41,8 @@ class SoundFormat:
     frames: int
 
 
-def sound_format(path: Path) -> SoundFormat:
-    """Return what the head of the file says; raise UnusableRecordingError as `sound_blocks` does.
+def read_sound_format(path: Path) -> SoundFormat:
+    """Return what the head of the file says; raise as `read_sound_blocks` does.
 
     Whether all that it promises is there is not looked at.
     """
@@ -50,7 +50,7 @@ def sound_format(path: Path) -> SoundFormat:
         return SoundFormat(sound.samplerate, sound.channels, sound.frames)
 
 
-def sound_blocks(path: Path) -> Iterator[np.ndarray]:
+def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
     """Yield the samples of the file, (frames, channels), float32, full scale being [-1, 1].
 
     Raises UnusableRecordingError, before the first block or after any, with the code

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keiryo.recordings.conditions import Conditions
-from keiryo.recordings.sound_files import SoundFormat, sound_blocks, sound_format
+from keiryo.recordings.sound_files import SoundFormat, read_sound_blocks, read_sound_format
 from keiryo.records.base import Finding
 
 
@@ -73,7 +73,7 @@ class FileRecordings(RecordingSource):
         return digest.hexdigest()
 
     def format(self, index: int) -> SoundFormat:
-        return sound_format(self._paths[index])
+        return read_sound_format(self._paths[index])
 
     def blocks(self, index: int) -> Iterator[np.ndarray]:
-        return sound_blocks(self._paths[index])
+        return read_sound_blocks(self._paths[index])

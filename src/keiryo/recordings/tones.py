@@ -100,7 +100,7 @@ class Tones(RecordingSource):
         )[:, None]
 
 
-def tones_from_name(name: str) -> Tones:
+def open_tones(name: str) -> Tones:
     """Return the set that `name`, such as `tones:count=200,seed=0,rate=8000,seconds=1.0`, means.
 
     Raises InputError where there is no such option or value.

@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keiryo.files import replaced_file
+from keiryo.files import replace_file
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.report import words
 from keiryo.report.colors import HELD_OUT, TRAINING
@@ -18,7 +18,7 @@ def write_curves(comparison: Comparison, folder: Path) -> list[Path]:
     for trial in comparison.trials:
         if trial.history:
             path = folder / f"{Path(trial.folder).name}.png"
-            with replaced_file(path) as temporary:
+            with replace_file(path) as temporary:
                 _draw(trial, classes=len(comparison.data.classes)).print_png(temporary)
             written.append(path)
     return written

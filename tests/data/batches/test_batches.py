@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keiryo.data.augmentation.amounts import Augmentation
-from keiryo.data.batches.batches import TrainingBatches, plain_batches
+from keiryo.data.batches.batches import TrainingBatches, batches_in_order
 from keiryo.data.packs.channel_statistics import channel_statistics
 
 STRONG = Augmentation(
@@ -97,7 +97,7 @@ def test_an_epoch_may_be_left_early(images: np.ndarray) -> None:
 
 def test_plain_batches_are_all_rows_in_order(images: np.ndarray) -> None:
     rows = np.array([4, 9, 1, 30, 2])
-    batches = list(plain_batches(images, np.arange(50), rows, batch=2))
+    batches = list(batches_in_order(images, np.arange(50), rows, batch=2))
     assert [batch.labels.tolist() for batch in batches] == [[4, 9], [1, 30], [2]]
 
 

@@ -16,8 +16,8 @@ from conftest import write_images
 from keiryo.data.locate import locate
 from keiryo.data.packs.pack import HEADER_FILE, IMAGES_FILE, open_pack
 from keiryo.data.packs.packing import prepare_pack
-from keiryo.data.survey.reading import Target
-from keiryo.data.survey.reading_pool import FEWEST_FOR_PROCESSES, parts_of, read_parts
+from keiryo.data.survey.reading import WriteTarget
+from keiryo.data.survey.reading_pool import FEWEST_FOR_PROCESSES, divide_into_parts, read_parts
 from keiryo.data.survey.survey import survey
 from keiryo.errors import InputError
 
@@ -235,7 +235,7 @@ def test_an_interrupt_ends_all_processes_without_a_word_of_theirs(tmp_path: Path
 
 def test_what_goes_wrong_in_a_process_is_raised_here(tmp_path: Path) -> None:
     source = locate(str(many(tmp_path / "set")))
-    parts = parts_of(len(source.items))
-    nowhere = Target(tmp_path / "absent", 0, 8, "crop")
+    parts = divide_into_parts(len(source.items))
+    nowhere = WriteTarget(tmp_path / "absent", 0, 8, "crop")
     with pytest.raises(FileNotFoundError, match="absent"):
         list(read_parts(source, parts, workers=2, target=nowhere))

@@ -16,7 +16,12 @@ import pytest
 from scipy.io import savemat
 
 from keiryo.data.locate import locate
-from keiryo.data.sources.published import NAMED_SETS, PublishedFile, cache_folder, fetch_named_set
+from keiryo.data.sources.published import (
+    PUBLISHED_SETS,
+    PublishedFile,
+    cache_folder,
+    fetch_published_set,
+)
 from keiryo.data.sources.unpacking import (
     CIFAR10_RECORD_BYTES,
     FLOWERS102_CLASSES,
@@ -188,7 +193,7 @@ def test_the_classes_of_flowers102() -> None:
     }
 
 
-@pytest.mark.parametrize("name", NAMED_SETS)
+@pytest.mark.parametrize("name", PUBLISHED_SETS)
 def test_a_damaged_archive_is_named(name: str, tmp_path: Path) -> None:
     files = [
         tf_flowers_archive(tmp_path / "tf_flowers"),
@@ -202,7 +207,7 @@ def test_a_damaged_archive_is_named(name: str, tmp_path: Path) -> None:
         for damaged in (b"", b"<html>", whole[: len(whole) // 2], whole[:20] + b"x" * 100):
             file.write_bytes(damaged)
             with pytest.raises(InputError, match=f"^{file}: damaged: ") as raised:
-                NAMED_SETS[name].unpack(own, tmp_path / "set")
+                PUBLISHED_SETS[name].unpack(own, tmp_path / "set")
             assert "\n" not in str(raised.value)
         file.write_bytes(whole)
 
@@ -278,16 +283,16 @@ def publish(name: str, files: Sequence[Path], monkeypatch: pytest.MonkeyPatch) -
             checksum=f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}",
             byte_count=file.stat().st_size,
         )
-        for real, file in zip(NAMED_SETS[name].files, files, strict=True)
+        for real, file in zip(PUBLISHED_SETS[name].files, files, strict=True)
     ]
-    monkeypatch.setitem(NAMED_SETS, name, replace(NAMED_SETS[name], files=published))
+    monkeypatch.setitem(PUBLISHED_SETS, name, replace(PUBLISHED_SETS[name], files=published))
 
 
 def test_a_set_from_a_mirror(mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = flowers102_files(mirror)
     publish("flowers102", files, monkeypatch)
     reports: list[tuple[int, int | None]] = []
-    folder = fetch_named_set(
+    folder = fetch_published_set(
         "flowers102",
         cache=tmp_path / "cache",
         progress=lambda *report: reports.append(report),
@@ -296,7 +301,7 @@ def test_a_set_from_a_mirror(mirror: Path, tmp_path: Path, monkeypatch: pytest.M
     assert len(files_in(folder)) == 6
     assert files_in(tmp_path / "cache" / "downloads") == sorted(file.name for file in files)
     size = sum(file.stat().st_size for file in files)
-    assert NAMED_SETS["flowers102"].byte_count == size
+    assert PUBLISHED_SETS["flowers102"].byte_count == size
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     assert reports[0] == (0, size)
     assert reports[-1] == (size, size)
@@ -306,28 +311,28 @@ def test_a_set_that_is_there_needs_no_network(
     mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish("tf_flowers", [tf_flowers_archive(mirror)], monkeypatch)
-    folder = fetch_named_set("tf_flowers", cache=tmp_path / "cache")
+    folder = fetch_published_set("tf_flowers", cache=tmp_path / "cache")
     (mirror / "flower_photos.tgz").unlink()
     (tmp_path / "cache" / "downloads" / "flower_photos.tgz").unlink()
-    assert fetch_named_set("tf_flowers", cache=tmp_path / "cache") == folder
+    assert fetch_published_set("tf_flowers", cache=tmp_path / "cache") == folder
     assert len(files_in(folder)) == 4
 
 
 def test_a_file_put_into_the_cache_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish("tf_flowers", [tf_flowers_archive(tmp_path / "cache" / "downloads")], monkeypatch)
-    assert len(files_in(fetch_named_set("tf_flowers", cache=tmp_path / "cache"))) == 4
+    assert len(files_in(fetch_published_set("tf_flowers", cache=tmp_path / "cache"))) == 4
 
 
 def test_a_mirror_with_another_file_is_refused(mirror: Path, tmp_path: Path) -> None:
     tf_flowers_archive(mirror)
     with pytest.raises(InputError, match=r"/flower_photos\.tgz: what came is not the published"):
-        fetch_named_set("tf_flowers", cache=tmp_path / "cache")
+        fetch_published_set("tf_flowers", cache=tmp_path / "cache")
     assert files_in(tmp_path / "cache") == []
 
 
 def test_a_mirror_without_the_file(mirror: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"/imagenette2-320\.tgz: answered 404"):
-        fetch_named_set("imagenette", cache=tmp_path / "cache")
+        fetch_published_set("imagenette", cache=tmp_path / "cache")
 
 
 def test_a_set_that_cannot_be_unpacked_leaves_nothing(
@@ -336,7 +341,7 @@ def test_a_set_that_cannot_be_unpacked_leaves_nothing(
     archive = write_archive(mirror / "flower_photos.tgz", {"flower_photos/LICENSE.txt": b""})
     publish("tf_flowers", [archive], monkeypatch)
     with pytest.raises(InputError, match="no images in it"):
-        fetch_named_set("tf_flowers", cache=tmp_path / "cache")
+        fetch_published_set("tf_flowers", cache=tmp_path / "cache")
     assert list((tmp_path / "cache" / "sets").iterdir()) == []
 
 
@@ -347,16 +352,18 @@ def test_a_full_disk_while_unpacking_names_the_folder(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     publish("tf_flowers", [tf_flowers_archive(tmp_path / "cache" / "downloads")], monkeypatch)
-    monkeypatch.setitem(NAMED_SETS, "tf_flowers", replace(NAMED_SETS["tf_flowers"], unpack=fill))
+    monkeypatch.setitem(
+        PUBLISHED_SETS, "tf_flowers", replace(PUBLISHED_SETS["tf_flowers"], unpack=fill)
+    )
     with pytest.raises(OSError, match="No space left") as raised:
-        fetch_named_set("tf_flowers", cache=tmp_path / "cache")
+        fetch_published_set("tf_flowers", cache=tmp_path / "cache")
     assert raised.value.filename == str(tmp_path / "cache" / "sets" / "tf_flowers")
     assert list((tmp_path / "cache" / "sets").iterdir()) == []
 
 
 def test_an_unknown_name() -> None:
     with pytest.raises(InputError, match="cifar11: no set of that name; there are tf_flowers, "):
-        fetch_named_set("cifar11")
+        fetch_published_set("cifar11")
 
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -371,7 +378,7 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "file", [file for named_set in NAMED_SETS.values() for file in named_set.files]
+    "file", [file for named_set in PUBLISHED_SETS.values() for file in named_set.files]
 )
 def test_the_table_of_files(file: PublishedFile) -> None:
     assert file.url.startswith("https://")

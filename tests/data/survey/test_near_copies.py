@@ -8,7 +8,7 @@ from PIL import Image
 from keiryo.data.image.decoding import decode_image
 from keiryo.data.image.facts import examine, facts_of_pixels
 from keiryo.data.sources.petals import draw_image
-from keiryo.data.survey.near_copies import LARGEST_DISTANCE, find_near_copies, joined
+from keiryo.data.survey.near_copies import LARGEST_DISTANCE, find_near_copies, join_groups
 
 
 def by_brute_force(hashes: list[str]) -> set[tuple[int, int, int]]:
@@ -81,7 +81,7 @@ def test_of_the_frames_of_a_film_only_the_nearest_links_are_given() -> None:
     pairs = find_near_copies(list(hashes))
     assert len(pairs) == len(hashes) - 1
     assert all(distance <= 2 for _, _, distance in pairs)
-    assert len(set(joined(np.arange(len(hashes)), pairs))) == 1
+    assert len(set(join_groups(np.arange(len(hashes)), pairs))) == 1
 
 
 def test_a_image_without_colour_is_known_by_its_pixels() -> None:

@@ -20,7 +20,7 @@ from keiryo.audio.generation.compiled import FastStepper
 from keiryo.audio.generation.sampling import Draws
 from keiryo.audio.saved import SavedWaveNet
 from keiryo.errors import InputError
-from keiryo.files import replaced_file
+from keiryo.files import replace_file
 from keiryo.models.wavenet import WaveNet
 from keiryo.records.wavenet import ExportedStep
 
@@ -52,7 +52,7 @@ def export_step(path: Path, network: WaveNet, description: SavedWaveNet) -> Expo
     if not difference <= TOLERANCE:
         # No input can be at fault here.
         raise RuntimeError(f"outputs of the ONNX file differ from the network's by {difference}")
-    with replaced_file(path) as temporary:
+    with replace_file(path) as temporary:
         temporary.write_bytes(encoded)
     return ExportedStep(
         path=str(path),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keiryo.files import replaced_file
+from keiryo.files import replace_file
 
 SAMPLE_BYTES = 2
 FULL_SCALE = 32_767
@@ -29,7 +29,7 @@ def wav_header(samples: int, rate: int) -> bytes:
 
 def write_wav(path: Path, samples: np.ndarray, rate: int) -> None:
     """Write samples (T,), from -1 to 1, as a WAV file, whole or not at all."""
-    with replaced_file(path) as temporary:
+    with replace_file(path) as temporary:
         temporary.write_bytes(wav_header(len(samples), rate) + as_pcm(samples))
 
 

@@ -14,7 +14,7 @@ from keiryo.audio.training.objective import (
     outputs_for_targets,
 )
 from keiryo.models.wavenet import WaveNet
-from keiryo.recordings.chunks import ChunkBatch, Chunks, plain_chunks
+from keiryo.recordings.chunks import ChunkBatch, Chunks, chunks_in_order
 from keiryo.recordings.mu_law import CODES
 from keiryo.recordings.pack import RecordingPack
 
@@ -82,7 +82,7 @@ def entropy_of_codes(counts: np.ndarray) -> float:
 def _batches(chunks: Chunks, batch: int, confuses_conditions: bool) -> Iterator[ChunkBatch]:
     order = np.random.default_rng(0).permutation(len(chunks))
     first = 0
-    for chunk_batch in plain_chunks(chunks, batch=batch):
+    for chunk_batch in chunks_in_order(chunks, batch=batch):
         if confuses_conditions:
             others = order[first : first + len(chunk_batch.codes)]
             first += len(others)

@@ -18,7 +18,7 @@ from keiryo.audio.generation.sound import speak
 from keiryo.audio.generation.wav import as_pcm, wav_header, write_wav
 from keiryo.audio.saved import SavedWaveNet, load_wavenet
 from keiryo.errors import InputError
-from keiryo.recordings.conditions import chosen_labels
+from keiryo.recordings.conditions import choose_labels
 from keiryo.recordings.forming import read_recording
 
 STANDARD_OUTPUT = "-"
@@ -82,7 +82,7 @@ def write_sound(
         raise InputError("--raw: is for standard output (--out -)")
     paths = [] if is_streamed or play else _paths(out, count, force=force)
     network, description = load_wavenet(model)
-    labels = chosen_labels(description.categories, condition)
+    labels = choose_labels(description.categories, condition)
     samples = max(1, round(seconds * description.rate))
     clock = Clock(time.perf_counter())
     pieces = speak(

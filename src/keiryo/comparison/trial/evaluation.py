@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keiryo.comparison.trial.job import TrialJob
-from keiryo.data.image.corruptions import CORRUPTIONS, STRENGTHS, corrupted
+from keiryo.data.image.corruptions import CORRUPTIONS, STRENGTHS, corrupt_images
 from keiryo.train.classification.evaluation import Evaluation
 from keiryo.train.classification.statistics import wilson_interval
 
@@ -60,7 +60,7 @@ def _robustness(evaluation: Evaluation, rows: np.ndarray, *, seed: int) -> dict[
         kind: [
             evaluation.accuracy(
                 rows,
-                change=lambda images, step, kind=kind, strength=strength: corrupted(
+                change=lambda images, step, kind=kind, strength=strength: corrupt_images(
                     images, kind, strength, seed=(seed, step)
                 ),
             )

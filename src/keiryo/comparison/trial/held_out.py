@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keiryo.data.packs.pack import Pack
-from keiryo.files import replaced_file
+from keiryo.files import replace_file
 from keiryo.records.comparison import Comparison
 from keiryo.records.data import SuspectLabel
 from keiryo.train.classification.label_errors import suspect_labels
@@ -17,7 +17,7 @@ MOST_SUSPECTS = 50
 
 def write_held_out(folder: Path, rows: np.ndarray, probabilities: np.ndarray) -> None:
     """Write a trial's probabilities (N, classes) for the rows (N,) of the pack it was not shown."""
-    with replaced_file(folder / HELD_OUT_FILE) as temporary, temporary.open("wb") as file:
+    with replace_file(folder / HELD_OUT_FILE) as temporary, temporary.open("wb") as file:
         np.savez(file, rows=rows, probabilities=probabilities.astype(np.float32))
 
 

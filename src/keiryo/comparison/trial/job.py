@@ -9,7 +9,7 @@ from torch import nn
 
 from keiryo.comparison.plan import Plan, TrialPlan, pack_place
 from keiryo.comparison.pretrained import start_of_trial
-from keiryo.data.augmentation.amounts import changed_augmentation
+from keiryo.data.augmentation.amounts import change_augmentation
 from keiryo.data.packs.channel_statistics import channel_statistics
 from keiryo.data.packs.pack import Pack, open_pack
 from keiryo.data.survey.split import Splits, split_images
@@ -123,6 +123,6 @@ def _recipe(plan: Plan, trial_plan: TrialPlan) -> Recipe:
     if plan.precision is not None:
         recipe = replace(recipe, precision=plan.precision)
     if plan.augment is not None:
-        augmentation = changed_augmentation(recipe.augmentation, plan.augment)
+        augmentation = change_augmentation(recipe.augmentation, plan.augment)
         recipe = replace(recipe, augmentation=augmentation)
     return recipe

@@ -4,7 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from keiryo.data.survey.copies import Alike, alike_groups, exact_groups, labels_of, members
+from keiryo.data.survey.copies import (
+    AlikeGroups,
+    class_names,
+    group_alike,
+    group_exact_copies,
+    rows_by_group,
+)
 from keiryo.data.survey.split import has_own_split
 from keiryo.data.survey_record import Survey
 from keiryo.records.base import ImageGroup
@@ -27,12 +33,12 @@ class DataEvidence:
     @cached_property
     def copies(self) -> list[list[int]]:
         """Groups of rows with the same pixels."""
-        return [group for group in members(exact_groups(self.survey)) if len(group) > 1]
+        return [group for group in rows_by_group(group_exact_copies(self.survey)) if len(group) > 1]
 
     @cached_property
     def conflicts(self) -> list[list[int]]:
         """Groups of rows with the same pixels and several labels."""
-        return [group for group in self.copies if len(set(labels_of(self.survey, group))) > 1]
+        return [group for group in self.copies if len(set(class_names(self.survey, group))) > 1]
 
     @cached_property
     def near_copies(self) -> list[ImageGroup]:
@@ -40,8 +46,8 @@ class DataEvidence:
         return [self.group([one, other], far) for one, other, far in self.survey.near_copies]
 
     @cached_property
-    def alike(self) -> Alike:
-        return alike_groups(self.survey)
+    def alike(self) -> AlikeGroups:
+        return group_alike(self.survey)
 
     @cached_property
     def leaks(self) -> list[ImageGroup]:
@@ -51,7 +57,7 @@ class DataEvidence:
         splits = [image.split or "train" for image in self.survey.images]
         distances = {tuple(sorted(pair[:2])): pair[2] for pair in self.survey.near_copies}
         leaks = []
-        for group in members(self.alike.groups):
+        for group in rows_by_group(self.alike.groups):
             training = [row for row in group if splits[row] == "train"]
             for row in group if training else ():
                 if splits[row] != "train":
@@ -79,7 +85,7 @@ class DataEvidence:
         images = [self.survey.images[row] for row in rows]
         return ImageGroup(
             files=[image.name for image in images],
-            labels=labels_of(self.survey, rows),
+            labels=class_names(self.survey, rows),
             splits=[image.split or "" for image in images] if self.has_own_split else [],
             distance=distance,
         )

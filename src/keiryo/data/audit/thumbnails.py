@@ -27,7 +27,7 @@ def names_to_show(findings: Iterable[Finding]) -> list[str]:
     return list(names)
 
 
-def thumbnails(
+def make_thumbnails(
     names: Iterable[str], all_names: Sequence[str], pixels_of: Callable[[int], np.ndarray]
 ) -> dict[str, str]:
     """Return a JPEG as a data URL for each of `names` that stands in `all_names`.
@@ -40,22 +40,22 @@ def thumbnails(
     for name in names:
         if name in place:
             try:
-                shown[name] = thumbnail(pixels_of(place[name]))
+                shown[name] = make_thumbnail(pixels_of(place[name]))
             except UnreadableImageError:
                 continue
     return shown
 
 
-def source_thumbnails(names: Iterable[str], source: Source) -> dict[str, str]:
+def make_source_thumbnails(names: Iterable[str], source: Source) -> dict[str, str]:
     """Return the thumbnails of those images of `source`, all of each within the square."""
-    return thumbnails(
+    return make_thumbnails(
         names,
         [item.name for item in source.items],
         lambda index: source.read(index, SIDE, "letterbox").pixels,
     )
 
 
-def thumbnail(pixels: np.ndarray) -> str:
+def make_thumbnail(pixels: np.ndarray) -> str:
     """Return the image (H, W, 3), uint8, RGB, as a small JPEG in a data URL."""
     small = fit_image(pixels, SIDE, "letterbox")
     encoded = cv2.imencode(

@@ -63,8 +63,8 @@ class Augmentation:
         return self != Augmentation()
 
 
-def changed_augmentation(base: Augmentation, changes: str) -> Augmentation:
-    """Return `base` with what `changes` says: `rotation=15,flip=0`, or `none` for no variation.
+def change_augmentation(base: Augmentation, changes: str) -> Augmentation:
+    """Return `base` with what `changes` says: `rotation=15,flip=0`, or `none` for no augmentation.
 
     Raises InputError, naming the option, for what is not known or possible.
     """

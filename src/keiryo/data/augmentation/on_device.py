@@ -1,6 +1,6 @@
 """Augments a batch of images as `augment` does, with torch, on their device.
 
-The same variation gives the same images, but for the last digit of rounding and the
+The same augmentation gives the same images, but for the last digit of rounding and the
 outermost pixels of a crop, which here look beyond its edge.
 """
 
@@ -10,24 +10,26 @@ from torch import Tensor
 from torch.nn import functional
 
 from keiryo.data.augmentation.affine import MIDDLE_GRAY
-from keiryo.data.augmentation.random_amounts import Mixing, Variation
+from keiryo.data.augmentation.random_amounts import BatchAugmentation, Mixing
 
 
-def augment_on_device(images: Tensor, variation: Variation) -> Tensor:
+def augment_on_device(images: Tensor, augmentation: BatchAugmentation) -> Tensor:
     """Return an augmented copy of `images` (N, size, size, 3), uint8, on their device."""
     channels_first = images.permute(0, 3, 1, 2)
-    if variation.moves().any():
-        channels_first = _warp(channels_first, variation.warps)
-    if variation.recolors().any():
-        channels_first = _recolor(channels_first, variation.colors)
-    if variation.tables is not None and variation.replaces().any():
-        channels_first = _replace(channels_first, variation.tables)
-    varied = channels_first.permute(0, 2, 3, 1)
-    if variation.cutouts is not None:
-        varied = varied.masked_fill(_inside(variation.cutouts, varied), int(MIDDLE_GRAY))
-    if variation.mixing is not None:
-        varied = _mix(varied, variation.mixing)
-    return varied.contiguous()
+    if augmentation.moves().any():
+        channels_first = _warp(channels_first, augmentation.warps)
+    if augmentation.recolors().any():
+        channels_first = _recolor(channels_first, augmentation.colors)
+    if augmentation.tables is not None and augmentation.replaces().any():
+        channels_first = _replace(channels_first, augmentation.tables)
+    result = channels_first.permute(0, 2, 3, 1)
+    if augmentation.cutouts is not None:
+        result = result.masked_fill(
+            _inside(augmentation.cutouts, result), int(MIDDLE_GRAY)
+        )
+    if augmentation.mixing is not None:
+        result = _mix(result, augmentation.mixing)
+    return result.contiguous()
 
 
 def _warp(images: Tensor, warps: np.ndarray) -> Tensor:

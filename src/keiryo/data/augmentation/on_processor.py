@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from keiryo.data.augmentation.affine import MIDDLE_GRAY
-from keiryo.data.augmentation.random_amounts import Mixing, Variation
+from keiryo.data.augmentation.random_amounts import BatchAugmentation, Mixing
 
 # What a thread takes at a time: enough that handing it over costs next to nothing.
 IMAGES_AT_ONCE = 8
@@ -17,7 +17,7 @@ Stage = Callable[[np.ndarray, np.ndarray], object]
 
 
 def augment(
-    images: np.ndarray, variation: Variation, *, pool: Executor | None = None
+    images: np.ndarray, augmentation: BatchAugmentation, *, pool: Executor | None = None
 ) -> np.ndarray:
     """Return an augmented copy of `images` (N, size, size, 3), uint8.
 
@@ -26,20 +26,20 @@ def augment(
     """
     count, size = images.shape[:2]
     result = np.empty(images.shape, np.uint8)
-    stages = _stages(variation, size)
+    stages = _stages(augmentation, size)
 
     def augment_part(part: range) -> None:
         spare = np.empty((2, size, size, 3), np.uint8)
         for index in part:
             _run(stages[index], images[index], result[index], spare)
-            if variation.cutouts is not None:
-                left, top, right, bottom = variation.cutouts[index]
+            if augmentation.cutouts is not None:
+                left, top, right, bottom = augmentation.cutouts[index]
                 result[index, top:bottom, left:right] = MIDDLE_GRAY
 
     _in_parts(augment_part, count, pool)
-    if variation.mixing is None:
+    if augmentation.mixing is None:
         return result
-    return _mix(result, variation.mixing, pool)
+    return _mix(result, augmentation.mixing, pool)
 
 
 def _in_parts(work: Callable[[range], None], count: int, pool: Executor | None) -> None:
@@ -62,20 +62,20 @@ def _run(stages: list[Stage], image: np.ndarray, target: np.ndarray, spare: np.n
         image = into
 
 
-def _stages(variation: Variation, size: int) -> list[list[Stage]]:
+def _stages(augmentation: BatchAugmentation, size: int) -> list[list[Stage]]:
     """Return for each image the stages that change something."""
-    stages: list[list[Stage]] = [[] for _ in variation.warps]
-    boxes, are_boxes = _crop_boxes(variation.warps, size)
-    for index in np.flatnonzero(variation.moves()):
+    stages: list[list[Stage]] = [[] for _ in augmentation.warps]
+    boxes, are_boxes = _crop_boxes(augmentation.warps, size)
+    for index in np.flatnonzero(augmentation.moves()):
         if are_boxes[index]:
             stages[index] += _crop(boxes[index], size)
         else:
-            stages[index].append(_warp(variation.warps[index]))
-    for index in np.flatnonzero(variation.recolors()):
-        stages[index].append(_recolor(variation.colors[index]))
-    if variation.tables is not None:
-        for index in np.flatnonzero(variation.replaces()):
-            stages[index].append(_replace(variation.tables[index]))
+            stages[index].append(_warp(augmentation.warps[index]))
+    for index in np.flatnonzero(augmentation.recolors()):
+        stages[index].append(_recolor(augmentation.colors[index]))
+    if augmentation.tables is not None:
+        for index in np.flatnonzero(augmentation.replaces()):
+            stages[index].append(_replace(augmentation.tables[index]))
     return stages
 
 

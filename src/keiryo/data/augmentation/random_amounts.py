@@ -28,7 +28,7 @@ class Mixing:
 
 
 @dataclass(frozen=True)
-class Variation:
+class BatchAugmentation:
     """The augmentation of each image of a batch, in this order.
 
     - `warps` (N, 2, 3) map new pixels to old ones; pixel centres lie at whole numbers.
@@ -59,9 +59,9 @@ class Variation:
         return np.any(self.tables != UNCHANGED, axis=1)
 
 
-def draw_variation(
+def draw_augmentation(
     count: int, size: int, random: np.random.Generator, augmentation: Augmentation
-) -> Variation:
+) -> BatchAugmentation:
     """Return the augmentation of a batch of `count` images of `size` x `size` pixels."""
     planes = _draw_crops(count, size, random, augmentation)
     colors = _draw_colors(count, random, augmentation)
@@ -82,7 +82,7 @@ def draw_variation(
         planes = planes @ operations.planes
         colors = operations.colors @ colors
         tables = operations.tables
-    return Variation(
+    return BatchAugmentation(
         warps=planes[:, :2],
         colors=colors[:, :3],
         tables=tables,

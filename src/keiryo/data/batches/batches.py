@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keiryo.ahead import made_ahead
+from keiryo.ahead import make_ahead
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.augmentation.on_processor import augment
-from keiryo.data.augmentation.random_amounts import Variation, draw_variation
+from keiryo.data.augmentation.random_amounts import BatchAugmentation, draw_augmentation
 from keiryo.data.packs.images import ImageRows
 
 # From images (N, size, size, 3), uint8, and the number of their batch to others as many.
@@ -32,20 +32,20 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Sample:
+class DrawnBatch:
     """The rows of a batch, and their augmentation."""
 
     rows: np.ndarray
-    variation: Variation | None
+    augmentation: BatchAugmentation | None
 
     def targets(
         self, labels: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Return labels, partner labels and weights of the batch, out of the `labels` of all."""
         own = labels[self.rows]
-        if self.variation is None or self.variation.mixing is None:
+        if self.augmentation is None or self.augmentation.mixing is None:
             return own, None, None
-        return own, own[self.variation.mixing.partners], self.variation.mixing.weights
+        return own, own[self.augmentation.mixing.partners], self.augmentation.mixing.weights
 
 
 class BatchSampler:
@@ -72,17 +72,19 @@ class BatchSampler:
         """
         return len(self._rows) // self.batch
 
-    def epoch(self, epoch: int) -> Callable[[int], Sample]:
+    def epoch(self, epoch: int) -> Callable[[int], DrawnBatch]:
         """Return what gives the sample of each step of `epoch`."""
         order = np.random.default_rng((self._seed, epoch)).permutation(self._rows)
 
-        def sample(step: int) -> Sample:
+        def sample(step: int) -> DrawnBatch:
             # Sorted, so that the memory map is read from front to back.
             rows = np.sort(order[step * self.batch : (step + 1) * self.batch])
             if not self._augmentation.changes_anything():
-                return Sample(rows, None)
+                return DrawnBatch(rows, None)
             random = np.random.default_rng((self._seed, epoch, step))
-            return Sample(rows, draw_variation(len(rows), self._size, random, self._augmentation))
+            return DrawnBatch(
+                rows, draw_augmentation(len(rows), self._size, random, self._augmentation)
+            )
 
         return sample
 
@@ -132,16 +134,16 @@ class TrainingBatches:
             def make(step: int) -> Batch:
                 return self._make(sample(step), pool)
 
-            yield from made_ahead(make, range(first_step, self.steps))
+            yield from make_ahead(make, range(first_step, self.steps))
 
-    def _make(self, sample: Sample, pool: Executor | None) -> Batch:
+    def _make(self, sample: DrawnBatch, pool: Executor | None) -> Batch:
         images = self._images[sample.rows]
-        if sample.variation is not None:
-            images = augment(images, sample.variation, pool=pool)
+        if sample.augmentation is not None:
+            images = augment(images, sample.augmentation, pool=pool)
         return Batch(images, *sample.targets(self._labels))
 
 
-def plain_batches(
+def batches_in_order(
     images: ImageRows,
     labels: np.ndarray,
     rows: np.ndarray,
@@ -159,4 +161,4 @@ def plain_batches(
         chosen = images[part] if change is None else change(images[part], step)
         return Batch(chosen, labels[part])
 
-    return made_ahead(make, range(-(-len(rows) // batch)))
+    return make_ahead(make, range(-(-len(rows) // batch)))

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from keiryo.ahead import made_ahead
+from keiryo.ahead import make_ahead
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.augmentation.on_device import augment_on_device
-from keiryo.data.batches.batches import Batch, BatchSampler, Sample
+from keiryo.data.batches.batches import Batch, BatchSampler, DrawnBatch
 from keiryo.data.packs.images import ImageRows
 
 # The network, what it keeps for its gradients and the optimiser need the rest.
@@ -104,11 +104,11 @@ class DeviceBatches:
         """Yield the batches of `epoch` from `first_step` on."""
         sample = self._sampler.epoch(epoch)
 
-        def read(step: int) -> tuple[Sample, Tensor]:
+        def read(step: int) -> tuple[DrawnBatch, Tensor]:
             drawn = sample(step)
             return drawn, self._read(drawn.rows)
 
-        for drawn, read_ahead in made_ahead(read, range(first_step, self.steps)):
+        for drawn, read_ahead in make_ahead(read, range(first_step, self.steps)):
             yield self._make(drawn, read_ahead)
 
     def _read(self, rows: np.ndarray) -> Tensor:
@@ -117,12 +117,12 @@ class DeviceBatches:
         # From memory that is not pinned, a copy would wait for the steps before it.
         return read.pin_memory() if self._device.type == "cuda" else read
 
-    def _make(self, sample: Sample, read_ahead: Tensor) -> DeviceBatch:
+    def _make(self, sample: DrawnBatch, read_ahead: Tensor) -> DeviceBatch:
         images = read_ahead.to(self._device, non_blocking=True)
         if self._resident is not None:
             images = self._resident[images]
-        if sample.variation is not None:
-            images = augment_on_device(images, sample.variation)
+        if sample.augmentation is not None:
+            images = augment_on_device(images, sample.augmentation)
         labels, partner_labels, weights = sample.targets(self._labels)
         return DeviceBatch(
             images,

@@ -64,7 +64,9 @@ CORRUPTIONS: dict[str, tuple[Corruption, tuple[float, float, float]]] = {
 }
 
 
-def corrupted(images: np.ndarray, kind: str, strength: int, *, seed: tuple[int, ...]) -> np.ndarray:
+def corrupt_images(
+    images: np.ndarray, kind: str, strength: int, *, seed: tuple[int, ...]
+) -> np.ndarray:
     """Return a corrupted copy of `images` (N, size, size, 3), uint8, RGB.
 
     `strength` is 1, 2 or 3; the result follows from `seed`. Raises KeyError for a kind

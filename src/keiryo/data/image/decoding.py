@@ -50,7 +50,7 @@ class UnreadableImageError(Exception):
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedImage:
     """The pixels of an image the right way up, (H, W, 3), uint8, RGB, and what was unusual.
 
     `width` and `height` are those of the file's own pixels; with `scale` above 1, `pixels`
@@ -67,7 +67,7 @@ class Decoded:
     is_jpeg: bool = False
 
 
-def read_image(path: Path, *, smallest_side: int | None = None) -> Decoded:
+def read_image(path: Path, *, smallest_side: int | None = None) -> DecodedImage:
     """Decode the image at `path`.
 
     With `smallest_side`, a JPEG is decoded at a half, quarter or eighth of its size where
@@ -85,14 +85,14 @@ def read_image(path: Path, *, smallest_side: int | None = None) -> Decoded:
     return decode_image(data, suffix=path.suffix, smallest_side=smallest_side)
 
 
-def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) -> Decoded:
+def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) -> DecodedImage:
     """Decode the bytes of an image file named `*suffix`; as `read_image`."""
     if not data:
         raise UnreadableImageError("unreadable", "the file is empty")
     if suffix.lower() in JPEG_SUFFIXES and (size := _plain_jpeg_size(data)):
         scale = _reduction(*size, smallest_side)
         if (pixels := _decode_by_opencv(data, scale)) is not None:
-            return Decoded(pixels, *size, scale, (), is_jpeg=True)
+            return DecodedImage(pixels, *size, scale, (), is_jpeg=True)
     try:
         header = Image.open(io.BytesIO(data))
         frames = getattr(header, "n_frames", 1)
@@ -110,7 +110,7 @@ def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) 
         pixels, scale = _decode_by_pillow(header), 1
     if (pixels.shape[1] > pixels.shape[0]) != (width > height):
         width, height = height, width  # it was turned by a quarter
-    return Decoded(pixels, width, height, scale, notes, is_jpeg=header.format == "JPEG")
+    return DecodedImage(pixels, width, height, scale, notes, is_jpeg=header.format == "JPEG")
 
 
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:

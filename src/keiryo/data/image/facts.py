@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import xxhash
 
-from keiryo.data.image.decoding import Decoded
+from keiryo.data.image.decoding import DecodedImage
 
 # Images are looked at in this many grey pixels a side, so that figures can be compared.
 EXAMINED_SIDE = 128
@@ -49,7 +49,7 @@ class ImageFacts:
     notes: tuple[str, ...] = ()
 
 
-def examine(image: Decoded) -> ImageFacts:
+def examine(image: DecodedImage) -> ImageFacts:
     """Return the facts of one image.
 
     The hash is a perceptual one: the signs, against their median, of the lowest 16 x 16
@@ -87,7 +87,7 @@ def examine(image: Decoded) -> ImageFacts:
 def facts_of_pixels(pixels: np.ndarray) -> ImageFacts:
     """Return the facts of an image (H, W, 3), uint8, RGB, that no file had to be read for."""
     height, width = pixels.shape[:2]
-    return examine(Decoded(pixels, width, height, 1, ()))
+    return examine(DecodedImage(pixels, width, height, 1, ()))
 
 
 def pixel_digest(pixels: np.ndarray) -> str:
@@ -127,7 +127,7 @@ def _is_gray(pixels: np.ndarray) -> bool:
     )
 
 
-def _ends_in_filling(image: Decoded) -> bool:
+def _ends_in_filling(image: DecodedImage) -> bool:
     """Return whether the lowest rows are what a JPEG's decoder puts where data is missing."""
     if not image.is_jpeg or image.pixels[-1, -1, 0] != JPEG_FILLING:
         return False

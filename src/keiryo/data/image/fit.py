@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from keiryo.data.image.decoding import Decoded, decode_image, read_image
+from keiryo.data.image.decoding import DecodedImage, decode_image, read_image
 
 if TYPE_CHECKING:  # which would load pydantic in every process that reads images
     from keiryo.records.data import Fit
@@ -29,7 +29,7 @@ def smallest_side_for(size: int) -> int:
     return max(size, SMALLEST_EXAMINED_SIDE)
 
 
-def read_for(path: Path, size: int) -> Decoded:
+def read_for_size(path: Path, size: int) -> DecodedImage:
     """Decode the image at `path` no larger than fitting it to `size` needs.
 
     Raises UnreadableImageError as `keiryo.data.image.decoding.read_image`.
@@ -37,7 +37,7 @@ def read_for(path: Path, size: int) -> Decoded:
     return read_image(path, smallest_side=smallest_side_for(size))
 
 
-def decode_for(data: bytes, size: int, *, suffix: str) -> Decoded:
+def decode_for_size(data: bytes, size: int, *, suffix: str) -> DecodedImage:
     """Decode the bytes of an image file no larger than fitting it to `size` needs."""
     return decode_image(data, suffix=suffix, smallest_side=smallest_side_for(size))
 

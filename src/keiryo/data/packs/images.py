@@ -33,7 +33,7 @@ def shape_header(rows: int, size: int) -> bytes:
     return text.getvalue()
 
 
-def image_bytes(rows: int, size: int) -> int:
+def images_file_bytes(rows: int, size: int) -> int:
     """Return how long a file of so many images is."""
     return len(shape_header(rows, size)) + rows * size * size * 3
 
@@ -47,7 +47,7 @@ def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: 
     row_bytes = size * size * 3
     with path.open("rb") as file:
         is_whole = file.read(len(header)) == header
-    if not is_whole or path.stat().st_size != image_bytes(len(checksums), size):
+    if not is_whole or path.stat().st_size != images_file_bytes(len(checksums), size):
         raise InputError(f"{path}: cut short, or not what its pack says; pack it again")
     if verify and (damaged := _damaged_rows(path, checksums, len(header), row_bytes)):
         raise InputError(

@@ -11,8 +11,8 @@ import numpy as np
 
 from keiryo.data.image.fit import fit_image
 from keiryo.data.items import Item
-from keiryo.data.packs.images import ImageRows, RemoteImageRows, image_bytes, open_image_rows
-from keiryo.data.sources.source import Reading, Source
+from keiryo.data.packs.images import ImageRows, RemoteImageRows, images_file_bytes, open_image_rows
+from keiryo.data.sources.source import FittedImage, Source
 from keiryo.data.sources.storage import is_remote_file, is_url, read_bytes, remote_size
 from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
@@ -65,9 +65,9 @@ class PackSource(Source):
     def known_survey(self) -> Survey:
         return self.pack.survey
 
-    def read(self, index: int, size: int, fit: Fit) -> Reading:
+    def read(self, index: int, size: int, fit: Fit) -> FittedImage:
         facts = self.pack.survey.images[index].facts
-        return Reading(fit_image(self.pack.images[index], size, fit), facts)
+        return FittedImage(fit_image(self.pack.images[index], size, fit), facts)
 
 
 def open_pack(place: str | Path, *, verify: bool = True) -> Pack:
@@ -85,7 +85,7 @@ def open_pack(place: str | Path, *, verify: bool = True) -> Pack:
     header = read_header(PackHeader, text, f"{place}/{HEADER_FILE}", version=FORMAT_VERSION)
     checksums = [image.checksum for image in header.survey.images]
     if url:
-        expected = image_bytes(len(checksums), header.size)
+        expected = images_file_bytes(len(checksums), header.size)
         if remote_size(f"{url}/{IMAGES_FILE}") != expected:
             raise InputError(f"{place}: its {IMAGES_FILE} is cut short or missing; pack it again")
         return Pack(RemoteImageRows(f"{url}/{IMAGES_FILE}", checksums, header.size), header)

@@ -26,17 +26,17 @@ from keiryo.data.packs.pack import (
     open_pack,
 )
 from keiryo.data.sources.source import Source
-from keiryo.data.survey.reading import Part, Target
-from keiryo.data.survey.reading_pool import parts_of, read_parts
-from keiryo.data.survey.survey import concluded
+from keiryo.data.survey.reading import PartEntries, WriteTarget
+from keiryo.data.survey.reading_pool import divide_into_parts, read_parts
+from keiryo.data.survey.survey import conclude_survey
 from keiryo.errors import InputError
 from keiryo.files import checksum_of, move_folder, write_text
 from keiryo.records.base import Record
 from keiryo.records.data import Fit
-from keiryo.sealed_pack import making_pack
+from keiryo.sealed_pack import lock_pack
 
 JOURNAL_FILE = "parts.jsonl"
-PART = TypeAdapter(Part)
+PART = TypeAdapter(PartEntries)
 
 
 class JournalHeader(Record):
@@ -66,7 +66,7 @@ def prepare_pack(
     if isinstance(source, PackSource):
         return source.pack
     journal = JournalHeader(fingerprint=source.fingerprint(), size=size, fit=fit)
-    with making_pack(folder):
+    with lock_pack(folder):
         return _made_or_found(source, folder, journal, workers, progress)
 
 
@@ -130,8 +130,8 @@ def _fill(
     total = len(source.items)
     images = folder / IMAGES_FILE
     offset = len(shape_header(total, journal.size))
-    target = Target(images, offset, journal.size, journal.fit)
-    parts = parts_of(total)
+    target = WriteTarget(images, offset, journal.size, journal.fit)
+    parts = divide_into_parts(total)
     done = _done_before(folder, journal, target)
     entries: dict[int, list[SurveyedImage | LeftOut]] = {part.start: part.entries for part in done}
     if not entries:
@@ -153,14 +153,14 @@ def _fill(
         size=journal.size,
         fit=journal.fit,
         fingerprint=journal.fingerprint,
-        survey=concluded(source, in_order),
-    ).sealed()
+        survey=conclude_survey(source, in_order),
+    ).with_checksum()
     write_text(folder / HEADER_FILE, header.model_dump_json())
     (folder / JOURNAL_FILE).unlink()
     return header
 
 
-def _start(folder: Path, journal: JournalHeader, total: int, target: Target) -> None:
+def _start(folder: Path, journal: JournalHeader, total: int, target: WriteTarget) -> None:
     length = target.offset + total * journal.size**2 * 3
     # A disk that is too small is told at once, not in the midst of the work.
     if shutil.disk_usage(folder).free < length:
@@ -173,7 +173,7 @@ def _start(folder: Path, journal: JournalHeader, total: int, target: Target) -> 
     (folder / JOURNAL_FILE).write_text(journal.model_dump_json() + "\n", encoding="utf-8")
 
 
-def _done_before(folder: Path, journal: JournalHeader, target: Target) -> list[Part]:
+def _done_before(folder: Path, journal: JournalHeader, target: WriteTarget) -> list[PartEntries]:
     """Return the parts that an earlier attempt at the same pack has left whole."""
     try:
         first, *lines = (folder / JOURNAL_FILE).read_text(encoding="utf-8").splitlines()
@@ -182,7 +182,7 @@ def _done_before(folder: Path, journal: JournalHeader, target: Target) -> list[P
         images = target.path.open("rb")
     except (OSError, ValueError):
         return []
-    parts: list[Part] = []
+    parts: list[PartEntries] = []
     row_bytes = journal.size**2 * 3
     with images:
         for line in lines:

@@ -5,7 +5,7 @@ import numpy as np
 
 from keiryo.data.image.facts import facts_of_pixels, pixel_digest
 from keiryo.data.items import Item
-from keiryo.data.sources.source import Reading, Source
+from keiryo.data.sources.source import FittedImage, Source
 from keiryo.records.data import Fit
 
 SIDE = 8
@@ -28,7 +28,7 @@ class Digits(Source):
     def fingerprint(self) -> str:
         return f"digits-1:{pixel_digest(self._images)}"
 
-    def read(self, index: int, size: int, fit: Fit) -> Reading:
+    def read(self, index: int, size: int, fit: Fit) -> FittedImage:
         image = cv2.cvtColor(self._images[index], cv2.COLOR_GRAY2RGB)
         pixels = cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
-        return Reading(pixels, facts_of_pixels(image))
+        return FittedImage(pixels, facts_of_pixels(image))

@@ -9,7 +9,7 @@ import numpy as np
 
 from keiryo.data.image.decoding import read_image
 from keiryo.data.image.facts import examine
-from keiryo.data.image.fit import fit_image, read_for
+from keiryo.data.image.fit import fit_image, read_for_size
 
 if TYPE_CHECKING:  # which would load pydantic in every process that reads images
     from keiryo.records.base import Finding
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # which would load pydantic in every process that reads image
 
 
 from keiryo.data.items import Item, Split
-from keiryo.data.sources.source import Reading, Source
+from keiryo.data.sources.source import FittedImage, Source
 
 
 class FileSource(Source):
@@ -46,12 +46,12 @@ class FileSource(Source):
             digest.update(f"{item}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
-    def read(self, index: int, size: int, fit: "Fit") -> Reading:
-        image = read_for(self._paths[index], size)
-        return Reading(fit_image(image.pixels, size, fit), examine(image))
+    def read(self, index: int, size: int, fit: "Fit") -> FittedImage:
+        image = read_for_size(self._paths[index], size)
+        return FittedImage(fit_image(image.pixels, size, fit), examine(image))
 
-    def part(self, indices: range) -> Self:
-        lighter = super().part(indices)
+    def restrict_to(self, indices: range) -> Self:
+        lighter = super().restrict_to(indices)
         lighter._paths = {index: self._paths[index] for index in indices}
         return lighter
 

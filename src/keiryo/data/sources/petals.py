@@ -13,7 +13,7 @@ import numpy as np
 
 from keiryo.data.image.facts import facts_of_pixels
 from keiryo.data.items import Item
-from keiryo.data.sources.source import Reading, Source
+from keiryo.data.sources.source import FittedImage, Source
 from keiryo.errors import InputError
 from keiryo.records.data import Fit
 
@@ -44,9 +44,9 @@ class Petals(Source):
     def fingerprint(self) -> str:
         return f"petals-1:{len(self.items)}:{self._seed}"
 
-    def read(self, index: int, size: int, fit: Fit) -> Reading:
+    def read(self, index: int, size: int, fit: Fit) -> FittedImage:
         pixels = draw_image(index % len(CLASSES), size=size, seed=(self._seed, index))
-        return Reading(pixels, facts_of_pixels(pixels))
+        return FittedImage(pixels, facts_of_pixels(pixels))
 
 
 def draw_image(label: int, *, size: int, seed: tuple[int, ...]) -> np.ndarray:

@@ -13,7 +13,7 @@ from keiryo.data.sources.unpacking import (
     unpack_tf_flowers,
 )
 from keiryo.errors import InputError
-from keiryo.files import replaced_folder
+from keiryo.files import replace_folder
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PublishedFile:
 
 
 @dataclass(frozen=True)
-class NamedSet:
+class PublishedSet:
     """A set of images with a name of its own.
 
     `unpack` turns the files, in their order here, into the folder that keiryo reads;
@@ -61,7 +61,7 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "keiryo"
 
 
-def fetch_named_set(
+def fetch_published_set(
     name: str, *, cache: Path | None = None, progress: Progress = no_progress
 ) -> Path:
     """Return the folder of the set `name`, downloaded and unpacked unless it is there.
@@ -75,9 +75,9 @@ def fetch_named_set(
     Raises InputError for an unknown name, a file that cannot be had, or a damaged
     archive, and OSError where the cache cannot be written.
     """
-    if name not in NAMED_SETS:
-        raise InputError(f"{name}: no set of that name; there are {', '.join(NAMED_SETS)}")
-    chosen = NAMED_SETS[name]
+    if name not in PUBLISHED_SETS:
+        raise InputError(f"{name}: no set of that name; there are {', '.join(PUBLISHED_SETS)}")
+    chosen = PUBLISHED_SETS[name]
     cache = cache or cache_folder()
     folder = cache / "sets" / name
     # It was moved here whole, so being here it is complete.
@@ -96,7 +96,7 @@ def fetch_named_set(
         archives.append(path)
         before += file.byte_count
     try:
-        with replaced_folder(folder) as temporary:
+        with replace_folder(folder) as temporary:
             chosen.unpack(archives, temporary)
     except OSError as error:
         # A failed write does not say by itself where the disk is full.
@@ -110,10 +110,10 @@ def _address(file: PublishedFile) -> str:
     return f"{mirror.rstrip('/')}/{file.name}" if mirror else file.url
 
 
-NAMED_SETS: dict[str, NamedSet] = {
+PUBLISHED_SETS: dict[str, PublishedSet] = {
     named_set.name: named_set
     for named_set in (
-        NamedSet(
+        PublishedSet(
             name="tf_flowers",
             description="3,670 photographs of flowers in 5 classes, not split",
             source="The TensorFlow Team, 2019; CC BY 2.0, photographers named in LICENSE.txt",
@@ -128,7 +128,7 @@ NAMED_SETS: dict[str, NamedSet] = {
             ),
             unpack=unpack_tf_flowers,
         ),
-        NamedSet(
+        PublishedSet(
             name="flowers102",
             description="8,189 photographs of flowers in 102 classes: 1,020 to train on, "
             "1,020 to validate, 6,149 to test",
@@ -155,7 +155,7 @@ NAMED_SETS: dict[str, NamedSet] = {
             ),
             unpack=unpack_flowers102,
         ),
-        NamedSet(
+        PublishedSet(
             name="cifar10",
             description="60,000 images of 32 x 32 pixels in 10 classes: 50,000 to train on, "
             "10,000 to test",
@@ -170,7 +170,7 @@ NAMED_SETS: dict[str, NamedSet] = {
             ),
             unpack=unpack_cifar10,
         ),
-        NamedSet(
+        PublishedSet(
             name="imagenette",
             description="13,394 photographs, shorter side 320 pixels, in 10 easy classes of "
             "ImageNet: 9,469 to train on, 3,925 to validate",

@@ -20,9 +20,9 @@ import numpy as np
 
 from keiryo.data.image.decoding import IMAGE_SUFFIXES, UnreadableImageError, decode_image
 from keiryo.data.image.facts import examine
-from keiryo.data.image.fit import decode_for, fit_image
+from keiryo.data.image.fit import decode_for_size, fit_image
 from keiryo.data.items import SPLIT_NAMES, Item
-from keiryo.data.sources.source import Reading, Source
+from keiryo.data.sources.source import FittedImage, Source
 from keiryo.data.sources.storage import filesystem_of, is_url
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
@@ -35,7 +35,7 @@ RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 @dataclass(frozen=True)
-class Stretch:
+class ByteRange:
     """Where in a shard an image's bytes lie."""
 
     shard: str
@@ -45,10 +45,10 @@ class Stretch:
 
 
 @dataclass
-class Sample:
+class ShardSample:
     """The files of a shard with one name."""
 
-    image: Stretch | None = None
+    image: ByteRange | None = None
     label: str | None = None
 
 
@@ -72,7 +72,7 @@ def shard_source(data: str) -> "ShardSource":
     are of that split. Raises InputError where there are none, or one is damaged.
     """
     shards = _listed(data)
-    found: list[tuple[str, str, Stretch]] = []
+    found: list[tuple[str, str, ByteRange]] = []
     others: list[str] = []
     damaged: list[str] = []
     for shard in shards:
@@ -132,11 +132,11 @@ class ShardSource(Source):
         name: str,
         classes: Sequence[str],
         items: Sequence[Item],
-        places: Sequence[Stretch],
+        places: Sequence[ByteRange],
         findings: Sequence[Finding] = (),
     ) -> None:
         super().__init__(name, classes, items, findings)
-        self._places: Sequence[Stretch] | dict[int, Stretch] = places
+        self._places: Sequence[ByteRange] | dict[int, ByteRange] = places
 
     def fingerprint(self) -> str:
         digest = hashlib.blake2b("\0".join(self.classes).encode(), digest_size=16)
@@ -145,13 +145,13 @@ class ShardSource(Source):
             digest.update(f"{shard}\0{files.ukey(path)}\n".encode())
         return digest.hexdigest()
 
-    def read(self, index: int, size: int, fit: Fit) -> Reading:
+    def read(self, index: int, size: int, fit: Fit) -> FittedImage:
         place = self._places[index]
-        image = decode_for(self._bytes(place), size, suffix=place.suffix)
-        return Reading(fit_image(image.pixels, size, fit), examine(image))
+        image = decode_for_size(self._bytes(place), size, suffix=place.suffix)
+        return FittedImage(fit_image(image.pixels, size, fit), examine(image))
 
-    def part(self, indices: range) -> Self:
-        lighter = super().part(indices)
+    def restrict_to(self, indices: range) -> Self:
+        lighter = super().restrict_to(indices)
         lighter._places = {index: self._places[index] for index in indices}
         return lighter
 
@@ -159,7 +159,7 @@ class ShardSource(Source):
         place = self._places[index]
         return decode_image(self._bytes(place), suffix=place.suffix).pixels
 
-    def _bytes(self, place: Stretch) -> bytes:
+    def _bytes(self, place: ByteRange) -> bytes:
         files, path = filesystem_of(place.shard)
         try:
             return files.cat_file(path, place.start, place.start + place.length)
@@ -185,9 +185,9 @@ def _listed(data: str) -> list[str]:
     return shards
 
 
-def _contents(shard: str) -> tuple[dict[str, Sample], bool]:
+def _contents(shard: str) -> tuple[dict[str, ShardSample], bool]:
     """Return what lies in a shard, by name, in the order it lies there; and whether all does."""
-    samples: dict[str, Sample] = defaultdict(Sample)
+    samples: dict[str, ShardSample] = defaultdict(ShardSample)
     files, path = filesystem_of(shard)
     try:
         with files.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
@@ -213,14 +213,14 @@ def _contents(shard: str) -> tuple[dict[str, Sample], bool]:
 
 
 def _note(
-    samples: dict[str, Sample], shard: str, archive: tarfile.TarFile, member: tarfile.TarInfo
+    samples: dict[str, ShardSample], shard: str, archive: tarfile.TarFile, member: tarfile.TarInfo
 ) -> None:
     folder, _, file_name = member.name.rpartition("/")
     stem, _, rest = file_name.partition(".")
     suffix = f".{rest.lower()}"
     sample = samples[f"{folder}/{stem}" if folder else stem]
     if suffix in IMAGE_SUFFIXES:
-        sample.image = Stretch(shard, member.offset_data, member.size, suffix)
+        sample.image = ByteRange(shard, member.offset_data, member.size, suffix)
     elif suffix in LABEL_SUFFIXES:
         content = archive.extractfile(member)
         sample.label = _label(shard, member.name, suffix, content.read() if content else b"")

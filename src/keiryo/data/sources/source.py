@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # which would load pydantic in every process that reads image
 
 
 @dataclass(frozen=True)
-class Reading:
+class FittedImage:
     """One image read and fitted: `pixels` (size, size, 3), uint8, RGB, and its facts."""
 
     pixels: np.ndarray
@@ -45,7 +45,7 @@ class Source(ABC):
         """Return a text that changes whenever the images or their labels do."""
 
     @abstractmethod
-    def read(self, index: int, size: int, fit: "Fit") -> Reading:
+    def read(self, index: int, size: int, fit: "Fit") -> FittedImage:
         """Return image `index` fitted to `size`.
 
         Raises UnreadableImageError where no image can be had.
@@ -55,7 +55,7 @@ class Source(ABC):
         """Return what is known of the images already, where they need not be read for it."""
         return None
 
-    def part(self, indices: range) -> Self:
+    def restrict_to(self, indices: range) -> Self:
         """Return a source that reads these images, by the same numbers, and knows nothing else.
 
         It is what is sent to another process.

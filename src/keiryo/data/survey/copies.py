@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keiryo.data.survey.near_copies import joined
+from keiryo.data.survey.near_copies import join_groups
 from keiryo.data.survey_record import Survey
 
 # Where more images than this hang together by nearness, they are of one kind, not copies:
@@ -16,7 +16,7 @@ LARGEST_NEAR_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Alike:
+class AlikeGroups:
     """A group number for each row of a survey: copies and near-copies share one.
 
     `too_alike` are rows whose nearness is ignored, since too many others are as near.
@@ -26,26 +26,26 @@ class Alike:
     too_alike: np.ndarray
 
 
-def exact_groups(survey: Survey) -> np.ndarray:
+def group_exact_copies(survey: Survey) -> np.ndarray:
     """Return a group number for each row: images of the same pixels share one."""
     digests = [image.facts.digest for image in survey.images]
     return np.unique(digests, return_inverse=True)[1].ravel()
 
 
-def alike_groups(survey: Survey) -> Alike:
+def group_alike(survey: Survey) -> AlikeGroups:
     """Return which rows belong together by their pixels or by how they look."""
-    exact = exact_groups(survey)
-    groups = joined(exact, survey.near_copies)
+    exact = group_exact_copies(survey)
+    groups = join_groups(exact, survey.near_copies)
     sizes = np.bincount(groups, minlength=1)
     most = max(LARGEST_NEAR_GROUP, LARGEST_NEAR_SHARE * len(exact))
     too_alike = sizes[groups] > most
     # Copies by pixels alone may be as many as they are.
     too_alike &= sizes[groups] > np.bincount(exact, minlength=1)[exact]
     credible = [pair for pair in survey.near_copies if not too_alike[pair[0]]]
-    return Alike(joined(exact, credible), np.flatnonzero(too_alike))
+    return AlikeGroups(join_groups(exact, credible), np.flatnonzero(too_alike))
 
 
-def members(groups: np.ndarray, rows: Iterable[int] | None = None) -> list[list[int]]:
+def rows_by_group(groups: np.ndarray, rows: Iterable[int] | None = None) -> list[list[int]]:
     """Return the rows of each group, those of `rows` only, in the order they come up."""
     found: dict[int, list[int]] = defaultdict(list)
     for row in range(len(groups)) if rows is None else rows:
@@ -53,6 +53,6 @@ def members(groups: np.ndarray, rows: Iterable[int] | None = None) -> list[list[
     return list(found.values())
 
 
-def labels_of(survey: Survey, rows: Sequence[int]) -> list[str]:
+def class_names(survey: Survey, rows: Sequence[int]) -> list[str]:
     """Return the names of the classes of `rows`."""
     return [survey.classes[survey.images[row].label] for row in rows]

@@ -57,7 +57,7 @@ def find_near_copies(hashes: list[str]) -> list[NearCopy]:
     return [(one, other, distance) for one, other, distance in ordered.tolist()]
 
 
-def joined(groups: np.ndarray, pairs: Sequence[NearCopy]) -> np.ndarray:
+def join_groups(groups: np.ndarray, pairs: Sequence[NearCopy]) -> np.ndarray:
     """Return `groups` (N,) numbered anew so that the rows of each pair share a group too."""
     count = int(groups.max(initial=-1)) + 1
     one, other = np.array([pair[:2] for pair in pairs], dtype=np.int64).reshape(-1, 2).T

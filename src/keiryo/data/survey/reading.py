@@ -28,7 +28,7 @@ GLIBC_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK_BYTES = -3, 32 << 20
 
 
 @dataclass(frozen=True)
-class Part:
+class PartEntries:
     """Some images in a row, read."""
 
     start: int
@@ -36,7 +36,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Target:
+class WriteTarget:
     """Where fitted images go: image number n at byte `offset` + n times its size."""
 
     path: Path
@@ -45,7 +45,9 @@ class Target:
     fit: "Fit"
 
 
-def read_part(source: Source, items: Sequence[Item], part: range, target: Target | None) -> Part:
+def read_part(
+    source: Source, items: Sequence[Item], part: range, target: WriteTarget | None
+) -> PartEntries:
     """Read the images `part` of `source`, which are `items`, and write them to `target`.
 
     The place of one that cannot be read is left black.
@@ -75,7 +77,7 @@ def read_part(source: Source, items: Sequence[Item], part: range, target: Target
                     file.seek(target.offset + (index + 1 - len(unwritten)) * row_bytes)
                     file.write(b"".join(unwritten))
                     unwritten.clear()
-    return Part(part.start, entries)
+    return PartEntries(part.start, entries)
 
 
 def keep_freed_memory() -> None:

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 
 from keiryo.data.items import Item
 from keiryo.data.sources.source import Source
-from keiryo.data.survey.reading import Part, Target, read_part
+from keiryo.data.survey.reading import PartEntries, WriteTarget, read_part
 
 PART_IMAGES = 128
 # Starting processes takes as long as some thousand small images take one thread.
@@ -25,14 +25,14 @@ class ReadingProcessError(RuntimeError):
     """A process that was reading images has ended before it was done."""
 
 
-def parts_of(total: int) -> list[range]:
+def divide_into_parts(total: int) -> list[range]:
     """Return the numbers of `total` images in portions that are read by one process each."""
     return [range(start, min(start + PART_IMAGES, total)) for start in range(0, total, PART_IMAGES)]
 
 
 def read_parts(
-    source: Source, parts: Sequence[range], *, workers: int, target: Target | None = None
-) -> Iterator[Part]:
+    source: Source, parts: Sequence[range], *, workers: int, target: WriteTarget | None = None
+) -> Iterator[PartEntries]:
     """Read the images of `parts` on `workers` cores; yield what came of each, in that order.
 
     With `target`, the fitted pixels of each are written there. Many images are read by
@@ -42,13 +42,13 @@ def read_parts(
     workers = max(1, min(workers, len(parts)))
     idle: SimpleQueue[_ReadingProcess] = SimpleQueue()
 
-    def read(part: range) -> Part:
+    def read(part: range) -> PartEntries:
         items = source.items[part.start : part.stop]
         if not by_processes:
             return read_part(source, items, part, target)
         process = idle.get()
         try:
-            return process.read(source.part(part), items, part, target)
+            return process.read(source.restrict_to(part), items, part, target)
         finally:
             idle.put(process)
 
@@ -82,8 +82,8 @@ class _ReadingProcess:
         )
 
     def read(
-        self, source: Source, items: Sequence[Item], part: range, target: Target | None
-    ) -> Part:
+        self, source: Source, items: Sequence[Item], part: range, target: WriteTarget | None
+    ) -> PartEntries:
         """Let it `read_part`."""
         jobs, answers = self._process.stdin, self._process.stdout
         assert jobs

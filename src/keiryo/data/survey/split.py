@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keiryo.data.items import SurveyedImage
-from keiryo.data.survey.copies import Alike, alike_groups, members
+from keiryo.data.survey.copies import AlikeGroups, group_alike, rows_by_group
 from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
@@ -44,7 +44,7 @@ def split_images(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
     folds, from 0, holds out another fifth; an owner's split has but one. Raises
     InputError where nothing could be trained or measured.
     """
-    alike = alike_groups(survey)
+    alike = group_alike(survey)
     if has_own_split(survey):
         splits = _owner_split(survey.images, alike)
     else:
@@ -58,7 +58,7 @@ def has_own_split(survey: Survey) -> bool:
     return any(image.split in ("val", "test") for image in survey.images)
 
 
-def _owner_split(images: Sequence[SurveyedImage], alike: Alike) -> Splits:
+def _owner_split(images: Sequence[SurveyedImage], alike: AlikeGroups) -> Splits:
     rows = {
         split: np.array(
             [row for row, image in enumerate(images) if (image.split or "train") == split],
@@ -79,10 +79,10 @@ def _owner_split(images: Sequence[SurveyedImage], alike: Alike) -> Splits:
     )
 
 
-def _stratified_split(survey: Survey, alike: Alike, seed: int, fold: int) -> Splits:
+def _stratified_split(survey: Survey, alike: AlikeGroups, seed: int, fold: int) -> Splits:
     # A group under several labels counts as the label of its first image.
     groups_of_class: dict[int, list[list[int]]] = defaultdict(list)
-    for group in members(alike.groups):
+    for group in rows_by_group(alike.groups):
         groups_of_class[survey.images[group[0]].label].append(group)
     held_out: set[int] = set()
     findings = []

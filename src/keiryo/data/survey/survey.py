@@ -10,8 +10,8 @@ from keiryo.ahead import Progress
 from keiryo.data.image.facts import pixel_digest
 from keiryo.data.items import LeftOut, SurveyedImage
 from keiryo.data.sources.source import Source
-from keiryo.data.survey.near_copies import find_near_copies, joined
-from keiryo.data.survey.reading_pool import parts_of, read_parts
+from keiryo.data.survey.near_copies import find_near_copies, join_groups
+from keiryo.data.survey.reading_pool import divide_into_parts, read_parts
 from keiryo.data.survey_record import NearCopy, Survey
 
 
@@ -26,13 +26,13 @@ def survey(
         return known
     total = len(source.items)
     entries: list[SurveyedImage | LeftOut] = []
-    for part in read_parts(source, parts_of(total), workers=workers):
+    for part in read_parts(source, divide_into_parts(total), workers=workers):
         entries += part.entries
         progress(len(entries), total)
-    return concluded(source, entries)
+    return conclude_survey(source, entries)
 
 
-def concluded(source: Source, entries: Sequence[SurveyedImage | LeftOut]) -> Survey:
+def conclude_survey(source: Source, entries: Sequence[SurveyedImage | LeftOut]) -> Survey:
     """Return the survey of `source` whose images were read as `entries`, in order."""
     rows = [index for index, entry in enumerate(entries) if isinstance(entry, SurveyedImage)]
     images = [entry for entry in entries if isinstance(entry, SurveyedImage)]
@@ -62,7 +62,7 @@ def _with_copies_across_scales(
     """
     images = list(images)
     similar: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-    groups = joined(np.arange(len(images)), near)
+    groups = join_groups(np.arange(len(images)), near)
     for row in sorted({row for pair in near for row in pair[:2]}):
         facts = images[row].facts
         similar[int(groups[row]), facts.width, facts.height].append(row)

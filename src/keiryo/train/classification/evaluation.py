@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from keiryo.data.batches.batches import Change, plain_batches
+from keiryo.data.batches.batches import Change, batches_in_order
 from keiryo.data.batches.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import normalize
 from keiryo.train.classification.image_set import ImageSet
@@ -90,7 +90,7 @@ class Evaluation:
         """Yield logits (N, classes), float32, and labels (N,) of the images, by batches."""
         network = self._network.eval()
         image_set = self._image_set
-        batches = plain_batches(
+        batches = batches_in_order(
             image_set.images, image_set.labels, rows, batch=self._batch, change=change
         )
         with torch.inference_mode():
