@@ -17,14 +17,14 @@ class WaveNetOptions(Record):
 
     condition: str | None = option(
         None,
-        "Pattern of the recordings' file names. Its named groups are the conditions: "
+        "Regular expression for the recordings' file names; its named groups are the conditions: "
         r"(?P<digit>\d)_(?P<speaker>[a-z]+)_.",
         metavar="PATTERN",
     )
     rate: int | None = option(None, "Sampling rate in Hz.", shown="that of most recordings")
     trim_db: float = option(
         60.0,
-        "Cut off what is this many decibels below the loudest sample at both ends; 0: nothing.",
+        "Trim both ends of what is this many decibels below the loudest sample; 0: no trimming.",
         shown="60",
     )
     normalize: bool = option(False, "Scale every recording to full scale.")
@@ -63,5 +63,5 @@ class WaveNetOptions(Record):
     optimizer: Literal["adam", "adamw"] = option("adamw", "Optimiser; adamw has weight decay.")
     learning_rate: float = option(5e-3, "Highest learning rate.", gt=0, lt=math.inf)
     seed: int = option(0, "Random seed.", ge=0)
-    device: DeviceName = option("auto", "Device that trains.")
+    device: DeviceName = option("auto", "Device to train on.")
     threads: int = option(..., "Processor threads.", shown="all cores", ge=1)

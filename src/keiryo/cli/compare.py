@@ -34,7 +34,8 @@ def compare(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="course: the course's experiment as reported, and as keiryo does it, side by side."
+            help="Preset of options: course, which compares the course's experiment as reported "
+            "with the same as keiryo does it."
         ),
     ] = None,
     out: options.Out = Path("comparison"),

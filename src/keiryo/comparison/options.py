@@ -20,8 +20,7 @@ class ComparisonOptions(Record):
     size: int = option(..., "Side of the square images, in pixels.", shown="224", ge=8, le=4096)
     fit: Fit = option(
         "crop",
-        "How an image becomes a square: crop its middle, letterbox it between grey bars, or "
-        "stretch it.",
+        "Way to make images square: crop the middle, letterbox between grey bars, or stretch.",
     )
     batch: int = option(..., "Images in a step.", shown="128", ge=1)
     accumulate: int = option(
@@ -41,7 +40,7 @@ class ComparisonOptions(Record):
         "memory; auto takes it if the device computes faster in it.",
         shown="auto",
     )
-    seeds: int = option(1, "How many times each model is trained, with a seed each.", ge=1)
+    seeds: int = option(1, "Number of trainings of each model, each with a seed of its own.", ge=1)
     folds: int = option(
         1,
         "Number of fifths that are held out in turn. With 5, each image is held out once.",
@@ -64,7 +63,7 @@ class ComparisonOptions(Record):
         "rotation=15,cutout=0.25,mixup=0.2.",
     )
     robust: bool = option(
-        False, "Measure accuracy under noise, blur, JPEG, brightness and shifts, too."
+        False, "Also measure accuracy under noise, blur, JPEG, brightness and shifts."
     )
     stop_early: bool = option(
         False,
@@ -84,8 +83,10 @@ class ComparisonOptions(Record):
         "classifier and then all (two-stage).",
         shown="two-stage",
     )
-    max_latency_ms: float | None = option(None, "Recommend no slower model.", gt=0)
-    max_size_mb: float | None = option(None, "Recommend no model with a larger file.", gt=0)
-    max_params: int | None = option(None, "Recommend no model with more parameters.", gt=0)
-    device: DeviceName = option("auto", "Device that trains.")
+    max_latency_ms: float | None = option(
+        None, "Largest latency of a recommended model, in ms.", gt=0
+    )
+    max_size_mb: float | None = option(None, "Largest file of a recommended model, in MB.", gt=0)
+    max_params: int | None = option(None, "Most parameters of a recommended model.", gt=0)
+    device: DeviceName = option("auto", "Device to train on.")
     threads: int = option(..., "Processor threads.", shown="all cores", ge=1)
