@@ -12,9 +12,10 @@ from keiryo.models.saved import MODEL_FILE
 from keiryo.models.wavenet import WaveNetConfiguration
 from keiryo.plan_option import validate_plan
 from keiryo.recordings.forming import RecordingForm
-from keiryo.recordings.locate import TONES
+from keiryo.recordings.locate import is_named_set
 from keiryo.recordings.mu_law import CODES
 from keiryo.recordings.pack import RecordingPack
+from keiryo.recordings.sources.tones import TONES
 from keiryo.records.places import REPORT_FILE, RESULTS_FILE
 from keiryo.records.wavenet import SOUNDS_FOLDER, WAVENET_SNAPSHOTS_FILE
 from keiryo.run_folder import RunFolder
@@ -110,7 +111,7 @@ def make_plan(given: Mapping[str, Any]) -> WaveNetPlan:
     if not plan.trim_db >= 0:
         raise InputError(f"--trim-db {plan.trim_db}: give decibels above 0, or 0 to cut nothing")
     plan.form.check()
-    if plan.data.partition(":")[0] == TONES:
+    if is_named_set(plan.data):
         return plan
     return plan.model_copy(update={"data": str(Path(plan.data).absolute())})
 

@@ -1,8 +1,8 @@
 """Sums of products in registers: float32 weights by float32, or int8 weights by int16.
 
 In whole numbers two columns are multiplied and added in one instruction, so half as many
-instructions and a quarter of the memory are needed. Sums are of 32 bits: the caller that makes int16
-of numbers must see to it that they do not overflow.
+instructions and a quarter of the memory are needed. Sums have 32 bits: the caller, which makes
+int16 of numbers, must see to it that they do not overflow.
 
 All functions are for use within kernels. Which of the two it is, the type of the weights
 tells. Indices are not checked.

@@ -16,8 +16,10 @@ AnyBatch = TypeVar("AnyBatch")
 class Task(Protocol[AnyBatch]):
     """A network with the examples to train it on and to evaluate it on.
 
-    `share` is how much of the budget is used up, from 0 to 1. `network` is trained in place; the
-    one to evaluate may be another, of averaged weights.
+    `network` is trained in place; the one to evaluate may be another, of averaged weights.
+    `batch` is the number of examples in a full batch, `steps` the number of batches in an epoch.
+    Weights are averaged over `averaged_steps` steps; 0: they are not. `share` is the share of the
+    budget that is used up, from 0 to 1.
     """
 
     @property
@@ -30,19 +32,13 @@ class Task(Protocol[AnyBatch]):
     def device(self) -> torch.device: ...
 
     @property
-    def batch(self) -> int:
-        """Number of examples in a full batch."""
-        ...
+    def batch(self) -> int: ...
 
     @property
-    def steps(self) -> int:
-        """Number of batches in an epoch."""
-        ...
+    def steps(self) -> int: ...
 
     @property
-    def averaged_steps(self) -> float:
-        """Number of steps over which weights are averaged; 0: they are not."""
-        ...
+    def averaged_steps(self) -> float: ...
 
     def batches(self, epoch: int, *, first_step: int) -> Iterator[AnyBatch]:
         """Yield the batches of `epoch` from `first_step` on; each follows from the seed alone."""

@@ -63,20 +63,11 @@ class WaveNetTask:
         self.recipe = recipe
         self.device = device
         self._batches = batches
+        self.batch = batches.batch
+        self.steps = batches.steps
+        self.averaged_steps = AVERAGED_STEPS
         self.held_out = held_out
         self._mixed_precision = mixed_where_faster(self.network, device)
-
-    @property
-    def batch(self) -> int:
-        return self._batches.batch
-
-    @property
-    def steps(self) -> int:
-        return self._batches.steps
-
-    @property
-    def averaged_steps(self) -> float:
-        return AVERAGED_STEPS
 
     def batches(self, epoch: int, *, first_step: int) -> Iterator[ChunkBatch]:
         return self._batches.epoch(epoch, first_step=first_step)

@@ -10,8 +10,6 @@ Exact Search in Hamming Space with Multi-Index Hashing", section 3).
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from keiryo.data.image.facts import HASH_BITS
 from keiryo.data.survey_record import NearCopy
@@ -59,6 +57,12 @@ def find_near_copies(hashes: list[str]) -> list[NearCopy]:
 
 def join_groups(groups: np.ndarray, pairs: Sequence[NearCopy]) -> np.ndarray:
     """Return `groups` (N,) numbered anew so that the rows of each pair share a group too."""
+    if not pairs:
+        return groups
+    # Trials of sets without near-copies, which are most, need not load it.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     count = int(groups.max(initial=-1)) + 1
     one, other = np.array([pair[:2] for pair in pairs], dtype=np.int64).reshape(-1, 2).T
     links = coo_array((np.ones(len(pairs), bool), (groups[one], groups[other])), (count, count))
@@ -96,6 +100,9 @@ def _few(pairs: np.ndarray, count: int) -> np.ndarray:
 
 def _nearest_links(pairs: np.ndarray, count: int) -> np.ndarray:
     """Return those of `pairs` that hang together what all of them do, with the least distances."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
     links = coo_array((pairs[:, 2], (pairs[:, 0], pairs[:, 1])), (count, count))
     kept = minimum_spanning_tree(links.tocsr()).tocoo()
     return np.stack([kept.row, kept.col, kept.data], axis=1).astype(np.int64)

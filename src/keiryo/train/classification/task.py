@@ -63,6 +63,9 @@ class ImageTask:
         self._batches = training_batches(
             image_set, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
         )
+        self.batch = self._batches.batch
+        self.steps = self._batches.steps
+        self.averaged_steps = recipe.average_epochs * self._batches.steps
         self._fine_tuning = fine_tuning
         self._saves_memory = save_memory
         self._parts = parts
@@ -71,18 +74,6 @@ class ImageTask:
         smallest = training_size(recipe, self._full_size, 0.0)
         self._takes_any_size = takes_size(self.network, smallest, device)
         self._forward_seconds = 0.0  # of the last step
-
-    @property
-    def batch(self) -> int:
-        return self._batches.batch
-
-    @property
-    def steps(self) -> int:
-        return self._batches.steps
-
-    @property
-    def averaged_steps(self) -> float:
-        return self.recipe.average_epochs * self._batches.steps
 
     def batches(self, epoch: int, *, first_step: int) -> Iterator[Batch] | Iterator[DeviceBatch]:
         return self._batches.epoch(epoch, first_step=first_step)

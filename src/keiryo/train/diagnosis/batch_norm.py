@@ -30,7 +30,7 @@ def statistics_lag(evidence: Evidence) -> Finding | None:
     return Finding(
         code="statistics_lag",
         severity="error",
-        evidence=f"the accuracy on the same training images is {by_batch:.1%} with each batch's own "
+        evidence=f"accuracy on the same training images is {by_batch:.1%} with each batch's own "
         f"statistics, and {evidence.train_accuracy:.1%} with batch norm's running ones, which "
         f"inference uses; so it is not overfitting{layer}",
         advice=_faster(evidence),
