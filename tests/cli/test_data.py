@@ -82,10 +82,10 @@ def test_the_terminal_and_the_page_say_the_same(
     assert "--force" in again.err
 
 
-def test_nothing_amiss_is_said_and_strict_is_content(keiryo: Command) -> None:
+def test_finding_nothing_is_said_and_strict_is_content(keiryo: Command) -> None:
     finished = keiryo("data", "check", "digits", "--strict")
     assert finished.status == 0
-    assert "Nothing amiss." in finished.out
+    assert "Nothing found." in finished.out
 
 
 def test_a_pack_is_made_and_checked(keiryo: Command, troubled: Path, tmp_path: Path) -> None:
