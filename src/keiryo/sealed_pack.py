@@ -1,11 +1,13 @@
 """The parts that both kinds of pack share: a header with a checksum, a lock while it is made."""
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from keiryo.errors import InputError
@@ -44,6 +46,17 @@ def read_header(kind: type[AnyHeader], text: bytes, path: str, *, version: int) 
     if checksum_of(unsealed) != header.checksum:
         raise InputError(f"{path}: damaged; pack it again")
     return header
+
+
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """Return the first bytes of a .npy file of uint8 numbers in `shape`.
+
+    They are equally many for any number of rows, so the header can be written again at the end.
+    """
+    text = io.BytesIO()
+    description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(text, description)
+    return text.getvalue()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
         (["compare", "{here}/one"], "only one class"),
         (["compare", "{here}/broken", "--epochs", "1"], "none of its 2 files can be read"),
         (["compare", "{here}/list.csv"], "line 2: no such file"),
-        (["compare", "{here}/file"], "neither a folder"),
+        (["compare", "{here}/file"], "not a set of images"),
         (["compare", "{flowers}", "--models", "mobilnet_v2"], "did you mean mobilenet_v2"),
         (["compare", "{flowers}", "--fit", "circle"], "--fit"),
         (["compare", "{flowers}", "--folds", "6"], "--folds"),

@@ -134,11 +134,13 @@ def test_what_is_no_data_is_refused(flower_folder: Path, tmp_path: Path) -> None
     for data, hint in {
         tmp_path / "absent": "no such folder",
         tmp_path / "empty": "no images",
-        tmp_path / "file.txt": "neither",
+        tmp_path / "file.txt": "not a set of images; give one of these",
         one: "only one class, 'daisy'",
         "petals:count=abc": "whole number",
-        "petals:count=3": "at least",
-        "petals:colour=red": "no option 'colour'",
+        "petals:count=3": "count must be a whole number from 10",
+        "petals:colour=red": "no option 'colour'; it has count, seed",
+        "petals:seed=1,seed=2": "given twice",
+        "digits:count=5": "no option 'count'; it has none",
     }.items():
         with pytest.raises(InputError, match=hint):
             locate(str(data))

@@ -57,7 +57,7 @@ def test_what_is_no_set_of_recordings_is_refused(tmp_path: Path) -> None:
     for data, said in (
         ("empty", "no recordings in it"),
         ("a.wav", "a single recording"),
-        ("notes.txt", "neither a folder"),
+        ("notes.txt", "not a set of recordings; give one of these"),
         ("absent", "no such folder"),
     ):
         with pytest.raises(InputError, match=f"{data}: {said}"):

@@ -84,7 +84,7 @@ def test_rates_become_the_one_that_most_have(tmp_path: Path) -> None:
     assert pack.rate == 16_000
     assert pack.counts.tolist() == [16_000] * 4
     (finding,) = [found for found in audit_recordings(pack) if found.code == "resampled"]
-    assert "16000 Hz, which most of them have: 1 of 8000 Hz, 1 of 44100 Hz" in finding.evidence
+    assert "16000 Hz, the rate of most of them: 1 of 8000 Hz, 1 of 44100 Hz" in finding.evidence
     assert finding.files == ["0.wav", "3.wav"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from keiryo.errors import InputError
 from keiryo.recordings.audit import audit_recordings
 from keiryo.recordings.packing import prepare_recording_pack
-from keiryo.recordings.tones import PITCHES, TIMBRES, Tones, make_tone, open_tones
+from keiryo.recordings.sources.tones import PITCHES, TIMBRES, Tones, make_tone, open_tones
 
 
 def sound(tones: Tones, index: int) -> np.ndarray:

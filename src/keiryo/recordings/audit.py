@@ -1,7 +1,9 @@
-"""The audit of a set of recordings: everything worth knowing before training on it."""
+"""The audit of a set of recordings: findings to know before training on it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 from keiryo.recordings.pack import PackedRecording, RecordingPack
 from keiryo.records.base import Finding, ImageGroup, Severity
@@ -9,90 +11,113 @@ from keiryo.records.findings import count, findings_of_left_out, gravest_first
 
 FEW_RECORDINGS = 5
 
-# code of what kept a recording from being used -> severity, what it is, what to do
+# Code of the reason why a recording is left out -> severity, words, advice.
 LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "unreadable": ("warning", "cannot be read", "Save them again as WAV, FLAC or OGG."),
     "cut_short": ("warning", "cut short", "Copy or record them again."),
     "no_samples": ("warning", "without samples", "Delete them, or record them again."),
-    "not_numbers": ("warning", "with samples that are no numbers", "Write them again."),
+    "not_numbers": ("warning", "with NaN or infinite samples", "Write them again."),
     "silent": ("warning", "silent", "Delete them, or record them again."),
 }
 
 
+@dataclass(frozen=True)
+class RecordingEvidence:
+    """The evidence that the checks look at; each property is computed once."""
+
+    pack: RecordingPack
+    receptive_field: int | None = None
+
+    @property
+    def recordings(self) -> list[PackedRecording]:
+        return self.pack.header.recordings
+
+    @cached_property
+    def copies(self) -> list[list[PackedRecording]]:
+        """Groups of recordings with the same samples."""
+        groups: dict[str, list[PackedRecording]] = defaultdict(list)
+        for recording in self.recordings:
+            groups[recording.checksum].append(recording)
+        return [group for group in groups.values() if len(group) > 1]
+
+    @cached_property
+    def conflicts(self) -> list[list[PackedRecording]]:
+        """Groups of recordings with the same samples and several labels."""
+        return [g for g in self.copies if len({tuple(recording.labels) for recording in g}) > 1]
+
+    def group(self, recordings: list[PackedRecording]) -> ImageGroup:
+        """Return a group of recordings as a record."""
+        labels = [
+            ", ".join(
+                f"{category.name}={category.values[value]}"
+                for category, value in zip(self.pack.categories, recording.labels, strict=True)
+            )
+            for recording in recordings
+        ]
+        return ImageGroup(files=[r.name for r in recordings], labels=labels, splits=[])
+
+
 def audit_recordings(pack: RecordingPack, *, receptive_field: int | None = None) -> list[Finding]:
-    """Return the findings about the recordings of `pack`, the gravest first.
+    """Return the source's own findings and those of `RECORDING_CHECKS`, the gravest first.
 
-    Codes: `unreadable`, `cut_short`, `no_samples`, `not_numbers`, `silent` (all left out);
-    `label_conflict` (the same samples under several conditions), `exact_copies`, `one_value`
-    (a condition that is the same for all), `few_recordings` (of one value), `resampled`,
-    `mixed_down`, `beyond_full_scale`, `trimmed`; the source's own; and, where a network's
-    `receptive_field` in samples is given, `shorter_than_field`.
+    `receptive_field` is that of the network to be trained, in samples; without it, recordings
+    are not compared with it.
     """
-    findings = [
-        *pack.header.findings,
-        *_left_out(pack),
-        *_copies(pack),
-        *_values(pack),
-        *_changed(pack),
-        *_short(pack, receptive_field),
-    ]
-    return gravest_first(findings)
+    evidence = RecordingEvidence(pack, receptive_field)
+    findings = [finding for check in RECORDING_CHECKS for finding in check(evidence)]
+    return gravest_first([*pack.header.findings, *findings])
 
 
-def _left_out(pack: RecordingPack) -> Iterator[Finding]:
-    reasons = [(entry.code, entry.name, entry.reason) for entry in pack.header.left_out]
+def left_out(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings that cannot be used: the codes of `LEFT_OUT_FINDINGS`."""
+    reasons = [(entry.code, entry.name, entry.reason) for entry in evidence.pack.header.left_out]
     one, many = "recording left out:", "recordings left out:"
     yield from findings_of_left_out(reasons, LEFT_OUT_FINDINGS, one=one, many=many)
 
 
-def _copies(pack: RecordingPack) -> Iterator[Finding]:
-    alike: dict[str, list[PackedRecording]] = defaultdict(list)
-    for recording in pack.header.recordings:
-        alike[recording.checksum].append(recording)
-    copies = [group for group in alike.values() if len(group) > 1]
-    at_odds = [g for g in copies if len({tuple(recording.labels) for recording in g}) > 1]
-    if at_odds:
+def conflicting_labels(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find the same samples under several conditions: `label_conflict`."""
+    if conflicts := evidence.conflicts:
         yield Finding(
             code="label_conflict",
             severity="error",
-            evidence=f"{count(len(at_odds), 'recording stands', 'recordings stand')} under more "
+            evidence=f"{count(len(conflicts), 'recording stands', 'recordings stand')} under more "
             "than one condition",
             advice="Decide which is right and delete the others.",
-            groups=[_group(pack, group) for group in at_odds],
+            groups=[evidence.group(group) for group in conflicts],
         )
-    if same := [group for group in copies if group not in at_odds]:
+
+
+def exact_copies(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings that are there more than once, under one condition: `exact_copies`."""
+    if same := [group for group in evidence.copies if group not in evidence.conflicts]:
         yield Finding(
             code="exact_copies",
             severity="info",
             evidence=f"{count(len(same), 'recording is', 'recordings are')} "
             "there more than once, sample by sample",
             advice="They are kept on one side of a split. Delete them to save time.",
-            groups=[_group(pack, group) for group in same],
+            groups=[evidence.group(group) for group in same],
         )
 
 
-def _group(pack: RecordingPack, recordings: list[PackedRecording]) -> ImageGroup:
-    labels = [
-        ", ".join(
-            f"{category.name}={category.values[value]}"
-            for category, value in zip(pack.categories, recording.labels, strict=True)
-        )
-        for recording in recordings
-    ]
-    return ImageGroup(files=[r.name for r in recordings], labels=labels, splits=[])
-
-
-def _values(pack: RecordingPack) -> Iterator[Finding]:
-    few: list[str] = []
-    for column, category in enumerate(pack.categories):
-        counts = Counter(recording.labels[column] for recording in pack.header.recordings)
+def constant_conditions(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find conditions that are the same for all recordings: `one_value`."""
+    for category in evidence.pack.categories:
         if len(category.values) == 1:
             yield Finding(
                 code="one_value",
                 severity="warning",
                 evidence=f"condition '{category.name}' is {category.values[0]} for all recordings",
-                advice="Nothing can be learned of it; check the pattern or the column.",
+                advice="Nothing can be learned from it; check the pattern or the column.",
             )
+
+
+def small_conditions(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find values of conditions that few recordings have: `few_recordings`."""
+    few: list[str] = []
+    for column, category in enumerate(evidence.pack.categories):
+        counts = Counter(recording.labels[column] for recording in evidence.recordings)
         few += [
             f"{category.name}={value} ({counts[number]})"
             for number, value in enumerate(category.values)
@@ -104,31 +129,36 @@ def _values(pack: RecordingPack) -> Iterator[Finding]:
             code="few_recordings",
             severity="warning",
             evidence=f"fewer than {FEW_RECORDINGS} usable recordings: {shown}",
-            advice="Hardly anything can be learned of these; add recordings.",
+            advice="Hardly anything can be learned about these; add recordings.",
         )
 
 
-def _changed(pack: RecordingPack) -> Iterator[Finding]:
-    """Find what was changed so that all recordings have one form."""
-    recordings = pack.header.recordings
-    rates = Counter(recording.rate for recording in recordings if recording.rate != pack.rate)
-    if rates:
+def other_rates(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings that were resampled: `resampled`."""
+    pack = evidence.pack
+    resampled = [recording for recording in evidence.recordings if recording.rate != pack.rate]
+    if resampled:
+        rates = Counter(recording.rate for recording in resampled)
         shown = ", ".join(f"{number} of {rate} Hz" for rate, number in sorted(rates.items()))
         lower = sum(number for rate, number in rates.items() if rate < pack.rate)
-        chosen = "asked for" if pack.header.form.rate else "which most of them have"
+        chosen = "as asked for" if pack.header.form.rate else "the rate of most of them"
         yield Finding(
             code="resampled",
             severity="info",
             evidence=f"resampled to {pack.rate} Hz, {chosen}: {shown}",
-            advice="--rate chooses another."
+            advice="--rate chooses another rate."
             + (
-                f" {lower} were of a lower one and have nothing above half of it to learn from."
+                f" {lower} had a lower rate, so they hold no frequency above half of it."
                 if lower
                 else ""
             ),
-            files=[recording.name for recording in recordings if recording.rate != pack.rate],
+            files=[recording.name for recording in resampled],
         )
-    if several := [recording.name for recording in recordings if recording.channels > 1]:
+
+
+def several_channels(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings whose channels were mixed: `mixed_down`."""
+    if several := [recording.name for recording in evidence.recordings if recording.channels > 1]:
         yield Finding(
             code="mixed_down",
             severity="info",
@@ -136,36 +166,60 @@ def _changed(pack: RecordingPack) -> Iterator[Finding]:
             advice="Nothing to do, unless the channels hold different things.",
             files=several,
         )
-    if beyond := [recording.name for recording in recordings if recording.was_beyond_full_scale]:
+
+
+def too_loud(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings with samples beyond [-1, 1]: `beyond_full_scale`."""
+    if beyond := [r.name for r in evidence.recordings if r.was_beyond_full_scale]:
         yield Finding(
             code="beyond_full_scale",
             severity="info",
             evidence=f"{len(beyond)} go beyond full scale and were made quieter to fit",
-            advice="Nothing to do; by --normalize all are made as loud.",
+            advice="Nothing to do; --normalize makes all equally loud.",
             files=beyond,
         )
-    if trimmed := [recording for recording in recordings if recording.trimmed]:
-        seconds = sum(recording.trimmed for recording in trimmed) / pack.rate
+
+
+def silent_ends(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings whose silent ends were cut off: `trimmed`."""
+    pack = evidence.pack
+    if trimmed := [recording.trimmed for recording in evidence.recordings if recording.trimmed]:
         yield Finding(
             code="trimmed",
             severity="info",
-            evidence=f"{seconds:.1f} s of silence cut off the ends of {len(trimmed)} of "
-            f"{len(recordings)} recordings: all that is {pack.header.form.trim_db:g} dB "
-            "below the loudest sample",
+            evidence=f"{sum(trimmed) / pack.rate:.1f} s of silence cut off the ends of "
+            f"{len(trimmed)} of {len(pack)} recordings: all that is "
+            f"{pack.header.form.trim_db:g} dB below the loudest sample",
             advice="--trim-db chooses another threshold.",
         )
 
 
-def _short(pack: RecordingPack, receptive_field: int | None) -> Iterator[Finding]:
-    if receptive_field is None:
+def short_recordings(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings shorter than the receptive field: `shorter_than_field`."""
+    pack, field = evidence.pack, evidence.receptive_field
+    if field is None:
         return
-    if short := [r.name for r in pack.header.recordings if r.samples < receptive_field]:
+    if short := [recording.name for recording in evidence.recordings if recording.samples < field]:
         yield Finding(
             code="shorter_than_field",
             severity="info",
             evidence=f"{len(short)} of {len(pack)} recordings are shorter than the receptive "
-            f"field of {receptive_field} samples ({receptive_field / pack.rate:.2f} s)",
-            advice="They are used: before their beginning the network is given silence. "
+            f"field of {field} samples ({field / pack.rate:.2f} s)",
+            advice="They are used; the network is given silence before their beginning. "
             "A network with a smaller receptive field would be faster and see as much of them.",
             files=short,
         )
+
+
+RECORDING_CHECKS: tuple[Callable[[RecordingEvidence], Iterator[Finding]], ...] = (
+    left_out,
+    conflicting_labels,
+    exact_copies,
+    constant_conditions,
+    small_conditions,
+    other_rates,
+    several_channels,
+    too_loud,
+    silent_ends,
+    short_recordings,
+)

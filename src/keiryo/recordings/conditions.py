@@ -131,6 +131,12 @@ def choose_labels(categories: Sequence[Category], text: str) -> list[int]:
     return labels
 
 
+def refuse_condition(condition: str | None, data: str, reason: str) -> None:
+    """Raise InputError if a pattern `condition` is given for `data`, which takes none."""
+    if condition is not None:
+        raise InputError(f"--condition '{condition}': {data} {reason}; leave the option out")
+
+
 def no_conditions(recordings: int) -> Conditions:
     """Return the conditions of so many recordings of which nothing is told."""
     return Conditions(categories=[], labels=[[] for _ in range(recordings)])

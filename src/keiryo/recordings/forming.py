@@ -16,7 +16,7 @@ import xxhash
 
 from keiryo.errors import InputError
 from keiryo.recordings.mu_law import encode
-from keiryo.recordings.sound_files import (
+from keiryo.recordings.sources.sound_files import (
     SoundFormat,
     UnusableRecordingError,
     read_sound_blocks,

@@ -5,7 +5,6 @@ other; and `recordings.json` with everything else, checksums included. Making on
 `keiryo.recordings.packing`'s.
 """
 
-import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from keiryo.errors import InputError
 from keiryo.recordings.conditions import Category
 from keiryo.recordings.forming import RecordingForm
 from keiryo.records.base import Finding, Record
-from keiryo.sealed_pack import SealedHeader, read_header
+from keiryo.sealed_pack import SealedHeader, npy_header, read_header
 
 FORMAT_VERSION = 1
 CODES_FILE = "codes.npy"
@@ -132,7 +131,7 @@ def open_recording_pack(folder: Path, *, verify: bool = True) -> RecordingPack:
     path = str(folder / HEADER_FILE)
     header = read_header(RecordingPackHeader, text, path, version=FORMAT_VERSION)
     total = sum(recording.samples for recording in header.recordings)
-    path, head = folder / CODES_FILE, codes_header(total)
+    path, head = folder / CODES_FILE, npy_header((total,))
     try:
         with path.open("rb") as file:
             is_whole = file.read(len(head)) == head
@@ -149,14 +148,6 @@ def open_recording_pack(folder: Path, *, verify: bool = True) -> RecordingPack:
 def is_recording_pack(folder: Path) -> bool:
     """Return whether there is a pack of recordings in `folder`."""
     return (folder / HEADER_FILE).is_file()
-
-
-def codes_header(samples: int) -> bytes:
-    """Return how a .npy file of so many codes begins; of one length for any number."""
-    text = io.BytesIO()
-    description = {"descr": "|u1", "fortran_order": False, "shape": (samples,)}
-    np.lib.format.write_array_header_1_0(text, description)
-    return text.getvalue()
 
 
 def _verify(path: Path, offset: int, recordings: list[PackedRecording]) -> None:

@@ -26,13 +26,12 @@ from keiryo.recordings.pack import (
     PackedRecording,
     RecordingPack,
     RecordingPackHeader,
-    codes_header,
     is_recording_pack,
     open_recording_pack,
 )
-from keiryo.recordings.sound_files import SoundFormat, UnusableRecordingError
-from keiryo.recordings.source import RecordingSource
-from keiryo.sealed_pack import lock_pack
+from keiryo.recordings.sources.sound_files import SoundFormat, UnusableRecordingError
+from keiryo.recordings.sources.source import RecordingSource
+from keiryo.sealed_pack import lock_pack, npy_header
 
 DEFAULT_FORM = RecordingForm()
 
@@ -159,7 +158,7 @@ def _fill(
             return error
 
     with (folder / CODES_FILE).open("wb") as file:
-        file.write(codes_header(0))
+        file.write(npy_header((0,)))
         for index, made in enumerate(_in_order(formed, len(source.names), workers)):
             name, found = source.names[index], formats[index]
             if isinstance(made, FormedRecording) and isinstance(found, SoundFormat):
@@ -180,7 +179,8 @@ def _fill(
                 header.left_out.append(left)
             progress(index + 1, len(source.names))
         file.seek(0)
-        file.write(codes_header(sum(recording.samples for recording in header.recordings)))
+        total = sum(recording.samples for recording in header.recordings)
+        file.write(npy_header((total,)))
 
 
 def _in_order(

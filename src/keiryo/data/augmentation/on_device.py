@@ -24,9 +24,7 @@ def augment_on_device(images: Tensor, augmentation: BatchAugmentation) -> Tensor
         channels_first = _replace(channels_first, augmentation.tables)
     result = channels_first.permute(0, 2, 3, 1)
     if augmentation.cutouts is not None:
-        result = result.masked_fill(
-            _inside(augmentation.cutouts, result), int(MIDDLE_GRAY)
-        )
+        result = result.masked_fill(_inside(augmentation.cutouts, result), int(MIDDLE_GRAY))
     if augmentation.mixing is not None:
         result = _mix(result, augmentation.mixing)
     return result.contiguous()

@@ -1,6 +1,5 @@
 """The pixels of a pack, on this machine's disk or elsewhere, as one array of rows."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ import numpy as np
 from keiryo.data.sources.storage import filesystem_of
 from keiryo.errors import InputError
 from keiryo.files import checksum_of
+from keiryo.sealed_pack import npy_header
 
 VERIFIED_AT_ONCE_BYTES = 16_000_000
 
@@ -25,17 +25,9 @@ class ImageRows(Protocol):
     def __len__(self) -> int: ...
 
 
-def shape_header(rows: int, size: int) -> bytes:
-    """Return how a .npy file of so many images begins; of one length for any number."""
-    text = io.BytesIO()
-    description = {"descr": "|u1", "fortran_order": False, "shape": (rows, size, size, 3)}
-    np.lib.format.write_array_header_1_0(text, description)
-    return text.getvalue()
-
-
 def images_file_bytes(rows: int, size: int) -> int:
     """Return how long a file of so many images is."""
-    return len(shape_header(rows, size)) + rows * size * size * 3
+    return len(npy_header((rows, size, size, 3))) + rows * size * size * 3
 
 
 def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: bool) -> np.ndarray:
@@ -43,7 +35,8 @@ def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: 
 
     Any number of processes may map the same file; it is in memory but once.
     """
-    header = shape_header(len(checksums), size)
+    shape = (len(checksums), size, size, 3)
+    header = npy_header(shape)
     row_bytes = size * size * 3
     with path.open("rb") as file:
         is_whole = file.read(len(header)) == header
@@ -54,7 +47,6 @@ def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: 
             f"{path}: {len(damaged)} of its images do not match their checksums, the first in "
             f"row {damaged[0]}; pack it again"
         )
-    shape = (len(checksums), size, size, 3)
     return np.memmap(path, dtype=np.uint8, mode="r", offset=len(header), shape=shape)
 
 
@@ -83,7 +75,7 @@ class RemoteImageRows:
         self._url = url
         self._checksums = checksums
         self.shape = (len(checksums), size, size, 3)
-        self._offset = len(shape_header(len(checksums), size))
+        self._offset = len(npy_header(self.shape))
 
     def __len__(self) -> int:
         return len(self._checksums)

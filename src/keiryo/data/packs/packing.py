@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from keiryo.ahead import Progress
 from keiryo.data.items import LeftOut, SurveyedImage
-from keiryo.data.packs.images import open_image_rows, shape_header
+from keiryo.data.packs.images import open_image_rows
 from keiryo.data.packs.pack import (
     FORMAT_VERSION,
     HEADER_FILE,
@@ -33,7 +33,7 @@ from keiryo.errors import InputError
 from keiryo.files import checksum_of, move_folder, write_text
 from keiryo.records.base import Record
 from keiryo.records.data import Fit
-from keiryo.sealed_pack import lock_pack
+from keiryo.sealed_pack import lock_pack, npy_header
 
 JOURNAL_FILE = "parts.jsonl"
 PART = TypeAdapter(PartEntries)
@@ -129,7 +129,7 @@ def _fill(
 ) -> PackHeader:
     total = len(source.items)
     images = folder / IMAGES_FILE
-    offset = len(shape_header(total, journal.size))
+    offset = len(npy_header((total, journal.size, journal.size, 3)))
     target = WriteTarget(images, offset, journal.size, journal.fit)
     parts = divide_into_parts(total)
     done = _done_before(folder, journal, target)
@@ -168,7 +168,7 @@ def _start(folder: Path, journal: JournalHeader, total: int, target: WriteTarget
     # Another file than before, into which a process of an earlier attempt may still write.
     target.path.unlink(missing_ok=True)
     with target.path.open("wb") as file:
-        file.write(shape_header(total, journal.size))
+        file.write(npy_header((total, journal.size, journal.size, 3)))
         file.truncate(length)
     (folder / JOURNAL_FILE).write_text(journal.model_dump_json() + "\n", encoding="utf-8")
 
@@ -214,5 +214,5 @@ def _close_gaps(
                 file.seek(offset + place * row_bytes)
                 file.write(pixels)
         file.seek(0)
-        file.write(shape_header(len(rows), size))
+        file.write(npy_header((len(rows), size, size, 3)))
         file.truncate(offset + len(rows) * row_bytes)

@@ -1,7 +1,8 @@
-"""Image files on this machine, whatever list named them."""
+"""A source of image files on this machine, listed by a folder or by a CSV file."""
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -10,18 +11,16 @@ import numpy as np
 from keiryo.data.image.decoding import read_image
 from keiryo.data.image.facts import examine
 from keiryo.data.image.fit import fit_image, read_for_size
+from keiryo.data.items import Item, Split
+from keiryo.data.sources.source import FittedImage, Source
 
-if TYPE_CHECKING:  # which would load pydantic in every process that reads images
+if TYPE_CHECKING:  # at run time, these would load pydantic in each process that reads images
     from keiryo.records.base import Finding
     from keiryo.records.data import Fit
 
 
-from keiryo.data.items import Item, Split
-from keiryo.data.sources.source import FittedImage, Source
-
-
 class FileSource(Source):
-    """Image files with labels, wherever the list of them came from."""
+    """Image files with labels; `paths` are in the order of `items`."""
 
     def __init__(
         self,
@@ -59,17 +58,21 @@ class FileSource(Source):
         return read_image(self._paths[index]).pixels
 
 
-def file_source(
-    name: str,
-    found: Sequence[tuple[str, Split | None, Path]],
-    names: Sequence[str],
-    findings: Sequence["Finding"],
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image file: its name to show, its label, the split its owner put it in, its path."""
+
+    name: str
+    label: str
+    split: Split | None
+    path: Path
+
+
+def open_images(
+    name: str, found: Sequence[FoundImage], findings: Sequence["Finding"] = ()
 ) -> FileSource:
-    """Return the source of files that are `found`, as (label, split, path), and called `names`."""
-    classes = sorted({label for label, _, _ in found})
+    """Return the source called `name` of the image files `found`; classes are in order of name."""
+    classes = sorted({image.label for image in found})
     numbers = {label: number for number, label in enumerate(classes)}
-    items = [
-        Item(image, numbers[label], split)
-        for image, (label, split, _) in zip(names, found, strict=True)
-    ]
-    return FileSource(name, classes, items, [path for _, _, path in found], findings)
+    items = [Item(image.name, numbers[image.label], image.split) for image in found]
+    return FileSource(name, classes, items, [image.path for image in found], findings)

@@ -1,17 +1,27 @@
 """A folder of images, CLASS/*.jpg, or one with train/ and val/ of such folders."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from keiryo.data.image.decoding import IMAGE_SUFFIXES
 from keiryo.data.items import SPLIT_NAMES, Split
 from keiryo.data.sources.folders import files_below, readable_name, subfolders
-from keiryo.data.sources.image_files import FileSource, file_source
+from keiryo.data.sources.image_files import FileSource, FoundImage, open_images
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
 
 
-def open_folder(root: Path) -> FileSource:
-    """Return the images in `root`; raise InputError if there are none."""
+def is_folder(data: str) -> bool:
+    """Return whether `data` is a folder."""
+    return Path(data).is_dir()
+
+
+def open_folder(data: str) -> FileSource:
+    """Return the images in the folder `data`.
+
+    Raises InputError if there are none, or if it has split folders but none for training.
+    """
+    root = Path(data)
     splits: dict[Path, Split | None] = {
         folder: SPLIT_NAMES[folder.name.lower()]
         for folder in subfolders(root)
@@ -21,14 +31,14 @@ def open_folder(root: Path) -> FileSource:
     if splits and not is_split and len(splits) == len(subfolders(root)):
         raise InputError(f"{root}: has {' and '.join(sorted(p.name for p in splits))} but no train")
     class_roots: list[tuple[Path, Split | None]] = [*splits.items()] if is_split else [(root, None)]
-    found: list[tuple[str, Split | None, Path]] = []
+    found: list[FoundImage] = []
     others: list[Path] = []
     for class_root, split in class_roots:
         for folder in subfolders(class_root):
             label = readable_name(folder, class_root)
             for path in files_below(folder):
                 if path.suffix.lower() in IMAGE_SUFFIXES:
-                    found.append((label, split, path))
+                    found.append(FoundImage(readable_name(path, root), label, split, path))
                 else:
                     others.append(path)
         others += [path for path in sorted(class_root.iterdir()) if path.is_file()]
@@ -40,37 +50,32 @@ def open_folder(root: Path) -> FileSource:
         raise InputError(
             f"{root}: no images in it; put them into one folder a class: {root}/CLASS/*.jpg"
         )
-    names = [readable_name(path, root) for _, _, path in found]
-    labels = {label for label, _, _ in found}
-    empty = [
+    labels = {image.label for image in found}
+    empty = {
         readable_name(folder, class_root)
         for class_root, _ in class_roots
         for folder in subfolders(class_root)
-        if readable_name(folder, class_root) not in labels
-    ]
+    } - labels
     findings = [
-        *_left_out(
+        *_find_left_out(
             "other_files", [readable_name(path, root) for path in others], "no image by name"
         ),
-        *_left_out(
+        *_find_left_out(
             "beside_splits",
             [readable_name(path, root) for folder in beside for path in files_below(folder)],
             "in a folder beside the split folders",
         ),
-        *_left_out("empty_class", sorted(set(empty)), "a class folder without images"),
+        *_find_left_out("empty_class", sorted(empty), "a class folder without images"),
     ]
-    return file_source(str(root), found, names, findings)
+    return open_images(str(root), found, findings)
 
 
-def _left_out(code: str, files: list[str], reason: str) -> list[Finding]:
-    if not files:
-        return []
-    return [
-        Finding(
+def _find_left_out(code: str, files: list[str], reason: str) -> Iterator[Finding]:
+    if files:
+        yield Finding(
             code=code,
             severity="info",
             evidence=f"{len(files)} left out: {reason}",
             advice="Nothing to do if they are not meant to be trained on.",
             files=files,
         )
-    ]

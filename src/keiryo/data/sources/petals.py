@@ -13,13 +13,13 @@ import numpy as np
 
 from keiryo.data.image.facts import facts_of_pixels
 from keiryo.data.items import Item
+from keiryo.data.sources.set_options import read_set_options
 from keiryo.data.sources.source import FittedImage, Source
-from keiryo.errors import InputError
 from keiryo.records.data import Fit
 
 CLASSES = ("daisy", "dandelion", "rose", "sunflower", "tulip")
-FEWEST = 10
 DEFAULT_COUNT = 1500
+LIMITS = {"count": (10, 10_000_000), "seed": (0, 2**63)}
 SUPERSAMPLING = 2
 SMALLEST_CANVAS = 128
 SUBPIXEL_BITS = 4
@@ -29,11 +29,9 @@ Color = tuple[float, float, float]
 
 
 class Petals(Source):
-    """`count` images of five classes in turn, drawn from `seed`; InputError if they are too few."""
+    """`count` images drawn from `seed`, of the five classes in turn."""
 
     def __init__(self, *, count: int = DEFAULT_COUNT, seed: int = 0) -> None:
-        if count < FEWEST:
-            raise InputError(f"petals:count={count}: count must be at least {FEWEST}")
         items = [
             Item(f"{CLASSES[index % len(CLASSES)]}/{index:06d}", index % len(CLASSES))
             for index in range(count)
@@ -47,6 +45,14 @@ class Petals(Source):
     def read(self, index: int, size: int, fit: Fit) -> FittedImage:
         pixels = draw_image(index % len(CLASSES), size=size, seed=(self._seed, index))
         return FittedImage(pixels, facts_of_pixels(pixels))
+
+
+def open_petals(data: str) -> Petals:
+    """Return the set that `data`, such as `petals:count=200,seed=1`, describes.
+
+    Raises InputError for an option that is unknown or outside `LIMITS`.
+    """
+    return Petals(**read_set_options(data, LIMITS))
 
 
 def draw_image(label: int, *, size: int, seed: tuple[int, ...]) -> np.ndarray:

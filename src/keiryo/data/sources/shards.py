@@ -64,7 +64,7 @@ def are_shards(data: str) -> bool:
     return not has_folders and any(folder.glob(f"*{SHARD_SUFFIX}"))
 
 
-def shard_source(data: str) -> "ShardSource":
+def open_shards(data: str) -> "ShardSource":
     """Return the source of the shards that `data` names.
 
     It is a file, a URL, or a folder of shards; a name may hold a range as in

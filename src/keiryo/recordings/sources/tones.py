@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from keiryo.errors import InputError
-from keiryo.recordings.conditions import Category, Conditions
-from keiryo.recordings.sound_files import SoundFormat
-from keiryo.recordings.source import RecordingSource
+from keiryo.data.sources.set_options import read_set_options
+from keiryo.recordings.conditions import Category, Conditions, refuse_condition
+from keiryo.recordings.sources.sound_files import SoundFormat
+from keiryo.recordings.sources.source import RecordingSource
 
+TONES = "tones"
 DEFAULT_COUNT = 300
 DEFAULT_RATE = 8000
 DEFAULT_SECONDS = 1.0
@@ -100,34 +101,14 @@ class Tones(RecordingSource):
         )[:, None]
 
 
-def open_tones(name: str) -> Tones:
-    """Return the set that `name`, such as `tones:count=200,seed=0,rate=8000,seconds=1.0`, means.
+def open_tones(data: str, condition: str | None = None) -> Tones:
+    """Return the set that `data`, such as `tones:count=200,rate=8000,seconds=0.5`, describes.
 
-    Raises InputError where there is no such option or value.
+    Raises InputError for an option that is unknown or outside `LIMITS`, or if a pattern
+    `condition` is given.
     """
-    given: dict[str, float] = {}
-    for part in filter(None, name.partition(":")[2].split(",")):
-        key, _, text = part.partition("=")
-        if key not in LIMITS:
-            raise InputError(f"{name}: tones has no option '{key}'; it has {', '.join(LIMITS)}")
-        if key in given:
-            raise InputError(f"{name}: option '{key}' is given twice")
-        least, most = LIMITS[key]
-        kind = type(least)
-        try:
-            value = kind(text)
-            if not least <= value <= most:
-                raise ValueError
-        except ValueError:
-            what = "a whole number" if kind is int else "a number"
-            raise InputError(f"{name}: {key} must be {what} from {least} to {most}") from None
-        given[key] = value
-    return Tones(
-        count=int(given.get("count", DEFAULT_COUNT)),
-        seed=int(given.get("seed", 0)),
-        rate=int(given.get("rate", DEFAULT_RATE)),
-        seconds=given.get("seconds", DEFAULT_SECONDS),
-    )
+    refuse_condition(condition, data, "has conditions of its own, pitch and timbre")
+    return Tones(**read_set_options(data, LIMITS))
 
 
 def make_tone(

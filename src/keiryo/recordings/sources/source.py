@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keiryo.recordings.conditions import Conditions
-from keiryo.recordings.sound_files import SoundFormat, read_sound_blocks, read_sound_format
+from keiryo.recordings.sources.sound_files import SoundFormat, read_sound_blocks, read_sound_format
 from keiryo.records.base import Finding
 
 
