@@ -291,7 +291,7 @@ def test_weights_computed_anew_are_explained() -> None:
     weighing = weigh(nn.Sequential(layer), (3,))
     assert weighing.macs == 15
     assert weighing.parameters == 15 + 5 + 5
-    assert "computed anew" in str(weighing.layers[0].difference)
+    assert "computed again" in str(weighing.layers[0].difference)
 
 
 def test_a_recurrent_layer_on_the_processor() -> None:

@@ -2,15 +2,15 @@
 
 from torch import nn
 
-# What only holds other modules, and says nothing about what they are together.
+# Modules that only hold others, and do not say what those are together.
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 def block_names(modules: dict[str, nn.Module]) -> dict[str, str]:
-    """Return for each module's name that of its block, "" for what the network does itself.
+    """Return the name of each module's block by the module's name; "" is the network itself.
 
     A block is the outermost module that is more than a container of others, or a
-    container that holds layers alone (a stage of VGG: convolution, norm, activation).
+    container that holds only layers (a stage of VGG: convolution, norm, activation).
     """
     names: dict[str, str] = {"": ""}
     for name, module in modules.items():

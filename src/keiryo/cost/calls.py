@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from keiryo.cost.formula.layers import Shape
-from keiryo.cost.receptive_field.field import Known
+from keiryo.cost.receptive_field.field import TensorField
 
 
 @dataclass(slots=True)
 class LayerCall:
-    """One call of a layer, or of an operator that stands in a module's own forward."""
+    """One call of a layer, or of an operator in a module's own forward."""
 
     name: str
     module: nn.Module
@@ -21,24 +21,25 @@ class LayerCall:
     macs: int = 0
     elements: int = 0
     bytes_moved: int = 0
-    weight_bytes: int = 0  # of bytes_moved, those of weights
-    receptive_field: Known = None
+    weight_bytes: int = 0  # the part of bytes_moved that is weights
+    receptive_field: TensorField = None
 
 
 @dataclass
 class Trace:
-    """All calls of a run in their order, and what it held at the most."""
+    """All calls of a run in their order, and its peak memory."""
 
     calls: list[LayerCall] = field(default_factory=list)
-    unknown_operators: dict[str, str] = field(default_factory=dict)  # operator to where it stood
+    unknown_operators: dict[str, str] = field(default_factory=dict)  # operator to its module
     peak_bytes: int = 0
     output_shapes: list[Shape] = field(default_factory=list)
     modules: dict[str, nn.Module] = field(default_factory=dict)  # all, by their names
-    lost_at: tuple[str, str] | None = None  # module and operator past which no field is known
+    # The first module and operator through which a receptive field could not be followed.
+    unknown_at: tuple[str, str] | None = None
 
 
 class RunError(Exception):
-    """The module's forward raised; `module_name` and `module` are where."""
+    """The forward of `module`, named `module_name`, raised an error."""
 
     def __init__(self, name: str, module: nn.Module, shapes: list[Shape]) -> None:
         super().__init__(name)

@@ -1,13 +1,13 @@
 """The definition of a multiply-accumulate, and what is counted beside it.
 
-This is the one place that says it; the output repeats `CONVENTION`.
+Nothing else defines it; every output repeats `CONVENTION`.
 """
 
 CONVENTION = (
     "One multiply-accumulate (MAC) is one multiplication with the addition that follows it; "
     "it is never called a FLOP, which would be half of it. Convolutions, matrix products and "
     "attention are counted in MACs, positions that fall on padding included. Biases, "
-    "normalisation, pooling, activations, softmax and other element-wise work are no MACs: "
+    "normalisation, pooling, activations, softmax and other element-wise work are not MACs: "
     "they are counted apart, as elements visited (a bias or an element-wise operator visits "
     "each output once, a reduction each input, pooling each place of its window). Copies and "
     "views do no work. Activations are the outputs of all layers in float32 for one example; "

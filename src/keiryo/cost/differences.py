@@ -1,11 +1,11 @@
-"""Holding a layer's closed formula against what was counted when it ran."""
+"""Comparison of a layer's closed formula with what was counted when it ran."""
 
 from keiryo.cost.calls import LayerCall
 from keiryo.cost.formula.layers import LayerFormula, formula_class
 
 
 def explain_difference(call: LayerCall, formula: LayerFormula | None) -> str | None:
-    """Return where `formula` and the count of `call` disagree and why; None if they agree."""
+    """Return how and why `formula` and the count of `call` differ; None if they agree."""
     if formula is None:
         return None
     if formula.macs != call.macs:
@@ -24,7 +24,7 @@ def _reason(call: LayerCall) -> str:
         own = type(layer).__name__
         return f"{own} has a forward of its own instead of {known.__name__}'s ({ran})"
     if hasattr(layer, "parametrizations"):
-        return f"its weights are computed anew at each call ({ran})"
+        return f"its weights are computed again at each call ({ran})"
     if layer._forward_hooks or layer._forward_pre_hooks:
-        return f"what its hooks do is counted too ({ran})"
+        return f"the work of its hooks is counted too ({ran})"
     return f"it ran {ran}"

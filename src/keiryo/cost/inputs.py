@@ -1,4 +1,4 @@
-"""The inputs that a module is run on, and the error if it does not take them."""
+"""Example inputs to run a module on, and the error if it does not take them."""
 
 import traceback
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Shape = Sequence[int]
 Inputs = Shape | Tensor | Sequence[Shape | Tensor]
 
 SEED = 0
-# Sides of images, and lengths, that networks are commonly made for.
+# Common sides of images, and lengths, of networks' inputs.
 COMMON_SIDES = (224, 32, 28, 256, 299, 384, 64, 96, 128, 160, 192, 512, 16000)
 
 
@@ -26,7 +26,7 @@ def example_inputs(inputs: Inputs, device: str) -> list[Tensor]:
     """Return a tensor on `device` for each input; a shape gets a batch of one in front."""
     random = torch.Generator().manual_seed(SEED)
     examples = []
-    for one in _each(inputs):
+    for one in _as_list(inputs):
         if isinstance(one, Tensor):
             examples.append(torch.empty_like(one, device=device) if device == "meta" else one)
         elif device == "meta":
@@ -37,25 +37,25 @@ def example_inputs(inputs: Inputs, device: str) -> list[Tensor]:
 
 
 def shapes_without_batch(inputs: Inputs) -> list[int] | list[list[int]]:
-    """Return the shape of one example, or of each input where there are several."""
+    """Return the shape of one example, or of each input if there are several."""
     shapes = _shapes(inputs)
     return shapes[0] if len(shapes) == 1 else shapes
 
 
-def wrong_input(error: RunError, module: nn.Module, inputs: Inputs, label: str) -> InputError:
-    """Return the error that says what `module` does not take, and what it does."""
+def input_error(error: RunError, module: nn.Module, inputs: Inputs, label: str) -> InputError:
+    """Return an error that names the inputs that `module` refuses, and a shape that it takes."""
     given = " and ".join("x".join(map(str, shape)) or "nothing" for shape in _shapes(inputs))
     where = f"{error.module_name} ({type(error.module).__name__})" if error.module_name else label
     first = f"{label}: cannot be run on {given}"
     suggestion = _fitting_shape(module, inputs)
     if suggestion is not None:
         first += f"; it takes {'x'.join(map(str, suggestion))}"
-    reason = _does_not_fit(error) or _own_words(error.__cause__)
+    reason = _size_mismatch(error) or _describe_cause(error.__cause__)
     return InputError(f"{first}\n  in {where}: {reason}")
 
 
-def _does_not_fit(error: RunError) -> str | None:
-    """Return which size of the innermost layer its input does not have, if it is that."""
+def _size_mismatch(error: RunError) -> str | None:
+    """Return the size that the innermost layer needs and was not given; None if it was."""
     if not error.input_shapes:
         return None
     layer, shape = error.module, error.input_shapes[0]
@@ -68,18 +68,20 @@ def _does_not_fit(error: RunError) -> str | None:
     return None
 
 
-def _each(inputs: Inputs) -> list[Shape | Tensor]:
+def _as_list(inputs: Inputs) -> list[Shape | Tensor]:
     if isinstance(inputs, Tensor) or all(isinstance(size, int) for size in inputs):
         return [cast("Shape | Tensor", inputs)]
     return list(cast("Sequence[Shape | Tensor]", inputs))
 
 
 def _shapes(inputs: Inputs) -> list[list[int]]:
-    return [list(one.shape[1:]) if isinstance(one, Tensor) else list(one) for one in _each(inputs)]
+    return [
+        list(one.shape[1:]) if isinstance(one, Tensor) else list(one) for one in _as_list(inputs)
+    ]
 
 
-def _own_words(cause: BaseException | None) -> str:
-    """Return the error with the line of the user's code that raised it, if it was not torch's."""
+def _describe_cause(cause: BaseException | None) -> str:
+    """Return the error in words, with the line of the user's code that raised it, if any."""
     if cause is None:
         return "failed"
     text = (str(cause).splitlines() or [""])[0]
@@ -96,8 +98,8 @@ def _own_words(cause: BaseException | None) -> str:
 
 
 def _fitting_shape(module: nn.Module, inputs: Inputs) -> list[int] | None:
-    """Return a shape that `module` does take, found by trying; None if none was found."""
-    if len(_each(inputs)) > 1:
+    """Return a shape that `module` takes, found by trying; None if none was found."""
+    if len(_as_list(inputs)) > 1:
         return None
     network = weightless_copy(module).eval()
     for shape in _likely_shapes(network, _shapes(inputs)[0]):
@@ -110,7 +112,7 @@ def _fitting_shape(module: nn.Module, inputs: Inputs) -> list[int] | None:
 
 
 def _likely_shapes(network: nn.Module, given: list[int]) -> list[list[int]]:
-    """Return shapes to try, made for the first layer that has a say in it."""
+    """Return shapes to try, by the first layer that fixes its input's size."""
     for layer in network.modules():
         if isinstance(layer, _ConvNd):
             axes = len(layer.kernel_size)

@@ -1,7 +1,7 @@
 """The cost of each operator of PyTorch, from the shapes of its tensors.
 
-One operator, one small function, in a table. What is in no table is not known, and
-is named to the user instead of being taken for nothing.
+Each operator has one small function, in a table. An operator in no table is unknown; its
+name is shown to the user, instead of a cost of zero.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,7 +79,7 @@ def _attention(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
 
 
 def _visits(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
-    """Count the elements of the largest tensor read or written, once."""
+    """Count each element of the largest tensor read or written once."""
     largest = max((output.numel() for output in outputs), default=0)
     return Work(elements=max(largest, *_sizes(arguments)))
 
@@ -96,7 +96,7 @@ def _recurrent(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
 
 
 def _dropout(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
-    # dropout(input, share, training): in evaluation it hands its input on.
+    # dropout(input, share, training): in evaluation it returns its input.
     return _visits(arguments, outputs) if arguments[2] else NOTHING
 
 
@@ -167,7 +167,7 @@ NORMALIZATION: dict[Any, Rule] = dict.fromkeys(
     _visits_outputs,
 )
 
-# Element-wise work or reductions that carry neither of PyTorch's tags for it.
+# Element-wise operators and reductions that have neither of PyTorch's tags for these.
 VISITS: dict[Any, Rule] = dict.fromkeys(
     (
         aten._adaptive_avg_pool2d,
@@ -220,7 +220,7 @@ VISITS: dict[Any, Rule] = dict.fromkeys(
     _visits,
 )
 
-# Upsampling by repeating the nearest.
+# Upsampling by repeating the nearest element.
 REPETITIONS = frozenset(
     {
         aten.upsample_nearest1d,
@@ -307,7 +307,7 @@ _RULES = MULTIPLY_ACCUMULATES | POOLING | NORMALIZATION | VISITS | {aten.dropout
 
 
 def rule_for(operator: OpOverload) -> Rule | None:
-    """Return what counts a call of `operator`; None for one that is not known."""
+    """Return the function that counts a call of `operator`; None if it is unknown."""
     packet = operator.overloadpacket
     if packet in _RULES:
         return _RULES[packet]
@@ -319,17 +319,17 @@ def rule_for(operator: OpOverload) -> Rule | None:
     return None
 
 
-def is_made_of_others(operator: OpOverload) -> bool:
-    """Return True if `operator` is counted by what PyTorch makes it of."""
+def is_composite(operator: OpOverload) -> bool:
+    """Return True if `operator` is counted by the operators that PyTorch composes it of."""
     packet = operator.overloadpacket
     return operator._can_decompose() and packet not in _RULES and packet not in REPETITIONS
 
 
 @cache
 def has_tag(operator: OpOverload, tag: torch.Tag) -> bool:
-    """Return True if PyTorch marks `operator`, in any of its forms, by `tag`.
+    """Return True if PyTorch tags any overload of `operator`, or of its form not in place.
 
-    It marks some overloads of an operator and not its others, and rarely the one that
+    PyTorch tags some overloads of an operator and not others, and rarely the one that
     works in place (whose name ends in an underscore).
     """
     namespace = getattr(torch.ops, operator.namespace)

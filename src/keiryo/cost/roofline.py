@@ -2,8 +2,8 @@
 
 Williams, Waterman & Patterson 2009, "Roofline: An Insightful Visual Performance Model":
 a layer takes no less than its arithmetic at the machine's full rate, and no less than its
-bytes at the machine's full bandwidth; the longer of the two bounds it. To that comes what
-calling its operators takes, which for small layers is the most.
+bytes at the machine's full bandwidth; the longer of the two bounds it. The time to call its
+operators is added; for small layers it is the largest part.
 """
 
 from bisect import bisect_left
@@ -18,10 +18,10 @@ MATRIX_PRODUCTS = frozenset({"mm", "addmm", "bmm", "baddbmm", "mv", "addmv"})
 def with_predicted_times(weighing: Weighing, profile: DeviceProfile) -> Weighing:
     """Return `weighing` with the least time that a machine like `profile` needs for each layer.
 
-    For one example at a time. Layers that were not run get no time. A layer's activations
-    were just written by the one before it, so they come from whichever cache holds as much;
-    its weights were last read one whole inference ago, so they come from what holds all
-    that is moved in between.
+    The times are for one example. Layers that were not run get none. A layer's activations
+    were just written by the layer before it, so they come from the cache that holds as
+    much. Its weights were last read one whole inference ago, so they come from the memory
+    that holds everything moved in between.
     """
     moved = sum(layer.bytes_moved for layer in weighing.layers)
     layers = [_with_time(layer, profile, moved) for layer in weighing.layers]
@@ -56,7 +56,7 @@ def _with_time(layer: LayerCost, profile: DeviceProfile, moved: int) -> LayerCos
 
 
 def kind_of(operator: str) -> OperatorKind:
-    """Return which of a profile's call costs `operator` has."""
+    """Return the kind of `operator` in a profile's `call_seconds`."""
     name = operator.rpartition(".")[2]
     if "conv" in name:
         return "convolution"
@@ -70,7 +70,7 @@ def kind_of(operator: str) -> OperatorKind:
 def bandwidth(profile: DeviceProfile, touched: float) -> float:
     """Return bytes a second for an operator that touches `touched` bytes.
 
-    Between the measured sizes, it is taken to be straight over the logarithm of the size.
+    Between the measured sizes it is interpolated linearly over the logarithm of the size.
     """
     sizes = [size for size, _ in profile.bandwidths]
     rates = [rate for _, rate in profile.bandwidths]

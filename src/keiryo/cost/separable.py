@@ -1,4 +1,4 @@
-"""Finding depthwise separable pairs, and what the ordinary convolution would have cost."""
+"""Depthwise separable pairs, and what the ordinary convolution would have cost."""
 
 from collections.abc import Sequence
 from math import prod
@@ -13,7 +13,7 @@ from keiryo.records.costs import SeparablePair
 def find_pairs(calls: Sequence[LayerCall]) -> dict[int, SeparablePair]:
     """Return the pairs among `calls`, in their order, by the id of the pointwise call.
 
-    A pair is a depthwise convolution and a pointwise one of its output, with nothing but
+    A pair is a depthwise convolution and a pointwise convolution of its output, with only
     norms and activations between them (Howard et al. 2017, "MobileNets", section 3.1).
     """
     pairs: dict[int, SeparablePair] = {}

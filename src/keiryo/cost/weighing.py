@@ -1,4 +1,4 @@
-"""From a module and the shape of its input to what it costs, layer by layer."""
+"""The cost of a module for a given input, layer by layer."""
 
 import gc
 from collections import Counter
@@ -16,12 +16,12 @@ from keiryo.cost.convention import CONVENTION
 from keiryo.cost.differences import explain_difference
 from keiryo.cost.formula.kinds import layer_kind
 from keiryo.cost.formula.layers import layer_formula
-from keiryo.cost.inputs import Inputs, example_inputs, shapes_without_batch, wrong_input
-from keiryo.cost.receptive_field.field import Field, Known
+from keiryo.cost.inputs import Inputs, example_inputs, input_error, shapes_without_batch
+from keiryo.cost.receptive_field.field import Field, TensorField
 from keiryo.cost.running.meta_copy import (
     NeedsValuesError,
-    evaluating,
     needs_values,
+    set_evaluation_mode,
     weightless_copy,
 )
 from keiryo.cost.running.trace import trace
@@ -30,25 +30,26 @@ from keiryo.errors import InputError
 from keiryo.records.costs import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
-# What batch norm keeps only to know how often it was called.
+# Batch norm's counter of its calls, which is no part of its state here.
 BOOKKEEPING = "num_batches_tracked"
 
 
 def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) -> Weighing:
-    """Return what `module` costs for one example, before any training.
+    """Return the cost of `module` for one example, before any training.
 
     `input_shape` is the shape of one example, without the batch: (C, H, W) for images,
     (C, L) for recordings. A module with several inputs takes a list with a shape for
-    each. Instead of a shape an example tensor may be given, batch included, where values
-    or another dtype are needed (token numbers, say).
+    each. An example tensor, batch included, may be given instead of a shape if values or
+    another dtype are needed (token numbers, say).
 
     A copy of the module in evaluation mode is run once on meta tensors, which hold no
     data: functional calls, reused modules and control flow count as they happen, and the
-    module itself is left as it was. One whose control flow depends on values is run on
-    the CPU instead, with random inputs, and the result's `notes` say so. What is counted
-    is said in `keiryo.cost.convention`. Raises InputError where the input does not fit.
+    module itself is left as it was. If its control flow depends on values, it is run on
+    the CPU instead, with random inputs, and the result's `notes` say so.
+    `keiryo.cost.convention` defines what is counted. Raises InputError if the input does
+    not fit.
     """
-    # Thousands of small objects are made, and none of them in circles.
+    # Thousands of small objects are made, and none refer to each other in a cycle.
     with _no_garbage_collection():
         return _weigh(module, input_shape, name or type(module).__name__)
 
@@ -76,7 +77,7 @@ def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
         run = _trace_on(module, input_shape, device="meta")
     except RunError as error:
         if not needs_values(error):
-            raise wrong_input(error, module, input_shape, label) from error.__cause__
+            raise input_error(error, module, input_shape, label) from error.__cause__
         if _has_no_weights(module):
             raise NeedsValuesError(label, error) from error.__cause__
         notes.append(
@@ -85,12 +86,12 @@ def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
         try:
             run = _trace_on(module, input_shape, device="cpu")
         except RunError as cpu_error:
-            raise wrong_input(cpu_error, module, input_shape, label) from cpu_error.__cause__
+            raise input_error(cpu_error, module, input_shape, label) from cpu_error.__cause__
     return _add_up(run, input_shape, label, notes)
 
 
 def _trace_on(module: nn.Module, inputs: Inputs, *, device: str) -> Trace:
-    network = evaluating(weightless_copy(module, keep=device != "meta"))
+    network = set_evaluation_mode(weightless_copy(module, keep=device != "meta"))
     return trace(network, example_inputs(inputs, device))
 
 
@@ -108,8 +109,8 @@ def _add_up(run: Trace, inputs: Inputs, label: str, notes: list[str]) -> Weighin
     ]
     field = _last_field_with_positions(run)
     axis = None if field is None else max(field.axes, key=lambda axis: axis.size)
-    if axis is None and run.lost_at is not None:
-        place, operator = run.lost_at
+    if axis is None and run.unknown_at is not None:
+        place, operator = run.unknown_at
         where = f" in {place}" if place else ""
         notes.append(f"Receptive field not known: not followed through {operator}{where}.")
     return Weighing(
@@ -135,7 +136,7 @@ def _add_up(run: Trace, inputs: Inputs, label: str, notes: list[str]) -> Weighin
 
 
 def _parameters_and_state(run: Trace) -> tuple[int, int]:
-    """Return the trainable elements, and all that is kept with the weights; each tensor once."""
+    """Return the numbers of trainable and of persisted elements; each tensor counts once."""
     trainable = state = 0
     seen: set[int] = set()
     for module in run.modules.values():
@@ -164,12 +165,12 @@ def _layers(run: Trace) -> list[LayerCost]:
     for call in run.calls:
         key = (call.name, call.operator, *call.input_shapes, *call.output_shapes)
         if key in rows:
-            rows[key] = _one_more_call(rows[key], call)
+            rows[key] = _add_call(rows[key], call)
             continue
-        # An operator's parameters are left to the row of the module that it stands in.
+        # An operator's parameters belong to the row of its module.
         owned = [] if call.operator else _parameters(call.module)
         row = _row(call, blocks[call.name], _claim(owned, unclaimed), pairs.get(id(call)))
-        # Several rows may stand for one layer, for inputs of several shapes.
+        # A layer has a row for each shape of its inputs.
         names[row.name] = names.get(row.name, 0) + 1
         if names[row.name] > 1:
             row = row.model_copy(update={"name": f"{row.name}#{names[row.name]}"})
@@ -216,7 +217,7 @@ def _row(
     )
 
 
-def _one_more_call(row: LayerCost, call: LayerCall) -> LayerCost:
+def _add_call(row: LayerCost, call: LayerCall) -> LayerCost:
     again = _row(call, row.block, 0, None)
     more = {
         field: getattr(row, field) + getattr(again, field)
@@ -262,7 +263,7 @@ def _parameters(module: nn.Module) -> Iterable[Tensor | None]:
 
 
 def _claim(parameters: Iterable[Tensor | None], unclaimed: dict[int, nn.Parameter]) -> int:
-    """Return how many elements of `parameters` no row has counted yet."""
+    """Return the number of elements of `parameters` that no row has counted yet."""
     return sum(
         claimed.numel()
         for parameter in parameters
@@ -270,25 +271,25 @@ def _claim(parameters: Iterable[Tensor | None], unclaimed: dict[int, nn.Paramete
     )
 
 
-@lru_cache(maxsize=8)  # most layers see what the one before them saw
-def _receptive_field(known: Known) -> ReceptiveField | None:
-    if not isinstance(known, Field):
+@lru_cache(maxsize=8)  # most layers have the same field as the one before them
+def _receptive_field(field: TensorField) -> ReceptiveField | None:
+    if not isinstance(field, Field):
         return None
     return ReceptiveField(
-        size=[axis.size for axis in known.axes],
-        stride=[float(axis.step) for axis in known.axes],
-        offset=[axis.centre for axis in known.axes],
+        size=[axis.size for axis in field.axes],
+        stride=[float(axis.step) for axis in field.axes],
+        offset=[axis.centre for axis in field.axes],
     )
 
 
 def _last_field_with_positions(run: Trace) -> Field | None:
     """Return the field of the last layer with positions.
 
-    None where it was lost on the way, or where no window slid over anything: then the
-    input's last dimensions may well be features.
+    None means that it could not be followed, or that no window slid over anything: the
+    input's last dimensions may then be features.
     """
     slides = any("conv" in name or "pool" in name for call in run.calls for name in call.operators)
-    if run.lost_at is not None or not slides:
+    if run.unknown_at is not None or not slides:
         return None
     fields = [call.receptive_field for call in run.calls]
     placed = [field for field in fields if isinstance(field, Field) and field.has_positions]

@@ -1,1 +1,1 @@
-"""Closed formulas: one a kind of layer, with its source."""
+"""Closed formulas: one for each kind of layer, with its source."""

@@ -1,6 +1,6 @@
-"""Closed formulas: what a layer costs, from its hyperparameters and its input's shape alone.
+"""Closed formulas of a layer's cost, from its hyperparameters and its input's shape alone.
 
-They know no tensors, so that they can be held against a count of what really ran.
+They use no tensors, so that they can be compared with a count of what really ran.
 Shapes are (N, C, H, W) and the like; `spatial` is what follows N and C. All counts
 are for the whole batch.
 """
@@ -13,7 +13,7 @@ from math import prod
 def output_length(
     length: int, *, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> int:
-    """Return how many positions a convolution or pooling has along one axis.
+    """Return the number of output positions of a convolution or pooling along one axis.
 
     `padding` is the sum of both sides. Dumoulin & Visin 2016, "A guide to convolution
     arithmetic for deep learning", relationship 6 with the dilated kernel of section 5.1.
@@ -30,9 +30,9 @@ def transposed_output_length(
     output_padding: int = 0,
     dilation: int = 1,
 ) -> int:
-    """Return the positions of a transposed convolution; `padding` is the sum of both sides.
+    """Return the number of output positions of a transposed convolution along one axis.
 
-    Dumoulin & Visin 2016, relationship 14.
+    `padding` is the sum of both sides. Dumoulin & Visin 2016, relationship 14.
     """
     return (length - 1) * stride - padding + dilation * (kernel - 1) + output_padding + 1
 
@@ -65,14 +65,14 @@ def transposed_convolution_macs(
 ) -> int:
     """Return N · H·W · K² · C_in · C_out / groups, with H and W of the input.
 
-    Each input is multiplied with the whole kernel, places that `padding` then cuts off
-    included (Dumoulin & Visin 2016, section 4: the convolution with its passes swapped).
+    Each input is multiplied with the whole kernel; places that `padding` then cuts off count
+    too (Dumoulin & Visin 2016, section 4: the convolution with its passes swapped).
     """
     return batch * prod(input_spatial) * prod(kernel) * in_channels * out_channels // groups
 
 
 def depthwise_separable_ratio(out_channels: int, kernel: Sequence[int]) -> Fraction:
-    """Return 1/C_out + 1/K²: depthwise and pointwise step against the ordinary convolution.
+    """Return 1/C_out + 1/K²: the cost of both steps over that of the ordinary convolution.
 
     Howard et al. 2017, section 3.1, below equation 5.
     """
@@ -82,10 +82,10 @@ def depthwise_separable_ratio(out_channels: int, kernel: Sequence[int]) -> Fract
 def taps_on_input(
     length: int, outputs: int, *, kernel: int, stride: int, padding: int, dilation: int
 ) -> int:
-    """Return how many pairs of output position and kernel tap meet the input, not the padding.
+    """Return the number of pairs of output position and kernel tap that fall on the input.
 
-    Along one axis, `padding` before the first position. Output i and tap t meet input
-    i · stride - padding + t · dilation.
+    The others fall on padding. It is for one axis, with `padding` before the first position:
+    output i and tap t fall on input i · stride - padding + t · dilation.
     """
     pairs = 0
     for tap in range(kernel):
@@ -97,7 +97,7 @@ def taps_on_input(
 
 
 def linear_macs(positions: int, in_features: int, out_features: int) -> int:
-    """Return positions · in · out, `positions` being all dimensions before the last."""
+    """Return positions · in · out; `positions` is the product of all dimensions but the last."""
     return positions * in_features * out_features
 
 
@@ -115,8 +115,8 @@ def attention_macs(
 
     Vaswani et al. 2017, "Attention Is All You Need", section 3.2.2: queries, keys and
     values are projected to `embedding`, which all heads share; QKᵀ and its product with V
-    take queries · keys · embedding each, however many heads there are. `extra_keys` are
-    attended to without having been projected (a learned or zero key).
+    take queries · keys · embedding each, whatever the number of heads. `extra_keys` are
+    attended to but not projected (a learned or zero key).
     """
     projections = embedding * (
         queries * embedding + keys * key_features + keys * value_features + queries * embedding
@@ -130,9 +130,9 @@ def recurrent_macs(
     """Return steps · gates · hidden · (inputs + output) for one layer and direction.
 
     Gates: 1 plain, 3 GRU (Cho et al. 2014), 4 LSTM (Hochreiter & Schmidhuber 1997).
-    `output` is the size that is fed back, where a projection follows the cell
-    (Sak et al. 2014), which takes steps · hidden · output more. `steps` are those of all
-    sequences together.
+    `output` is the size that is fed back if a projection follows the cell (Sak et al.
+    2014); the projection takes another steps · hidden · output. `steps` is the sum over all
+    sequences.
     """
     if output is None or output == hidden:
         return steps * gates * hidden * (inputs + hidden)
@@ -142,15 +142,15 @@ def recurrent_macs(
 def pooling_elements(
     batch: int, channels: int, output_spatial: Sequence[int], kernel: Sequence[int]
 ) -> int:
-    """Return N · C · H·W · K², H and W of the output: every place of every window."""
+    """Return N · C · H·W · K² with H and W of the output: every place of every window."""
     return batch * channels * prod(output_spatial) * prod(kernel)
 
 
 def normalization_elements(batch: int, channels: int, spatial: Sequence[int]) -> int:
-    """Return N · C · H·W: every element is shifted and scaled once, whatever the statistics.
+    """Return N · C · H·W: every element is shifted and scaled once.
 
-    Batch norm (Ioffe & Szegedy 2015, algorithm 2, its inference form), layer norm (Ba et
-    al. 2016), instance norm (Ulyanov et al. 2016) and group norm (Wu & He 2018) differ in
-    what the statistics are taken over, not in this.
+    This holds for batch norm (Ioffe & Szegedy 2015, algorithm 2, its inference form), layer
+    norm (Ba et al. 2016), instance norm (Ulyanov et al. 2016) and group norm (Wu & He 2018);
+    they differ only in what the statistics are taken over.
     """
     return batch * channels * prod(spatial)

@@ -1,4 +1,4 @@
-"""The kind of layer that a module is, and the inputs that no layer of its kind takes."""
+"""The kinds of layers, and a check of the rank of their inputs."""
 
 from collections.abc import Sequence
 from math import prod
@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], LayerKind], ...] = (
 
 
 def layer_kind(layer: nn.Module) -> LayerKind:
-    """Return what kind of layer this is, as the papers speak of it."""
+    """Return the kind of `layer`, in the papers' words."""
     if isinstance(layer, _ConvNd):
         if layer.groups == layer.in_channels == layer.out_channels > 1:
             return "depthwise convolution" if prod(layer.kernel_size) > 1 else "convolution"
@@ -33,8 +33,8 @@ def layer_kind(layer: nn.Module) -> LayerKind:
 def check_rank(layer: nn.Module, shapes: Sequence[Shape]) -> None:
     """Raise ValueError for a convolution whose input has no batch, or too few axes.
 
-    PyTorch takes (C, H, W) for one example without its batch; here that is (N, H, W)
-    with an axis missing, which would be weighed as something else.
+    PyTorch would take (C, H, W) for one example without its batch. Here the batch always
+    comes first, so the shape lacks an axis and another cost would be counted.
     """
     if isinstance(layer, _ConvNd) and shapes and len(shapes[0]) != len(layer.kernel_size) + 2:
         axes = len(layer.kernel_size)

@@ -1,4 +1,4 @@
-"""PyTorch's layers by their closed formulas: hyperparameters and input shape, nothing run."""
+"""The closed formulas of PyTorch's layers, by hyperparameters and input shape; nothing runs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LayerFormula:
-    """The cost of a layer by its closed formula; `text` shows it with the numbers put in."""
+    """The cost of a layer by its closed formula; `text` is the formula with its numbers."""
 
     text: str
     macs: int
     elements: int | None  # None: left to the count
-    padding_macs: int = 0  # of `macs`, those whose input is padding, or whose output is cut off
+    padding_macs: int = 0  # the part of `macs` on padding, or for an output that is cut off
 
 
 def layer_formula(layer: nn.Module, shapes: Sequence[Shape]) -> LayerFormula | None:
     """Return the formula of `layer` for inputs of `shapes`, the batch in front.
 
-    None for a layer that has no closed formula here, or an input it would refuse.
+    None means that the layer has no closed formula here, or would refuse the input.
     """
     if not shapes:
         return None
@@ -45,7 +45,7 @@ def layer_formula(layer: nn.Module, shapes: Sequence[Shape]) -> LayerFormula | N
 
 @cache
 def formula_class(kind: type[nn.Module]) -> type[nn.Module] | None:
-    """Return the class of PyTorch whose formula layers of `kind` fall under, if there is one."""
+    """Return the class of PyTorch whose formula holds for layers of `kind`, if there is one."""
     if _formula_for(kind) is None:
         return None
     return next(base for base in kind.__mro__ if base.__module__.startswith("torch."))
@@ -115,7 +115,7 @@ def _transposed_convolution(layer: Any, shapes: Sequence[Shape]) -> LayerFormula
     macs = formulas.transposed_convolution_macs(
         batch, spatial, kernel, layer.in_channels, layer.out_channels, layer.groups
     )
-    # Seen from the output, the passes swapped: input i and tap t fall on output i·s - p + t·d.
+    # The same pairs with input and output swapped: input i and tap t fall on i·s - p + t·d.
     kept = prod(
         formulas.taps_on_input(out, length, kernel=k, stride=s, padding=p, dilation=d)
         for length, out, k, s, p, d in zip(
@@ -224,13 +224,13 @@ def _adaptive_pooling(layer: Any, shapes: Sequence[Shape]) -> LayerFormula | Non
     sizes = [sizes] * axes if sizes is None or isinstance(sizes, int) else sizes
     spatial = shapes[0][2:]
     outputs = [given if size is None else size for size, given in zip(sizes, spatial, strict=True)]
-    # Its windows cover the input once, or share inputs where there are more outputs.
+    # The windows cover the input once, or share inputs if there are more outputs.
     elements = prod(shapes[0][:2]) * max(prod(spatial), prod(outputs))
     return LayerFormula(text="0 (visits each element once)", macs=0, elements=elements)
 
 
 def _normalization(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
-    # Its input is (N, C, *spatial); a layer norm's may be (N, L, C), which is as many.
+    # The input is (N, C, *spatial); a layer norm's may be (N, L, C), with the same product.
     batch, *rest = shapes[0]
     channels, *spatial = rest or [1]
     elements = formulas.normalization_elements(batch, channels, spatial)
@@ -246,7 +246,7 @@ def _nothing(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
 
 
 def _pooled_axes(layer: nn.Module) -> int:
-    # PyTorch keeps the number in the class's name alone: MaxPool2d.
+    # PyTorch keeps the number only in the class's name: MaxPool2d.
     known = formula_class(type(layer))
     return int(known.__name__[-2]) if known is not None else 0
 

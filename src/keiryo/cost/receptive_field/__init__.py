@@ -1,1 +1,1 @@
-"""Receptive fields: followed from operator to operator through a network."""
+"""Receptive fields, followed from operator to operator through a network."""

@@ -4,7 +4,7 @@ Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks
 (distill.pub), sections "Closed-form expressions" and "Arbitrary computation graphs":
 along one axis, output i sees the inputs first + i · step to last + i · step. A window of
 K taps, dilation d and stride s moves `first` and `last` apart by step · d · (K - 1) and
-multiplies `step` by s; where branches meet, the hull of both is seen.
+multiplies `step` by s; where branches meet, the result sees the hull of both.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ class Axis(NamedTuple):
     """The view of one input axis.
 
     Position i of dimension `dimension` sees the inputs `first` + i · `step` to `last` +
-    i · `step`. Step 0 means that all positions see the same; dimension None that the
-    axis has no positions any more, as after global pooling.
+    i · `step`. Step 0 means that all positions see the same inputs; dimension None means
+    that the axis has no positions any more, as after global pooling.
     """
 
     first: Number
@@ -33,18 +33,18 @@ class Axis(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The largest number of inputs that one position sees, those on padding included."""
+        """The largest number of inputs that one position sees; those on padding count too."""
         return floor(self.last - self.first) + 1
 
     @property
     def centre(self) -> float:
-        """Where the middle of the first position's field lies on the input."""
+        """The input position at the middle of the first position's field."""
         return float(self.first + self.last) / 2
 
-    def windowed(
+    def slide_window(
         self, *, kernel: int, stride: int, padding: int, dilation: int, positions: int
     ) -> "Axis":
-        """Return what the outputs of a sliding window see; `padding` is that before the first."""
+        """Return the view of a sliding window's outputs; `padding` is before the first input."""
         return Axis(
             self.first - padding * self.step,
             self.last + (dilation * (kernel - 1) - padding) * self.step,
@@ -54,8 +54,8 @@ class Axis(NamedTuple):
             self.length,
         )
 
-    def seeing_all(self) -> "Axis":
-        """Return the axis with each of its positions seeing what all of them saw."""
+    def see_all(self) -> "Axis":
+        """Return the axis with each position seeing what all positions together saw."""
         across = max(0, self.positions - 1) * self.step
         return self._replace(
             first=max(0, self.first),
@@ -63,22 +63,22 @@ class Axis(NamedTuple):
             step=0,
         )
 
-    def pooled(self) -> "Axis":
-        """Return what one value sees that is made of all positions."""
-        return self.seeing_all()._replace(dimension=None, positions=1)
+    def pool(self) -> "Axis":
+        """Return the view of one value that depends on all positions."""
+        return self.see_all()._replace(dimension=None, positions=1)
 
     def union(self, other: "Axis") -> "Axis":
-        """Return what is seen where the axes of two branches meet."""
+        """Return the view where the axes of two branches meet."""
         left, right = (other, self) if self.dimension is None else (self, other)
         if (left.step, left.dimension) != (right.step, right.dimension):
-            # They do not move alike, so only what all positions see holds for each.
-            left, right = left.seeing_all(), right.seeing_all()
+            # Their steps differ, so each position is given what all positions see.
+            left, right = left.see_all(), right.see_all()
         return left._replace(first=min(left.first, right.first), last=max(left.last, right.last))
 
 
 @dataclass(frozen=True)
 class Field:
-    """The receptive field of a tensor, an axis for each spatial axis of the input."""
+    """The receptive field of a tensor, with an axis for each spatial axis of the input."""
 
     axes: tuple[Axis, ...]
 
@@ -88,11 +88,11 @@ class Field:
         return any(axis.dimension is not None for axis in self.axes)
 
     def shares_dimension(self, axis: Axis) -> bool:
-        """True if another axis runs along the same dimension, as in a map read as tokens."""
+        """Return True if another axis runs along the same dimension, as in a map read as tokens."""
         return sum(other.dimension == axis.dimension for other in self.axes) > 1
 
-    def changed(self, change: Callable[[Axis, int], Axis]) -> "Field":
-        """Return the field with `change` made to each axis that has a dimension."""
+    def change_axes(self, change: Callable[[Axis, int], Axis]) -> "Field":
+        """Return the field with `change` applied to each axis that has a dimension."""
         return Field(
             tuple(
                 axis if axis.dimension is None else change(axis, axis.dimension)
@@ -100,12 +100,12 @@ class Field:
             )
         )
 
-    def renamed(self, order: dict[int, int]) -> "Field":
+    def rename_dimensions(self, order: dict[int, int]) -> "Field":
         """Return the field of a tensor whose dimension d is now order[d]."""
-        return self.changed(lambda axis, dimension: axis._replace(dimension=order[dimension]))
+        return self.change_axes(lambda axis, dimension: axis._replace(dimension=order[dimension]))
 
     def union(self, other: "Field | None") -> "Field":
-        """Return what is seen where two branches meet; None sees nothing."""
+        """Return the field where two branches meet; None sees nothing."""
         if other is None:
             return self
         return Field(
@@ -113,12 +113,12 @@ class Field:
         )
 
 
-class Lost:
-    """The mark of a tensor that depends on the input in a way that was not followed."""
+class UnknownField:
+    """The field of a tensor that depends on the input in a way that was not followed."""
 
 
-LOST = Lost()
-Known = Field | Lost | None  # None: a tensor that does not depend on the input
+UNKNOWN = UnknownField()
+TensorField = Field | UnknownField | None  # None: a tensor that does not depend on the input
 
 
 def input_field(shape: Sequence[int]) -> Field | None:
@@ -135,5 +135,5 @@ def input_field(shape: Sequence[int]) -> Field | None:
 
 
 def whole(number: Number) -> Number:
-    """Return `number` as an integer where it is one."""
+    """Return `number` as an int if it is whole."""
     return int(number) if number == int(number) else number

@@ -1,4 +1,4 @@
-"""Following receptive fields through a run, operator by operator."""
+"""Receptive fields followed through a run, operator by operator."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,48 +10,48 @@ from torch._ops import OpOverload
 from keiryo.cost.operators import NORMALIZATION, REPETITIONS, has_tag
 from keiryo.cost.receptive_field import shapes as field_shapes
 from keiryo.cost.receptive_field import windows as field_windows
-from keiryo.cost.receptive_field.field import LOST, Field, Known, Lost
+from keiryo.cost.receptive_field.field import UNKNOWN, Field, TensorField, UnknownField
 
 aten = torch.ops.aten
 
 Arguments = dict[str, Any]
-FieldOf = Callable[[Tensor], Known]
-Rule = Callable[[Field, Arguments, Sequence[Tensor]], Known]
+FieldOf = Callable[[Tensor], TensorField]
+Rule = Callable[[Field, Arguments, Sequence[Tensor]], TensorField]
 
 
 def follow(
     operator: OpOverload, arguments: Arguments, outputs: Sequence[Tensor], field_of: FieldOf
-) -> Known:
-    """Return the field of what `operator` made of `arguments` (by their names)."""
+) -> TensorField:
+    """Return the field of the result of `operator`; `arguments` are by their names."""
     packet = operator.overloadpacket
     rule = _RULES.get(packet)
     if rule is None and has_tag(operator, torch.Tag.reduction):
-        rule = field_shapes.reduction
+        rule = field_shapes.reduce
     if rule is not None:
-        # These change one tensor; what else they are given (a weight) depends on no input.
+        # These change one tensor; their other arguments (a weight) do not depend on the input.
         field = field_of(next(iter(arguments.values())))
         return rule(field, arguments, outputs) if isinstance(field, Field) else field
-    known = [field_of(tensor) for tensor in _tensors(list(arguments.values()))]
-    if all(field is None for field in known):
+    fields = [field_of(tensor) for tensor in _tensors(list(arguments.values()))]
+    if all(field is None for field in fields):
         return None
-    if any(isinstance(field, Lost) for field in known):
-        return LOST
+    if any(isinstance(field, UnknownField) for field in fields):
+        return UNKNOWN
     if packet in _PRODUCTS:
         return _product(*_PRODUCTS[packet], arguments, field_of)
     if packet in _ATTENTION:
         return _attention(arguments, field_of)
     if packet in (aten.cat, aten.stack):
-        return _joining(arguments, outputs[0], field_of, is_new_dimension=packet is aten.stack)
+        return _join(arguments, outputs[0], field_of, is_new_dimension=packet is aten.stack)
     if packet in _ELEMENT_WISE or has_tag(operator, torch.Tag.pointwise):
         return _element_wise(arguments, outputs[0], field_of)
-    return LOST
+    return UNKNOWN
 
 
 def keeps_field(operator: OpOverload, tensor_arguments: Sequence[str]) -> bool:
-    """Return True if the result of `operator` always sees what its first argument saw."""
+    """Return True if the result of `operator` always has its first argument's field."""
     packet = operator.overloadpacket
     if packet in _RULES:
-        return _RULES[packet] is field_shapes.same
+        return _RULES[packet] is field_shapes.keep
     is_alone = len(tensor_arguments) == 1
     return is_alone and (packet in _ELEMENT_WISE or has_tag(operator, torch.Tag.pointwise))
 
@@ -64,7 +64,7 @@ def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
             yield from _tensors(value)
 
 
-def _element_wise(arguments: Arguments, output: Tensor, field_of: FieldOf) -> Known:
+def _element_wise(arguments: Arguments, output: Tensor, field_of: FieldOf) -> TensorField:
     union: Field | None = None
     rank = output.dim()
     for tensor in _tensors(list(arguments.values())):
@@ -74,14 +74,14 @@ def _element_wise(arguments: Arguments, output: Tensor, field_of: FieldOf) -> Kn
         # Broadcasting aligns the last dimensions.
         shift = rank - tensor.dim()
         if shift:
-            field = field.renamed({d: d + shift for d in range(tensor.dim())})
+            field = field.rename_dimensions({d: d + shift for d in range(tensor.dim())})
         union = field.union(union)
     return union
 
 
-def _joining(
+def _join(
     arguments: Arguments, output: Tensor, field_of: FieldOf, *, is_new_dimension: bool
-) -> Known:
+) -> TensorField:
     along = arguments.get("dim", 0) % output.dim()
     union: Field | None = None
     for tensor in arguments["tensors"]:
@@ -90,43 +90,43 @@ def _joining(
             continue
         if is_new_dimension:
             shift = {d: d if d < along else d + 1 for d in range(tensor.dim())}
-            field = field.renamed(shift)
+            field = field.rename_dimensions(shift)
         elif any(
             axis.dimension == along and not field.shares_dimension(axis) for axis in field.axes
         ):
-            return LOST
+            return UNKNOWN
         union = field.union(union)
     return union
 
 
-def _product(left: str, right: str, arguments: Arguments, field_of: FieldOf) -> Known:
-    """Follow (..., L, K) @ (..., K, M): what is summed over is pooled."""
+def _product(left: str, right: str, arguments: Arguments, field_of: FieldOf) -> TensorField:
+    """Follow (..., L, K) @ (..., K, M): the axes that are summed over are pooled."""
     union: Field | None = None
     for name, summed in ((left, -1), (right, -2)):
         tensor = arguments[name]
         field = field_of(tensor)
         if isinstance(field, Field):
             along = tensor.dim() + summed
-            pooled = field.changed(
-                lambda axis, d, along=along: axis.pooled() if d == along else axis
+            pooled = field.change_axes(
+                lambda axis, d, along=along: axis.pool() if d == along else axis
             )
             union = pooled.union(union)
     return union
 
 
-def _attention(arguments: Arguments, field_of: FieldOf) -> Known:
+def _attention(arguments: Arguments, field_of: FieldOf) -> TensorField:
     query = field_of(arguments["query"])
     union = query if isinstance(query, Field) else None
     for name in ("key", "value"):
         field = field_of(arguments[name])
         if isinstance(field, Field):
-            union = field.changed(lambda axis, _: axis.seeing_all()).union(union)
+            union = field.change_axes(lambda axis, _: axis.see_all()).union(union)
     return union
 
 
-def _softmax(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+def _softmax(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
     along = arguments["dim"] % arguments["self"].dim()
-    return field.changed(lambda axis, d: axis.seeing_all() if d == along else axis)
+    return field.change_axes(lambda axis, d: axis.see_all() if d == along else axis)
 
 
 _PRODUCTS = {
@@ -149,41 +149,41 @@ _ELEMENT_WISE = frozenset(
     {aten.hardswish, aten.hardswish_, aten._prelu_kernel, aten.masked_fill_, aten.native_dropout}
 )
 _RULES: dict[Any, Rule] = {
-    aten.convolution: field_windows.convolution,
-    aten.max_pool2d_with_indices: field_windows.pooling,
-    aten.max_pool3d_with_indices: field_windows.pooling,
-    aten.avg_pool2d: field_windows.pooling,
-    aten.avg_pool3d: field_windows.pooling,
-    aten._adaptive_avg_pool2d: field_windows.adaptive_pooling,
-    aten._adaptive_avg_pool3d: field_windows.adaptive_pooling,
-    aten.adaptive_max_pool2d: field_windows.adaptive_pooling,
-    aten.adaptive_max_pool3d: field_windows.adaptive_pooling,
-    aten.constant_pad_nd: field_windows.padding,
-    aten.reflection_pad1d: field_windows.padding,
-    aten.reflection_pad2d: field_windows.padding,
-    aten.replication_pad1d: field_windows.padding,
-    aten.replication_pad2d: field_windows.padding,
+    aten.convolution: field_windows.convolve,
+    aten.max_pool2d_with_indices: field_windows.pool,
+    aten.max_pool3d_with_indices: field_windows.pool,
+    aten.avg_pool2d: field_windows.pool,
+    aten.avg_pool3d: field_windows.pool,
+    aten._adaptive_avg_pool2d: field_windows.pool_adaptively,
+    aten._adaptive_avg_pool3d: field_windows.pool_adaptively,
+    aten.adaptive_max_pool2d: field_windows.pool_adaptively,
+    aten.adaptive_max_pool3d: field_windows.pool_adaptively,
+    aten.constant_pad_nd: field_windows.pad,
+    aten.reflection_pad1d: field_windows.pad,
+    aten.reflection_pad2d: field_windows.pad,
+    aten.replication_pad1d: field_windows.pad,
+    aten.replication_pad2d: field_windows.pad,
     aten.softmax: _softmax,
     aten._softmax: _softmax,
     aten._log_softmax: _softmax,
     aten._safe_softmax: _softmax,
-    aten.permute: field_shapes.permutation,
-    aten.transpose: field_shapes.transposition,
-    aten.t: field_shapes.transposition,
-    aten.slice: field_shapes.slicing,
-    aten.select: field_shapes.selection,
-    aten.unbind: field_shapes.selection,
-    aten.split: field_shapes.splitting,
-    aten.split_with_sizes: field_shapes.splitting,
-    aten.view: field_shapes.reshaping,
-    aten._unsafe_view: field_shapes.reshaping,
-    aten._reshape_alias: field_shapes.reshaping,
-    aten.as_strided_: field_shapes.restriding,
-    aten.unsqueeze: field_shapes.unsqueezing,
-    aten.squeeze: field_shapes.squeezing,
+    aten.permute: field_shapes.permute,
+    aten.transpose: field_shapes.transpose,
+    aten.t: field_shapes.transpose,
+    aten.slice: field_shapes.slice_positions,
+    aten.select: field_shapes.select,
+    aten.unbind: field_shapes.select,
+    aten.split: field_shapes.split,
+    aten.split_with_sizes: field_shapes.split,
+    aten.view: field_shapes.reshape,
+    aten._unsafe_view: field_shapes.reshape,
+    aten._reshape_alias: field_shapes.reshape,
+    aten.as_strided_: field_shapes.restride,
+    aten.unsqueeze: field_shapes.unsqueeze,
+    aten.squeeze: field_shapes.squeeze,
 }
-_RULES |= dict.fromkeys(REPETITIONS, field_windows.nearest_upsampling)
-# What moves nothing, and statistics over positions, which do not count as seeing.
+_RULES |= dict.fromkeys(REPETITIONS, field_windows.upsample_nearest)
+# Operators that move nothing. Normalisation is one: its statistics do not count as seeing.
 _RULES |= dict.fromkeys(
     (
         aten.expand,
@@ -194,5 +194,5 @@ _RULES |= dict.fromkeys(
         aten._to_copy,
         *NORMALIZATION,
     ),
-    field_shapes.same,
+    field_shapes.keep,
 )

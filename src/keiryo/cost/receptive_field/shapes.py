@@ -1,4 +1,4 @@
-"""The dimension of a rearranged tensor that runs over each axis of the input."""
+"""The effect of rearranging a tensor on its receptive field: each axis's new dimension."""
 
 from collections.abc import Sequence
 from math import prod
@@ -6,43 +6,43 @@ from typing import Any
 
 from torch import Tensor
 
-from keiryo.cost.receptive_field.field import LOST, Axis, Field, Known
+from keiryo.cost.receptive_field.field import UNKNOWN, Axis, Field, TensorField
 
 Arguments = dict[str, Any]
 MIXED = -1
 
 
-def same(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow what leaves every position where it was."""
+def keep(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow an operator that leaves every position where it was."""
     return field
 
 
-def restriding(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow another layout of the same values, as long as all positions are where they were."""
+def restride(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow another layout of the same values, if no position moves."""
     shape = outputs[0].shape
     for axis in field.axes:
         if axis.dimension is not None and tuple(shape)[axis.dimension :][:1] != (axis.positions,):
-            return LOST
+            return UNKNOWN
     return field
 
 
-def permutation(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow dimensions that are put into another order."""
+def permute(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow a new order of the dimensions."""
     order = [dimension % len(arguments["dims"]) for dimension in arguments["dims"]]
-    return field.renamed({old: new for new, old in enumerate(order)})
+    return field.rename_dimensions({old: new for new, old in enumerate(order)})
 
 
-def transposition(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow two dimensions that change places; the only two where none are named."""
+def transpose(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow the exchange of two dimensions; of the only two if none are named."""
     rank = outputs[0].dim()
     one = arguments.get("dim0", 0) % max(1, rank)
     other = arguments.get("dim1", 1) % max(1, rank)
     order = {dimension: dimension for dimension in range(rank)} | {one: other, other: one}
-    return field.renamed(order)
+    return field.rename_dimensions(order)
 
 
-def slicing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow positions from a start on, each or every some."""
+def slice_positions(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow a slice of positions, with a start and a step."""
     source, output = arguments["self"], outputs[0]
     along = arguments.get("dim", 0) % source.dim()
     length = source.shape[along]
@@ -52,7 +52,7 @@ def slicing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Kn
     start = max(0, start + length) if start < 0 else min(start, length)
     sliced = [axis for axis in field.axes if axis.dimension == along]
     if any(field.shares_dimension(axis) and axis.step for axis in sliced):
-        return LOST
+        return UNKNOWN
 
     def change(axis: Axis, dimension: int) -> Axis:
         if dimension != along:
@@ -64,46 +64,46 @@ def slicing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Kn
             positions=output.shape[along],
         )
 
-    return field.changed(change)
+    return field.change_axes(change)
 
 
-def selection(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow one position of a dimension, which is taken for all of them."""
+def select(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow the choice of one position, which is assumed to see what all of them see."""
     along = arguments.get("dim", 0) % arguments["self"].dim()
     return _without(field, {along})
 
 
-def squeezing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+def squeeze(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
     """Follow the removal of dimensions of size 1."""
     source, given = arguments["self"], arguments.get("dim")
     named = range(source.dim()) if given is None else [given] if isinstance(given, int) else given
     return _without(field, {d % source.dim() for d in named if source.shape[d] == 1})
 
 
-def unsqueezing(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+def unsqueeze(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
     """Follow a new dimension of size 1."""
     rank = outputs[0].dim()
     along = arguments["dim"] % rank
-    return field.renamed({d: d if d < along else d + 1 for d in range(rank)})
+    return field.rename_dimensions({d: d if d < along else d + 1 for d in range(rank)})
 
 
-def splitting(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow a division into parts along channels."""
+def split(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow a split into parts along channels."""
     along = arguments.get("dim", 0) % arguments["self"].dim()
-    return LOST if any(axis.dimension == along for axis in field.axes) else field
+    return UNKNOWN if any(axis.dimension == along for axis in field.axes) else field
 
 
 def _without(field: Field, gone: set[int]) -> Field:
     def change(axis: Axis, dimension: int) -> Axis:
         if dimension in gone:
-            return axis.pooled()
+            return axis.pool()
         return axis._replace(dimension=dimension - sum(d < dimension for d in gone))
 
-    return field.changed(change)
+    return field.change_axes(change)
 
 
-def reduction(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow a sum, mean or maximum over dimensions, all where none are named."""
+def reduce(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow a sum, mean or maximum over dimensions; over all if none are named."""
     source, given = arguments["self"], arguments.get("dim")
     if given is None or given == []:
         reduced = set(range(source.dim()))
@@ -111,13 +111,13 @@ def reduction(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> 
         reduced = {d % source.dim() for d in ([given] if isinstance(given, int) else given)}
     if not arguments.get("keepdim", False):
         return _without(field, reduced)
-    return field.changed(lambda axis, d: axis.pooled() if d in reduced else axis)
+    return field.change_axes(lambda axis, d: axis.pool() if d in reduced else axis)
 
 
-def reshaping(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+def reshape(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
     """Follow dimensions through a change of shape.
 
-    Axes may share a dimension afterwards (a map read as tokens), and come apart again.
+    Axes may share a dimension afterwards (a map read as tokens), and be separated again.
     """
     old_shape, new_shape = arguments["self"].shape, outputs[0].shape
     axes = list(field.axes)
@@ -127,10 +127,10 @@ def reshaping(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> 
             continue
         places = _new_places(field, inside, old, new, old_shape, new_shape)
         if places is None:
-            return LOST
+            return UNKNOWN
         for index, place in zip(inside, places, strict=True):
             axis = field.axes[index]
-            axes[index] = axis.pooled() if place == MIXED else axis._replace(dimension=place)
+            axes[index] = axis.pool() if place == MIXED else axis._replace(dimension=place)
     return Field(tuple(axes))
 
 
@@ -142,12 +142,12 @@ def _new_places(
     old_shape: Sequence[int],
     new_shape: Sequence[int],
 ) -> list[int] | None:
-    """Return the new dimension of each axis `inside` a group, MIXED for one among channels."""
+    """Return the new dimension of each axis `inside` a group; MIXED if merged with channels."""
     dimensions = {field.axes[index].dimension for index in inside}
     wide = [d for d in new if new_shape[d] > 1] or new[:1]
     if len(wide) == 1:
         others = [d for d in old if d not in dimensions and old_shape[d] > 1]
-        # The batch may be in front; anything else that is merged in is features.
+        # The batch may be in front; anything else that is merged with it is features.
         return [wide[0] if not any(others) else MIXED] * len(inside)
     positions = [field.axes[index].positions for index in inside]
     last = wide[-len(inside) :]

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from keiryo.cost.receptive_field.field import LOST, Axis, Field, Known, whole
+from keiryo.cost.receptive_field.field import UNKNOWN, Axis, Field, TensorField, whole
 
 Arguments = dict[str, Any]
 
 
 class _Windows(NamedTuple):
-    """A window's figures, each a list with one for every spatial axis."""
+    """The sizes of a window, each with one figure for every spatial axis."""
 
     kernel: Sequence[int]
     stride: Sequence[int]
@@ -22,7 +22,7 @@ class _Windows(NamedTuple):
 
 
 def _each(values: Any, axes: int, default: int) -> Sequence[int]:
-    """Return a figure for each axis, from one for all of them, a list, or none."""
+    """Return a figure for each axis; `values` is one for all of them, a list, or none."""
     if isinstance(values, int):
         return [values] * axes
     if not values:
@@ -30,7 +30,7 @@ def _each(values: Any, axes: int, default: int) -> Sequence[int]:
     return values if len(values) == axes else [values[0]] * axes
 
 
-def pooling(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+def pool(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
     """Follow max and average pooling."""
     axes = 2 if arguments["self"].dim() < 5 else 3
     kernel = arguments["kernel_size"]
@@ -43,8 +43,8 @@ def pooling(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Kn
     return _slide(field, outputs[0], windows)
 
 
-def convolution(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow a convolution, transposed ones too."""
+def convolve(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow a convolution or a transposed convolution."""
     kernel = arguments["weight"].shape[2:]
     axes = len(kernel)
     windows = _Windows(
@@ -57,16 +57,16 @@ def convolution(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -
     return slide(field, outputs[0], windows)
 
 
-def _slide(field: Field, output: Tensor, windows: _Windows) -> Known:
+def _slide(field: Field, output: Tensor, windows: _Windows) -> TensorField:
     shape = output.shape
     start = len(shape) - len(windows.kernel)
     if not _runs_over_axes(field, start):
-        return LOST
+        return UNKNOWN
     kernel, stride, padding, dilation = windows
 
     def change(axis: Axis, dimension: int) -> Axis:
         index = dimension - start
-        return axis.windowed(
+        return axis.slide_window(
             kernel=kernel[index],
             stride=stride[index],
             padding=padding[index],
@@ -74,13 +74,13 @@ def _slide(field: Field, output: Tensor, windows: _Windows) -> Known:
             positions=shape[dimension],
         )
 
-    return field.changed(change)
+    return field.change_axes(change)
 
 
-def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> Known:
+def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> TensorField:
     start = output.dim() - len(windows.kernel)
     if not _runs_over_axes(field, start):
-        return LOST
+        return UNKNOWN
 
     def change(axis: Axis, dimension: int) -> Axis:
         # Output o sees the inputs i with o = i · stride - padding + tap · dilation.
@@ -95,7 +95,7 @@ def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> Known:
             positions=output.shape[dimension],
         )
 
-    return field.changed(change)
+    return field.change_axes(change)
 
 
 def _runs_over_axes(field: Field, start: int) -> bool:
@@ -104,11 +104,11 @@ def _runs_over_axes(field: Field, start: int) -> bool:
     return len(set(placed)) == len(placed) and min(placed, default=start) >= start
 
 
-def nearest_upsampling(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow upsampling by repetition, by a whole number."""
+def upsample_nearest(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow upsampling by repetition; the factor must be a whole number."""
     source, output = next(iter(arguments.values())), outputs[0]
     if any(large % small for large, small in zip(output.shape, source.shape, strict=True)):
-        return LOST
+        return UNKNOWN
 
     def change(axis: Axis, dimension: int) -> Axis:
         # Output o sees input floor(o / scale): at most (scale - 1) / scale below o / scale.
@@ -120,17 +120,17 @@ def nearest_upsampling(field: Field, arguments: Arguments, outputs: Sequence[Ten
             positions=output.shape[dimension],
         )
 
-    return field.changed(change)
+    return field.change_axes(change)
 
 
-def adaptive_pooling(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
+def pool_adaptively(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
     """Follow pooling to a given number of positions, whose windows may differ by one."""
     source, output = arguments["self"], outputs[0]
 
     def change(axis: Axis, dimension: int) -> Axis:
         length, positions = source.shape[dimension], output.shape[dimension]
         if positions == 1:
-            return axis.pooled()
+            return axis.pool()
         # Output i sees floor(i · length / positions) to ceil((i + 1) · length / positions) - 1.
         stride = Fraction(length, positions)
         first = min(floor(place * stride) - place * stride for place in range(positions))
@@ -142,15 +142,15 @@ def adaptive_pooling(field: Field, arguments: Arguments, outputs: Sequence[Tenso
             positions=positions,
         )
 
-    return field.changed(change)
+    return field.change_axes(change)
 
 
-def padding(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Known:
-    """Follow padding of any kind; places are given from the last dimension on, both sides each."""
+def pad(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow padding of any kind; it is given per dimension, from the last, as (before, after)."""
     pads, rank = arguments.get("pad") or arguments["padding"], outputs[0].dim()
     for axis in field.axes:
         if axis.dimension is not None and field.shares_dimension(axis):
-            return LOST
+            return UNKNOWN
 
     def change(axis: Axis, dimension: int) -> Axis:
         place = 2 * (rank - 1 - dimension)
@@ -162,4 +162,4 @@ def padding(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Kn
             positions=outputs[0].shape[dimension],
         )
 
-    return field.changed(change)
+    return field.change_axes(change)

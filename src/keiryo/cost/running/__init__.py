@@ -1,1 +1,1 @@
-"""Counting by running: operators traced on meta tensors, and what they hold in memory."""
+"""Counts of a run: operators traced on meta tensors, and the memory that they hold."""

@@ -1,4 +1,4 @@
-"""The bytes of tensors alive at once, followed as they come and go."""
+"""The bytes of the tensors that are alive at once."""
 
 import weakref
 
@@ -6,9 +6,9 @@ from torch import UntypedStorage
 
 
 class LiveBytes:
-    """Counts the storages it is shown, each once, until nothing holds them any more.
+    """Counts each storage it is shown once, for as long as anything refers to it.
 
-    It holds none itself: a storage is gone when the network lets go of it, as in a real run.
+    It keeps no reference itself: a storage is freed when the network drops it, as in a real run.
     """
 
     def __init__(self) -> None:

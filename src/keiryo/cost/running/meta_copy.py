@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from keiryo.cost.calls import RunError
 from keiryo.errors import InputError
 
-# Told by its name, a device takes longer to find than a tensor without data to make.
+# Looking a device up by its name takes longer than making a tensor without data.
 META = torch.device("meta")
-# Types whose values may stand in a module and in its copy alike.
+# Types whose values a module and its copy may share.
 SHARED = frozenset(
     {
         bool,
@@ -33,7 +33,7 @@ SHARED = frozenset(
     }
 )
 COLLECTIONS = frozenset({dict, OrderedDict, list, set})
-# Where PyTorch keeps what was hooked onto a module, mostly nothing.
+# The attributes in which PyTorch keeps a module's hooks; most are empty.
 HOOKS = frozenset(
     name for name in vars(nn.Module()) if name.endswith(("_hooks", "_kwargs", "_called"))
 )
@@ -42,13 +42,13 @@ HOOKS = frozenset(
 def weightless_copy(module: nn.Module, *, keep: bool = False) -> nn.Module:
     """Return a copy of `module` whose tensors hold no data, or the same data with `keep`.
 
-    Nothing of the original is changed, and no weight is copied: with `keep`, parameters are
-    shared, while buffers, which a forward may write to, are copied.
+    The original is not changed, and no weight is copied: with `keep`, parameters are shared.
+    Buffers are then copied, since a forward may write to them.
     """
-    return _copied(module, {}, keep=keep)
+    return _copy(module, {}, keep=keep)
 
 
-def evaluating(network: nn.Module) -> nn.Module:
+def set_evaluation_mode(network: nn.Module) -> nn.Module:
     """Put `network` into evaluation mode, in place, and return it."""
     modules = list(network.modules())
     if any(type(module).train is not nn.Module.train for module in modules):
@@ -59,7 +59,7 @@ def evaluating(network: nn.Module) -> nn.Module:
 
 
 class NeedsValuesError(InputError):
-    """A module without data whose forward cannot do without."""
+    """A module without data, whose forward needs values."""
 
     def __init__(self, label: str, error: RunError) -> None:
         super().__init__(
@@ -77,8 +77,8 @@ def needs_values(error: RunError) -> bool:
     )
 
 
-def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
-    """Do as copy.deepcopy, which takes long over a module's many small collections."""
+def _copy(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
+    """Copy as copy.deepcopy does, which is slow on a module's many small collections."""
     kind: Any = type(value)
     if kind in SHARED:
         return value
@@ -91,22 +91,22 @@ def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
         parts = twin.__dict__
         parts.update(vars(value))
         for name, part in vars(value).items():
-            # Most of what a module holds is plain or empty, and quickest told here.
+            # Most of what a module holds is plain or empty, and is dealt with fastest here.
             if type(part) in SHARED or (name in HOOKS and not part):
                 continue
             if type(part) in COLLECTIONS and not part:
                 parts[name] = type(part)()
             else:
-                parts[name] = _copied(part, copied, keep=keep)
+                parts[name] = _copy(part, copied, keep=keep)
     elif isinstance(value, Tensor):
-        copied[id(value)] = _kept(value) if keep else _without_data(value)
+        copied[id(value)] = _share_or_copy(value) if keep else _without_data(value)
     elif kind in (dict, OrderedDict):
         twin = copied[id(value)] = kind()
         for key, part in value.items():
-            twin[key] = _copied(part, copied, keep=keep)
+            twin[key] = _copy(part, copied, keep=keep)
     elif kind is list:
         twin = copied[id(value)] = []
-        twin += [_copied(part, copied, keep=keep) for part in value]
+        twin += [_copy(part, copied, keep=keep) for part in value]
     elif kind is tuple and all(type(part) in SHARED for part in value):
         return value
     else:
@@ -115,12 +115,12 @@ def _copied(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
 
 
 def _is_plain(kind: type[nn.Module]) -> bool:
-    # PyTorch's own layers restore no more than what older versions did not have yet.
+    # PyTorch's own layers restore only attributes that older versions lacked.
     restores = kind.__setstate__.__module__
     return not hasattr(kind, "__deepcopy__") and restores.startswith("torch.nn.")
 
 
-def _kept(tensor: Tensor) -> Tensor:
+def _share_or_copy(tensor: Tensor) -> Tensor:
     return tensor if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
 
 

@@ -1,9 +1,9 @@
-"""Results of operators on tensors without data, where they are plain to see.
+"""Results of operators on tensors without data, in the simple cases.
 
-PyTorch finds out shapes, types and layouts of many operators in Python, which takes most
-of the time of weighing. Each rule here returns what PyTorch would, or None where the case
-is not the plain one; then PyTorch is asked. (Convolutions are always asked for: their
-output's shape is what a layer's formula is held against.)
+PyTorch computes shapes, types and layouts of many operators in Python, which takes most of
+the time of weighing. Each rule here returns what PyTorch would, or None if the case is not
+the simple one; then PyTorch is asked. (It is always asked for convolutions: a layer's
+formula is checked against the shape of their output.)
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Shortcut = Callable[[Sequence[Any], dict[str, Any]], Any]
 
 
 def _like(tensor: Tensor) -> Tensor:
-    """Return what torch.empty_like does, which takes twenty times as long without data."""
+    """Return what torch.empty_like returns, which takes twenty times as long without data."""
     if tensor.is_contiguous() or tensor.is_contiguous(memory_format=torch.channels_last):
         return torch.empty_strided(
             tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device
@@ -94,7 +94,7 @@ def _group_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | Non
 
 def _attention(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     # scaled_dot_product_attention(query, key, value, mask, ...): (..., L, E), (..., S, E),
-    # (..., S, V). Without data PyTorch would write all scores out, which a real run does not.
+    # (..., S, V). Without data PyTorch would allocate all scores, which a real run does not.
     query, key, value = arguments[:3]
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         return None
@@ -130,7 +130,7 @@ def _vector_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | No
 
 
 def _addcmul(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
-    # addcmul(input, one, other), where the largest has the result's shape.
+    # addcmul(input, one, other): the largest has the result's shape.
     largest = max(arguments[:3], key=lambda tensor: tensor.numel())
     plain = all(_spreads_over(tensor, largest) for tensor in arguments[:3])
     return _like(largest) if plain and largest.is_contiguous() else None

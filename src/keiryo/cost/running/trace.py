@@ -1,4 +1,4 @@
-"""Running a module and noting, layer by layer, what its operators really do."""
+"""A run of a module that records, layer by layer, what its operators really do."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from keiryo.cost.calls import LayerCall, RunError, Trace
 from keiryo.cost.formula.kinds import check_rank
 from keiryo.cost.formula.layers import Shape, formula_class
-from keiryo.cost.operators import NOTHING, Rule, is_made_of_others, rule_for
-from keiryo.cost.receptive_field.field import LOST, Known, input_field
+from keiryo.cost.operators import NOTHING, Rule, is_composite, rule_for
+from keiryo.cost.receptive_field.field import UNKNOWN, TensorField, input_field
 from keiryo.cost.receptive_field.following import follow, keeps_field
 from keiryo.cost.running.live_bytes import LiveBytes
 from keiryo.cost.running.meta_copy import META
@@ -33,9 +33,9 @@ CONVOLUTIONS = frozenset(
 
 
 def trace(network: nn.Module, inputs: Sequence[Tensor]) -> Trace:
-    """Run `network`, which is in evaluation mode, on `inputs` once and return what it did.
+    """Run `network`, which is in evaluation mode, on `inputs` once and return the record.
 
-    Raises RunError, caused by whatever the forward raised.
+    Raises RunError from any error that the forward raised.
     """
     recorder = _Recorder(network, weightless=any(tensor.is_meta for tensor in inputs))
     for tensor in inputs:
@@ -43,14 +43,14 @@ def trace(network: nn.Module, inputs: Sequence[Tensor]) -> Trace:
     first = next((tensor for tensor in inputs if input_field(tensor.shape)), None)
     if first is not None and first.is_floating_point():
         setattr(first, FIELD_ATTRIBUTE, input_field(first.shape))
-    # The fused encoder layer would hide what it is made of.
+    # The fused encoder layer would hide the layers that it consists of.
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.inference_mode(), recorder.attached(), recorder:
+        with torch.inference_mode(), recorder.attach(), recorder:
             outputs = network(*inputs)
     except Exception as error:
-        raise recorder.where_it_stood() from error
+        raise recorder.run_error() from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
     recorder.result.output_shapes = _shapes((outputs,))
@@ -59,11 +59,11 @@ def trace(network: nn.Module, inputs: Sequence[Tensor]) -> Trace:
 
 
 class _Recorder(TorchDispatchMode):
-    """Sees every operator, and knows which module it belongs to."""
+    """Sees every operator of a run, and the module it belongs to."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Nothing is compiled here; guarding against it loads the compiler, which takes a second.
+        # Nothing is compiled here, and guarding against it would load the compiler (a second).
         return False
 
     def __init__(self, network: nn.Module, *, weightless: bool) -> None:
@@ -84,13 +84,13 @@ class _Recorder(TorchDispatchMode):
         self._convolved_shapes: dict[Any, torch.Size] = {}
 
     @contextmanager
-    def attached(self) -> Iterator[None]:
-        """Be told of every call of a module until the block ends."""
+    def attach(self) -> Iterator[None]:
+        """Record every call of a module until the block ends."""
         modules = self.result.modules
         own = [vars(module).get("forward") for module in modules.values()]
         try:
             for name, module in modules.items():
-                vars(module)["forward"] = self._watched(name, module)
+                vars(module)["forward"] = self._watch(name, module)
             yield
         finally:
             for module, forward in zip(modules.values(), own, strict=True):
@@ -98,9 +98,9 @@ class _Recorder(TorchDispatchMode):
                 if forward is not None:
                     vars(module)["forward"] = forward
 
-    def _watched(self, name: str, module: nn.Module) -> Callable[..., Any]:
-        # Not by hooks, which take a slower path through each call, and which a forward
-        # that is called by its name would pass by.
+    def _watch(self, name: str, module: nn.Module) -> Callable[..., Any]:
+        # Not by hooks: they slow each call down, and are skipped where a module's forward is
+        # called by its name.
         forward = module.forward
         is_layer = name != "" and not module._modules
         is_layer = is_layer or formula_class(type(module)) is not None
@@ -121,11 +121,11 @@ class _Recorder(TorchDispatchMode):
                     call.input_shapes = _shapes((*arguments, *named.values()))
                 raise
             finally:
-                # A forward may catch what another raised, and continue.
+                # A forward may catch an error of another, and continue.
                 self._stack.pop()
                 if starts_layer:
                     self._layer = None
-            # One that only hands its input on (the identity, dropout, a view) is no row.
+            # A layer that only returns its input (the identity, dropout, a view) has no row.
             if starts_layer and call.operators:
                 made = [output] if isinstance(output, Tensor) else _tensors((output,))
                 call.output_shapes = [tuple(tensor.shape) for tensor in made]
@@ -135,7 +135,7 @@ class _Recorder(TorchDispatchMode):
 
         return watched
 
-    def where_it_stood(self) -> RunError:
+    def run_error(self) -> RunError:
         """Return the error that names the innermost module whose forward raised."""
         call = self._failed
         return RunError(call.name, call.module, call.input_shapes)
@@ -146,10 +146,10 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         operator = _operator_of(func)
         if func in CONVOLUTIONS and args[0].dim() == args[1].dim():
-            # What it is made of, found sooner than by asking PyTorch.
-            return self.__torch_dispatch__(CONVOLUTION, types, _unabridged(args, kwargs))
-        if operator.is_made_of_others:
-            # In inference mode it comes whole.
+            # The operator that it consists of, found faster than by asking PyTorch.
+            return self.__torch_dispatch__(CONVOLUTION, types, _convolution_arguments(args, kwargs))
+        if operator.is_composite:
+            # In inference mode PyTorch does not decompose it itself.
             with self:
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
@@ -163,18 +163,18 @@ class _Recorder(TorchDispatchMode):
     def _run_weightless(
         self, func: OpOverload, operator: "_Operator", args: Any, kwargs: Any
     ) -> Any:
-        """Return what `func` gives on tensors without data; None: ask PyTorch."""
+        """Return the result of `func` on tensors without data; None: ask PyTorch."""
         if operator.makes_tensor:
-            # One that the forward makes without saying where belongs with the others.
+            # A tensor that the forward makes without a device goes where the others are.
             return func(*args, **(kwargs | {"device": META}))
         if func is torch.ops.aten.lift_fresh.default:
             return torch.empty_like(args[0], device=META)
         if func is CONVOLUTION:
-            return self._convolved(args)
+            return self._convolve(args)
         return None if operator.shortcut is None else operator.shortcut(args, kwargs)
 
-    def _convolved(self, args: Any) -> Tensor:
-        """Return a convolution's result, of the shape that PyTorch gave the last one like it."""
+    def _convolve(self, args: Any) -> Tensor:
+        """Return a convolution's result; its shape is what PyTorch gave an earlier one like it."""
         source, weight, _, *options = args
         if not source.is_contiguous():
             return CONVOLUTION(*args)
@@ -193,11 +193,11 @@ class _Recorder(TorchDispatchMode):
         if operator.rule is None:
             self.result.unknown_operators.setdefault(operator.name, place)
         macs, elements = NOTHING if operator.rule is None else operator.rule(args, outputs)
-        known = self._follow(func, operator, args, kwargs, outputs, place)
+        field = self._follow(func, operator, args, kwargs, outputs, place)
         given = _tensors(args) + _tensors(kwargs.values()) if kwargs else _tensors(args)
         new_bytes = 0
         if not operator.is_view:
-            # What is only handed on (a weight, it may be) is not new.
+            # A tensor that is only passed on (a weight, say) is not new.
             handed_on = {id(tensor) for tensor in given}
             for tensor in outputs:
                 if id(tensor) not in handed_on:
@@ -212,7 +212,7 @@ class _Recorder(TorchDispatchMode):
                 [tuple(tensor.shape) for tensor in given],
                 operator=operator.name,
                 output_shapes=[tuple(tensor.shape) for tensor in outputs[:1]],
-                receptive_field=known,
+                receptive_field=field,
             )
             self.result.calls.append(call)
         call.operators[operator.name] = call.operators.get(operator.name, 0) + 1
@@ -234,33 +234,33 @@ class _Recorder(TorchDispatchMode):
         kwargs: Any,
         outputs: Sequence[Tensor],
         place: str,
-    ) -> Known:
+    ) -> TensorField:
         if not outputs:
             return None
         if operator.keeps_field:
-            known = _field_of(args[0])
+            field = _field_of(args[0])
         else:
             arguments = dict(zip(operator.argument_names, args, strict=False)) | kwargs
-            known = follow(func, arguments, outputs, _field_of)
-        if known is LOST and self.result.lost_at is None:
-            self.result.lost_at = (place, operator.name)
-        if known is not None:
+            field = follow(func, arguments, outputs, _field_of)
+        if field is UNKNOWN and self.result.unknown_at is None:
+            self.result.unknown_at = (place, operator.name)
+        if field is not None:
             for tensor in outputs:
-                setattr(tensor, FIELD_ATTRIBUTE, known)
-        return known
+                setattr(tensor, FIELD_ATTRIBUTE, field)
+        return field
 
 
 @dataclass(frozen=True)
 class _Operator:
-    """The treatment of an operator."""
+    """How an operator is counted and followed."""
 
     name: str
-    is_made_of_others: bool
+    is_composite: bool
     rule: Rule | None
     shortcut: Shortcut | None
     argument_names: list[str]
     is_view: bool
-    keeps_field: bool  # its output sees what its first argument saw
+    keeps_field: bool  # the output has the first argument's receptive field
     makes_tensor: bool
 
 
@@ -270,7 +270,7 @@ def _operator_of(func: OpOverload) -> _Operator:
     takes_tensors = [a.name for a in arguments if "Tensor" in str(a.type)]
     return _Operator(
         name=f"{func.namespace}.{func.overloadpacket.__name__}",
-        is_made_of_others=is_made_of_others(func),
+        is_composite=is_composite(func),
         rule=rule_for(func),
         shortcut=SHORTCUTS.get(func),
         argument_names=[argument.name for argument in arguments],
@@ -280,8 +280,8 @@ def _operator_of(func: OpOverload) -> _Operator:
     )
 
 
-def _unabridged(args: Any, kwargs: Any) -> tuple[Any, ...]:
-    """Return the arguments of `convolution` from those of conv1d to conv3d, defaults left out."""
+def _convolution_arguments(args: Any, kwargs: Any) -> tuple[Any, ...]:
+    """Return the arguments of `convolution` for those of conv1d to conv3d, which may omit some."""
     names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
     given = dict(zip(names, args, strict=False)) | kwargs
     axes = given["weight"].dim() - 2
@@ -302,7 +302,7 @@ def _shapes(values: Iterable[Any]) -> list[Shape]:
     return [tuple(tensor.shape) for tensor in _tensors(values)]
 
 
-def _field_of(tensor: Tensor) -> Known:
+def _field_of(tensor: Tensor) -> TensorField:
     return getattr(tensor, FIELD_ATTRIBUTE, None)
 
 
