@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from keiryo.nn.norm_activation import FusedSequential
-from keiryo.nn.recomputation import recomputed_activations
+from keiryo.nn.recomputation import recompute_activations
 
 
 def two_steps() -> tuple[nn.Module, nn.Conv2d]:
@@ -14,7 +14,7 @@ def two_steps() -> tuple[nn.Module, nn.Conv2d]:
 def test_an_activation_is_not_kept_but_the_same_when_it_is_wanted() -> None:
     first, second = two_steps()
     x = torch.randn(2, 3, 9, 9).contiguous(memory_format=torch.channels_last)
-    with recomputed_activations():
+    with recompute_activations():
         y = first(x)
         z = second(y)
     assert z.grad_fn is not None
@@ -26,7 +26,7 @@ def test_an_activation_is_not_kept_but_the_same_when_it_is_wanted() -> None:
 def test_what_was_changed_in_between_is_kept_as_it_is() -> None:
     first, second = two_steps()
     x = torch.randn(2, 3, 9, 9).contiguous(memory_format=torch.channels_last)
-    with recomputed_activations():
+    with recompute_activations():
         y = first(x)
         with torch.no_grad():
             y.mul_(2.0)
@@ -42,7 +42,7 @@ def test_gradients_are_the_same_bits() -> None:
         x = torch.randn(4, 3, 20, 20, generator=torch.Generator().manual_seed(1))
         x = x.contiguous(memory_format=torch.channels_last)
         if saves:
-            with recomputed_activations():
+            with recompute_activations():
                 loss = second(first(x)).square().sum()
         else:
             loss = second(first(x)).square().sum()

@@ -1,5 +1,5 @@
-"""Building blocks of the networks, each the image of a figure or a row in its paper.
+"""Building blocks of the networks, each written as a figure or a table row of its paper.
 
-This room knows torch and nothing else: not which model uses a block, not what
-data flows through it, not how it is trained.
+This room depends on torch and `keiryo.kernels` alone. It must never know which model uses a
+block, what data flows through it, or how it is trained.
 """

@@ -1,4 +1,4 @@
-"""Convolutions over time that see nothing of the future."""
+"""Convolutions over time that do not see the future."""
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -7,8 +7,8 @@ from torch.nn import functional
 class CausalConvolution(nn.Conv1d):
     """A dilated convolution whose output t sees the inputs t, t - d, ..., t - (K - 1) · d.
 
-    van den Oord et al. 2016, "WaveNet", section 2.1, figures 2 and 3. Before the first input
-    there are zeros. (N, C_in, T) to (N, C_out, T).
+    van den Oord et al. 2016, "WaveNet", section 2.1, figures 2 and 3. Inputs before the first
+    are zeros. (N, C_in, T) to (N, C_out, T).
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class CausalConvolution(nn.Conv1d):
 
 
 class PastConvolution(CausalConvolution):
-    """A causal convolution whose output t sees the inputs before t alone: t - 1, ..., t - K.
+    """A causal convolution whose output t sees only the inputs before t: t - 1, ..., t - K.
 
-    The first layer of a network that says how sample t is distributed, given those before it:
-    WaveNet's outputs are shifted by a step against its inputs (section 2.1).
-    (N, C_in, T) to (N, C_out, T); codes (N, T), integers from 0 to C_in - 1, are taken as
-    what they would be in one-hot form.
+    It is the first layer of a network that gives the distribution of sample t from the samples
+    before it: WaveNet's outputs are shifted by a step against its inputs (section 2.1).
+    (N, C_in, T) to (N, C_out, T). Codes (N, T), integers from 0 to C_in - 1, give the same
+    output as their one-hot form.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class PastConvolution(CausalConvolution):
         return super().forward(functional.pad(x, (1, 0))[..., : x.shape[-1]])
 
     def _of_codes(self, codes: Tensor) -> Tensor:
-        # A column of the weights for each code is what multiplying by its one-hot form leaves.
+        # Multiplying by a one-hot vector gives one column of the weights: look it up instead.
         length, taps = codes.shape[-1], self.kernel_size[0]
         total = None
         for tap in range(taps):

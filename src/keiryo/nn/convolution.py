@@ -13,8 +13,8 @@ Activation = Literal["relu", "relu6", "none"]
 class ConvNormActivation(FusedSequential):
     """Convolution, normalisation, activation: (N, C_in, H, W) to (N, C_out, H/stride, W/stride).
 
-    The convolution has a bias only when no normalisation follows it, since a
-    normalisation would subtract it again.
+    The convolution has a bias only if no normalisation follows it, since a normalisation
+    would subtract it again.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class ConvNormActivation(FusedSequential):
 class DepthwiseSeparable(nn.Sequential):
     """A K x K convolution per channel, then a 1 x 1 convolution across channels.
 
-    Howard et al. 2017, "MobileNets", section 3.1 and figure 3 (right). Against
-    the ordinary convolution it takes 1/C_out + 1/K² of the multiply-accumulates.
+    Howard et al. 2017, "MobileNets", section 3.1 and figure 3 (right). It takes
+    1/C_out + 1/K² of the ordinary convolution's multiply-accumulates.
     """
 
     def __init__(

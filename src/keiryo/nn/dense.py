@@ -13,7 +13,7 @@ BOTTLENECK_FACTOR = 4  # Huang et al., section 3, "Bottleneck layers": 4k channe
 
 
 class DenseLayer(nn.Module):
-    """Norm-ReLU-1x1, norm-ReLU-3x3; returns its input with `growth` channels behind it.
+    """Norm-ReLU-1x1, norm-ReLU-3x3; appends `growth` channels to its input.
 
     (N, C, H, W) to (N, C + growth, H, W).
     """

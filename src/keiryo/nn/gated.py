@@ -10,19 +10,21 @@ from keiryo.nn.causal import CausalConvolution
 
 
 class GatedResidualUnit(nn.Module):
-    """van den Oord et al. 2016, "WaveNet", figure 4 (the dashed box) and equation 2:
+    """The gated unit with its residual and skip paths.
+
+    van den Oord et al. 2016, "WaveNet", figure 4 (the dashed box) and equation 2:
 
         z = tanh(W_f * x + V_f h) ⊙ σ(W_g * x + V_g h)
         residual = x + W_r z,  skip = W_s z
 
     W_f and W_g are one dilated causal convolution with twice the channels, tanh's first. The
-    h that is the same at all times (global conditioning, section 2.5) and the one that changes
+    h that is the same at all times (global conditioning, section 2.5) and the h that changes
     with time (local conditioning) have a V each.
 
-    The last layer of a network has no residual path (`has_residual`), since none would see it.
+    The last layer of a network has no residual path (`has_residual`), since nothing reads it.
 
-    x (N, residual, T); h (N, global channels) and (N, local channels, T), each where there are
-    such channels, to residual (N, residual, T) and skip (N, skip, T).
+    x (N, residual, T), and h (N, global channels) and (N, local channels, T) if there are such
+    channels, to residual (N, residual, T) and skip (N, skip, T).
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""WaveNet's layer over rows of channels, forward and backward in products of plain matrices.
+"""WaveNet's layer over rows of channels, forward and backward by plain matrix products.
 
-What `keiryo.nn.gated.GatedResidualUnit` computes, for training on a processor: with a row of
-channels for each time and recording, time first, what a tap of a dilated convolution sees is one
-block of rows, so that the convolution is a product for each tap, without copies.
+It computes what `keiryo.nn.gated.GatedResidualUnit` does, for training on the processor. There is
+a row of channels for each time and recording, time first. So each tap of a dilated convolution
+sees one block of rows, and the convolution is one product for each tap, without copies.
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ from keiryo.nn.gated import GatedResidualUnit
 def gated_rows(
     layer: GatedResidualUnit, x: Tensor, skips: Tensor, condition: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Return what `layer` makes of x (L, N, residual), and `skips` (T, N, skip) with its own added.
+    """Return the output of `layer` for x (L, N, residual), and `skips` plus the layer's skips.
 
-    Outputs (L - (K - 1) · dilation, N, residual) are those that see no padding; skips are of the
-    last T of them alone. `skips` is changed in place. condition (N, global channels).
+    Outputs (L - (K - 1) · dilation, N, residual) are those that see no padding. `skips` (T, N,
+    skip) are of the last T outputs, and changed in place. condition (N, global channels).
     """
     conv = layer.filter_gate
     both = conv.out_channels
-    # tanh(x) = 2 σ(2x) - 1, so that one pass of σ does for both; it is faster than tanh, too.
+    # tanh(x) = 2 σ(2x) - 1: one pass of σ computes both, and is faster than tanh.
     doubled = torch.ones(both, dtype=x.dtype, device=x.device)
     doubled[: both // 2] = 2.0
     added = x.new_zeros(x.shape[1], both) if conv.bias is None else conv.bias.expand(x.shape[1], -1)
@@ -45,7 +45,7 @@ def gated_rows(
 
 
 class _GatedRows(torch.autograd.Function):
-    """weight (2 · gate, residual, K) and added (N, 2 · gate), those of tanh doubled."""
+    """The layer; weight (2 · gate, residual, K), added (N, 2 · gate): tanh's half is doubled."""
 
     @staticmethod
     def forward(
@@ -65,7 +65,7 @@ class _GatedRows(torch.autograd.Function):
         both = added.expand(length, *added.shape).clone()
         rows = both.flatten(0, 1)
         for tap in range(taps):
-            rows.addmm_(_seen(x, tap * dilation, length), weight[..., tap].t())
+            rows.addmm_(_rows_from(x, tap * dilation, length), weight[..., tap].t())
         rows.sigmoid_()
         filtered, gate = rows.chunk(2, dim=1)
         z = (filtered * gate).mul_(2).sub_(gate)
@@ -89,35 +89,38 @@ class _GatedRows(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, of_outputs: Tensor, of_skips: Tensor
+        ctx: Any, outputs_gradient: Tensor, skips_gradient: Tensor
     ) -> tuple[Tensor | None, ...]:
-        of_outputs, of_skips = of_outputs.contiguous(), of_skips.contiguous()
+        outputs_gradient, skips_gradient = (
+            outputs_gradient.contiguous(),
+            skips_gradient.contiguous(),
+        )
         x, rows, z, weight, residual, skip = ctx.saved_tensors
         taps, dilation = weight.shape[2], ctx.dilation
-        length, streams = of_outputs.shape[:2]
-        output_rows, skip_rows = of_outputs.flatten(0, 1), of_skips.flatten(0, 1)
+        length, streams = outputs_gradient.shape[:2]
+        output_rows, skip_rows = outputs_gradient.flatten(0, 1), skips_gradient.flatten(0, 1)
         heard = slice(len(z) - len(skip_rows), None)
-        of_z = torch.zeros_like(z) if residual is None else output_rows @ residual
-        of_z[heard].addmm_(skip_rows, skip)
+        z_gradient = torch.zeros_like(z) if residual is None else output_rows @ residual
+        z_gradient[heard].addmm_(skip_rows, skip)
         filtered, gate = rows.chunk(2, dim=1)
-        of_both = torch.empty_like(rows)
-        of_filtered, of_gate = of_both.chunk(2, dim=1)
-        torch.mul(of_z, gate, out=of_filtered).mul_(2)
-        torch.mul(filtered, 2, out=of_gate).sub_(1).mul_(of_z)
-        of_both = torch.ops.aten.sigmoid_backward(of_both, rows)
-        of_weight = torch.empty_like(weight)
-        of_x = torch.zeros_like(x)
-        of_x[len(x) - length :] = of_outputs
+        both_gradient = torch.empty_like(rows)
+        filtered_gradient, gate_gradient = both_gradient.chunk(2, dim=1)
+        torch.mul(z_gradient, gate, out=filtered_gradient).mul_(2)
+        torch.mul(filtered, 2, out=gate_gradient).sub_(1).mul_(z_gradient)
+        both_gradient = torch.ops.aten.sigmoid_backward(both_gradient, rows)
+        weight_gradient = torch.empty_like(weight)
+        x_gradient = torch.zeros_like(x)
+        x_gradient[len(x) - length :] = outputs_gradient
         for tap in range(taps):
-            seen = _seen(x, tap * dilation, length)
-            of_weight[..., tap] = of_both.t() @ seen
-            _seen(of_x, tap * dilation, length).addmm_(of_both, weight[..., tap])
+            seen = _rows_from(x, tap * dilation, length)
+            weight_gradient[..., tap] = both_gradient.t() @ seen
+            _rows_from(x_gradient, tap * dilation, length).addmm_(both_gradient, weight[..., tap])
         has_residual_bias, has_skip_bias = ctx.has_biases
         return (
-            of_x,
-            of_skips,
-            of_weight,
-            of_both.view(length, streams, -1).sum(0),
+            x_gradient,
+            skips_gradient,
+            weight_gradient,
+            both_gradient.view(length, streams, -1).sum(0),
             None if residual is None else output_rows.t() @ z,
             output_rows.sum(0) if has_residual_bias else None,
             skip_rows.t() @ z[heard],
@@ -126,6 +129,6 @@ class _GatedRows(torch.autograd.Function):
         )
 
 
-def _seen(x: Tensor, start: int, length: int) -> Tensor:
-    """Return the rows (length · N, C), a view, of x (L, N, C) from `start` on."""
+def _rows_from(x: Tensor, start: int, length: int) -> Tensor:
+    """Return `length` times of x (L, N, C) from `start` on, as a view of rows (length · N, C)."""
     return x[start : start + length].flatten(0, 1)

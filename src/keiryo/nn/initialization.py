@@ -11,10 +11,10 @@ CLASSIFIER_STANDARD_DEVIATION = 0.01
 def he_initialize(
     module: nn.Module, *, convolutions: Literal["forward", "backward"] = "backward"
 ) -> None:
-    """Draw all weights of `module` in place as He et al. 2015 ("Delving Deep into Rectifiers").
+    """Initialise all weights of `module` in place, by He et al. 2015.
 
-    Convolutions keep the variance of the backward signal (fan out of one group, so
-    that depthwise ones start no smaller than they should), or that of the `forward` signal
+    "Delving Deep into Rectifiers": convolutions keep the variance of the backward signal (fan
+    out of one group, so that depthwise ones do not start too small), or of the `forward` signal
     (fan in, equation 10), as hidden linear layers do. The last linear layer starts near zero,
     so that the first loss is close to ln(classes).
     """

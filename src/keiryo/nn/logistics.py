@@ -1,4 +1,4 @@
-"""Samples as a discretised mixture of logistics.
+"""The likelihood of samples under a discretised mixture of logistics.
 
 Salimans et al. 2017, "PixelCNN++", section 2.1.
 """
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-PARAMETERS = 3  # of a component: logit of its share, mean, log scale
-# The paper's code has -7 as the least log scale of 256 levels: a quarter of a level's width.
+PARAMETERS = 3  # of each component: logit of its share, mean, log scale
+# The paper's code takes -7 as the least log scale for 256 levels: a quarter of a level's width.
 _LEAST_LOG_SCALE_OF_256 = -7.0
 
 
 def least_log_scale(levels: int) -> float:
-    """Return below what a log scale is taken as this: narrower than a level tells nothing."""
+    """Return the least log scale; a component much narrower than a level gains nothing."""
     return _LEAST_LOG_SCALE_OF_256 - math.log(levels / 256)
 
 
@@ -24,9 +24,9 @@ def mixture_log_likelihood(outputs: Tensor, samples: Tensor, *, levels: int) -> 
 
         P(x) = Σ π_i [σ((x + h - μ_i) / s_i) - σ((x - h - μ_i) / s_i)]
 
-    where h is half the distance of two of the `levels` that samples can have; the lowest and
-    the highest level take all that is beyond them. `outputs` (N, 3 · mixtures, T): logits of
-    π, then μ, then ln s. In bits: divide by -ln 2.
+    where h is half the distance between two of the `levels` of samples; the lowest and the
+    highest level get all the probability beyond them. `outputs` (N, 3 · mixtures, T): logits
+    of π, then μ, then ln s. Divide by -ln 2 for bits.
     """
     logits, means, log_scales = outputs.chunk(PARAMETERS, dim=1)
     log_scales = log_scales.clamp(min=least_log_scale(levels))
@@ -34,7 +34,7 @@ def mixture_log_likelihood(outputs: Tensor, samples: Tensor, *, levels: int) -> 
     x = samples[:, None]
     per_scale = torch.exp(-log_scales)
     above, below = (x + half - means) * per_scale, (x - half - means) * per_scale
-    # σ(a) - σ(b) = σ(a) · σ(-b) · (1 - e^(b - a)): in logarithms, where neither may be zero.
+    # σ(a) - σ(b) = σ(a) · σ(-b) · (1 - e^(b - a)), in logarithms, so that nothing rounds to 0.
     between = (
         functional.logsigmoid(above)
         + functional.logsigmoid(-below)

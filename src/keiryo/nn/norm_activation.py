@@ -1,6 +1,6 @@
-"""Batch norm and the activation behind it as one step, where that is faster.
+"""Batch norm and the activation after it as one step, if that is faster.
 
-The modules stay two, with their own names and state; only how they are run differs.
+They remain two modules, with their own names and state; only the way they run differs.
 """
 
 import math
@@ -10,29 +10,29 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from keiryo.nn.recomputation import can_be_recomputed
+from keiryo.nn.recomputation import register_recomputation
 
-# What lies outside these bounds is clamped.
+# The bounds that each activation clamps to.
 BOUNDS: dict[type[nn.Module], tuple[float, float]] = {
     nn.Identity: (-math.inf, math.inf),
     nn.ReLU: (0.0, math.inf),
     nn.ReLU6: (0.0, 6.0),
 }
-# The type of the norm's parameters for each type of feature maps that there are kernels for.
+# Types of feature maps that there are kernels for, each with the type of the norm's parameters.
 PARAMETERS = {
     torch.float32: torch.float32,
     torch.float64: torch.float64,
     torch.bfloat16: torch.float32,
 }
-# Narrow feature maps are taken several rows at a time, so that vector units have enough to do.
+# Several rows of narrow feature maps are processed at a time, to fill the vector units.
 ENOUGH_COLUMNS = 64
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class FusedSequential(nn.Sequential):
-    """A `torch.nn.Sequential` that runs a batch norm and the activation behind it as one step.
+    """A `torch.nn.Sequential` that runs a batch norm and the activation after it as one step.
 
-    What it holds, and what comes out, is the same.
+    Its layers and its output are the same.
     """
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -51,19 +51,19 @@ def norm_activation(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tenso
     """Return `activation(norm(x))`, (N, C, H, W); None: no activation.
 
     In a training step on the processor, in channels_last, this is one kernel forward and
-    one backward (`keiryo.kernels.norm_activation`). Wherever they do not fit, the modules
-    are called as they are.
+    one backward (`keiryo.kernels.norm_activation`). In all other cases the modules are called
+    as they are.
     """
     if not torch.compiler.is_compiling():
-        # Under a `TorchFunctionMode` each look at a tensor would be a call of Python's.
+        # Under a `TorchFunctionMode` each attribute of a tensor would cost a Python call.
         with torch._C.DisableTorchFunction():
             if runs_as_one_step(norm, activation, x):
-                return _as_one_step(norm, activation, x)
+                return _run_as_one_step(norm, activation, x)
     x = norm(x)
     return x if activation is None else activation(x)
 
 
-def _as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> Tensor:
+def _run_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> Tensor:
     assert norm.num_batches_tracked is not None
     assert norm.momentum is not None
     norm.num_batches_tracked.add_(1)
@@ -78,19 +78,19 @@ def _as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) 
         norm.eps,
         bounds,
     )
-    if activation is not None and _is_looked_at(activation):
-        # A hook expects the activation to be called; what is clamped stays as it is.
+    if activation is not None and _has_hooks(activation):
+        # Hooks expect a call of the activation; clamping again changes nothing.
         with torch.no_grad():
             activation(y)
-    normalized = Normalized(
+    normalized = _NormalizedOutput(
         x.detach(), norm.weight.detach(), norm.bias.detach(), statistics, bounds
     )
-    can_be_recomputed(y, normalized.compute)
+    register_recomputation(y, normalized.compute)
     return y
 
 
 def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tensor) -> bool:
-    """Return whether `norm_activation` runs its own kernels on `x`."""
+    """Return True if `norm_activation` runs its own kernels on `x`."""
     return (
         norm.training
         and torch.is_grad_enabled()
@@ -98,33 +98,33 @@ def runs_as_one_step(norm: nn.BatchNorm2d, activation: nn.Module | None, x: Tens
         and type(x) is Tensor
         and x.dtype in PARAMETERS
         and x.is_contiguous(memory_format=torch.channels_last)
-        and x.numel() > x.shape[1]  # of one value there is no variance: the norm says so
+        and x.numel() > x.shape[1]  # one value a channel has no variance: the norm raises that
         and type(norm) is nn.BatchNorm2d
         and (activation is None or type(activation) in BOUNDS)
         and norm.momentum is not None
         and norm.running_mean is not None
         and norm.weight is not None
         and norm.weight.dtype == norm.running_mean.dtype == PARAMETERS[x.dtype]
-        and not _is_looked_at(norm)
+        and not _has_hooks(norm)
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         and has_kernels()
     )
 
 
-def _is_looked_at(module: nn.Module) -> bool:
+def _has_hooks(module: nn.Module) -> bool:
     return any(getattr(module, hooks) for hooks in HOOKS)
 
 
 def has_kernels() -> bool:
-    """Return whether this machine's PyTorch can run the kernels."""
+    """Return True if this machine's PyTorch can run the kernels."""
     from keiryo.kernels.openmp import has_team
 
     return has_team()
 
 
-class Normalized(NamedTuple):
-    """The output of a norm and its activation, kept as what it can be recomputed from."""
+class _NormalizedOutput(NamedTuple):
+    """The inputs from which the output of a norm and its activation can be recomputed."""
 
     x: Tensor
     scale: Tensor
@@ -174,7 +174,7 @@ class _NormActivation(torch.autograd.Function):
         ctx.save_for_backward(x, scale, shift, statistics)
         ctx.bounds = bounds
         ctx.mark_non_differentiable(statistics)
-        return Normalized(x, scale, shift, statistics, bounds).compute(), statistics
+        return _NormalizedOutput(x, scale, shift, statistics, bounds).compute(), statistics
 
     @staticmethod
     @once_differentiable
@@ -205,7 +205,7 @@ class _NormActivation(torch.autograd.Function):
 
 
 def _as_rows(x: Tensor) -> tuple[int, int, int]:
-    """Return how (N, C, H, W) lies in memory: rows, columns and channels."""
+    """Return the rows, columns and channels of x (N, C, H, W) as it lies in memory."""
     count, channels, height, width = x.shape
     rows, columns = count * height * width, channels
     while rows % 2 == 0 and columns < ENOUGH_COLUMNS:

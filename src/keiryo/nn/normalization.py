@@ -7,8 +7,8 @@ from torch import nn
 Norm = Literal["batch", "layer", "instance", "group", "none"]
 NORMS: tuple[str, ...] = get_args(Norm)
 
-# Wu & He 2018, "Group Normalization", section 4.1: 32 groups is the default;
-# narrow layers get fewer, so that a group still averages over several channels.
+# Wu & He 2018, "Group Normalization", section 4.1: 32 groups is the default.
+# Narrow layers get fewer, so that a group still averages over several channels.
 LARGEST_GROUP_COUNT = 32
 SMALLEST_GROUP_SIZE = 4
 

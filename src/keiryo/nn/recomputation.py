@@ -1,9 +1,9 @@
-"""Keeping less for the backward pass: what is cheap to recompute is not kept.
+"""Recomputation in the backward pass: outputs that are cheap to recompute are not stored.
 
-For its backward pass each layer keeps its input. Where that is the output of a
-normalisation, it takes one pass over that one's input, which is kept as well, to have it
-again: some percent of the time of a step for some third of its memory (Pleiss et al. 2017,
-"Memory-Efficient Implementation of DenseNets", section 3, do so for DenseNet).
+Each layer stores its input for the backward pass. If that is the output of a normalisation,
+one pass over the normalisation's own input, which is stored too, recomputes it. This costs a
+few percent of a step's time and saves about a third of its memory (Pleiss et al. 2017,
+"Memory-Efficient Implementation of DenseNets", section 3, do it for DenseNet).
 """
 
 import weakref
@@ -18,46 +18,48 @@ from torch.autograd.graph import saved_tensors_hooks
 Recompute = Callable[[], Tensor]
 
 
-class _Known(NamedTuple):
+class _Recomputable(NamedTuple):
     shape: Size
-    version: int  # of the values: each change in place counts it up
+    version: int  # of the values; each change in place increments it
     recompute: Recompute
 
 
-# By the address of the first element: what autograd keeps is another view of the tensor.
-_known: ContextVar[dict[int, _Known] | None] = ContextVar("known", default=None)
+# By the address of the first element, since autograd stores another view of the tensor.
+_recomputable: ContextVar[dict[int, _Recomputable] | None] = ContextVar(
+    "recomputable", default=None
+)
 
 
 @contextmanager
-def recomputed_activations() -> Iterator[None]:
-    """Within this context, a forward pass keeps cheap activations as a way to recompute them.
+def recompute_activations() -> Iterator[None]:
+    """Let forward passes in this context store cheap activations as functions that compute them.
 
-    The gradients are the same bits as without.
+    The gradients have the same bits as without.
     """
-    known: dict[int, _Known] = {}
+    recomputable: dict[int, _Recomputable] = {}
 
-    def keep(tensor: Tensor) -> Tensor | Recompute:
-        entry = known.get(tensor.data_ptr())
+    def pack(tensor: Tensor) -> Tensor | Recompute:
+        entry = recomputable.get(tensor.data_ptr())
         if entry is None or entry[:2] != (tensor.shape, tensor._version):
             return tensor
         return entry.recompute
 
-    def give(kept: Tensor | Recompute) -> Tensor:
-        return kept if isinstance(kept, Tensor) else kept()
+    def unpack(stored: Tensor | Recompute) -> Tensor:
+        return stored if isinstance(stored, Tensor) else stored()
 
-    token = _known.set(known)
+    token = _recomputable.set(recomputable)
     try:
-        with saved_tensors_hooks(keep, give):
+        with saved_tensors_hooks(pack, unpack):
             yield
     finally:
-        _known.reset(token)
+        _recomputable.reset(token)
 
 
-def can_be_recomputed(tensor: Tensor, recompute: Recompute) -> None:
-    """Note how the present values of `tensor` can be recomputed."""
-    known = _known.get()
-    if known is not None:
+def register_recomputation(tensor: Tensor, recompute: Recompute) -> None:
+    """Register `recompute`, which returns the present values of `tensor`."""
+    recomputable = _recomputable.get()
+    if recomputable is not None:
         address = tensor.data_ptr()
-        known[address] = _Known(tensor.shape, tensor._version, recompute)
-        # Another tensor may come to lie there.
-        weakref.finalize(tensor, known.pop, address, None)
+        recomputable[address] = _Recomputable(tensor.shape, tensor._version, recompute)
+        # Another tensor may later have the same address.
+        weakref.finalize(tensor, recomputable.pop, address, None)

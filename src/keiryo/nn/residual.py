@@ -1,4 +1,4 @@
-"""Blocks that add their input to their output, and so keep the channel count."""
+"""Blocks that add their input to their output."""
 
 from torch import Tensor, nn
 
@@ -9,8 +9,8 @@ from keiryo.nn.normalization import Norm
 class InvertedResidual(nn.Module):
     """Expand by 1 x 1, filter by 3 x 3 depthwise, project by 1 x 1 without activation.
 
-    Sandler et al. 2018, "MobileNetV2", table 1 and figure 4(d). The input is
-    added where shape and stride allow.
+    Sandler et al. 2018, "MobileNetV2", table 1 and figure 4(d). The input is added if the
+    stride is 1 and the channel counts are equal.
     """
 
     def __init__(
@@ -71,8 +71,7 @@ class BasicBlock(ResidualBlock):
 class Bottleneck(ResidualBlock):
     """1 x 1 down, 3 x 3, 1 x 1 up (He et al. 2015, figure 5, right).
 
-    The stride is on the 3 x 3 convolution, as the published weights of torchvision
-    have it.
+    The stride is on the 3 x 3 convolution, as in torchvision's published weights.
     """
 
     expansion = 4
@@ -90,11 +89,11 @@ class Bottleneck(ResidualBlock):
 
 
 def zero_residual_scales(network: nn.Module) -> None:
-    """Set the scale of the last norm of inverted residuals that add their input to 0, in place.
+    """Set to 0, in place, the last norm's scale of inverted residuals that add their input.
 
-    Each then begins as its shortcut alone, and the network as a shallow one (Goyal et al.
-    2017, "Accurate, Large Minibatch SGD", section 5.1, who do so in ResNet). ResNet's own
-    blocks are left: their short trainings lost by it (`docs/recipe.md`).
+    Each block then begins as its shortcut alone, and the network as a shallow one (Goyal et
+    al. 2017, "Accurate, Large Minibatch SGD", section 5.1, do it for ResNet). ResNet's own
+    blocks are not changed: their short trainings became worse by it (`docs/recipe.md`).
     """
     for block in network.modules():
         if isinstance(block, InvertedResidual) and block.adds_input:
@@ -106,7 +105,7 @@ def zero_residual_scales(network: nn.Module) -> None:
 def projection_shortcut(
     in_channels: int, out_channels: int, *, stride: int, norm: Norm
 ) -> nn.Module:
-    """Return the identity, or a 1 x 1 projection where the shape changes (He et al., option B)."""
+    """Return the identity, or a 1 x 1 projection if the shape changes (He et al., option B)."""
     if stride == 1 and in_channels == out_channels:
         return nn.Identity()
     return ConvNormActivation(

@@ -1,8 +1,8 @@
 """The gradients of strided depthwise convolutions in bfloat16 on the processor.
 
-PyTorch has a fast kernel for all of a depthwise convolution in bfloat16 but its input's
-gradient where the stride is above 1: that takes over ten times as long as in float32. But it
-is a depthwise convolution itself, of the output's gradient with zeros put between.
+PyTorch has fast kernels for depthwise convolutions in bfloat16, except for the gradient of
+the input if the stride is above 1: that takes over ten times as long as in float32. But it is
+itself a depthwise convolution, of the output's gradient with zeros inserted.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class FastStridedDepthwise(TorchFunctionMode):
-    """Within it, such convolutions find their gradients fast: those of any network."""
+    """A context in which such convolutions, of any network, compute their gradients fast."""
 
     def __torch_function__(
         self,
@@ -26,19 +26,19 @@ class FastStridedDepthwise(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if func is functional.conv2d:
-            return _convolved(*args, **(kwargs or {}))
+            return _convolve(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
 def has_strided_depthwise(network: nn.Module) -> bool:
-    """Return whether `network` has layers that `FastStridedDepthwise` is for."""
+    """Return True if `network` has layers that `FastStridedDepthwise` makes faster."""
     return any(
         isinstance(layer, nn.Conv2d) and layer.groups > 1 and max(layer.stride) > 1
         for layer in network.modules()
     )
 
 
-def _convolved(
+def _convolve(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -47,7 +47,7 @@ def _convolved(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Do as `torch.nn.functional.conv2d`, whose arguments these are."""
+    """Compute `torch.nn.functional.conv2d` of these arguments."""
     strides, paddings = _pair(stride), _pair(padding)
     fits = (
         x.dtype == torch.bfloat16
@@ -86,7 +86,7 @@ class _StridedDepthwise(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         stride, padding, groups = ctx.stride, ctx.padding, x.shape[1]
         kernel, counts = weight.shape[2:], y_gradient.shape[2:]
-        # So long that a window slides over it as often as the input has rows and columns.
+        # This shape gives a sliding window as many positions as the input has rows and columns.
         shape = (x.shape[2] + kernel[0] - 1, x.shape[3] + kernel[1] - 1)
         spread = torch.empty(
             *x.shape[:2], *shape, dtype=x.dtype, memory_format=torch.channels_last

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from keiryo.data.batches.batches import Batch
 from keiryo.data.batches.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import channels_last
-from keiryo.nn.recomputation import recomputed_activations
+from keiryo.nn.recomputation import recompute_activations
 from keiryo.train.classification.evaluation import Evaluation, inputs_of, takes_size
 from keiryo.train.classification.image_set import ImageSet, training_batches
 from keiryo.train.classification.loss import mixed_loss
@@ -104,7 +104,7 @@ class ImageTask:
         with (
             self._mixed_precision(),
             watch.watched_forward() if watch else nullcontext(),
-            recomputed_activations() if self._saves_memory else nullcontext(),
+            recompute_activations() if self._saves_memory else nullcontext(),
         ):
             stopwatch = Stopwatch()
             logits = self.network(inputs)
