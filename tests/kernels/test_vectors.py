@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keiryo.kernels.products import multiply, packed
-from keiryo.kernels.quantization import quantize, quantized_rows
-from keiryo.kernels.vector import exponential, gated, load, store
+from keiryo.kernels.products import multiply, pack_matrix
+from keiryo.kernels.quantization import quantize, quantize_rows
+from keiryo.kernels.vector import exponential, load, store, tanh_sigmoid
 
 
 @numba.njit
 def gate_all(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     for at in range(0, len(a), 16):
-        store(out, at, gated(load(a, at), load(b, at)))
+        store(out, at, tanh_sigmoid(load(a, at), load(b, at)))
 
 
 @numba.njit
@@ -76,7 +76,7 @@ def test_products_of_packed_matrices(rows: int, columns: int, streams: int, kind
     else:
         expected = 1 + x.astype(float) @ matrix.T.astype(float)
     multiply(
-        *(packed(matrix), 0, scales, 0, rows, columns, streams),
+        *(pack_matrix(matrix), 0, scales, 0, rows, columns, streams),
         *(taken, columns, x_scales, y.reshape(-1), rows),
     )
     tolerance = 1e-4 * np.abs(expected).max()
@@ -90,14 +90,14 @@ def test_products_of_whole_numbers_do_not_overflow() -> None:
     y, scales, x_scales = np.zeros(16, np.float32), np.ones(16, np.float32), np.ones(1, np.float32)
     whole = np.zeros(columns, np.int16)
     quantize(x, columns, 1, whole, x_scales)
-    multiply(packed(matrix), 0, scales, 0, 16, columns, 1, whole, columns, x_scales, y, 16)
+    multiply(pack_matrix(matrix), 0, scales, 0, 16, columns, 1, whole, columns, x_scales, y, 16)
     np.testing.assert_allclose(y, 127 * columns, rtol=1e-4)
 
 
 def test_rows_are_rounded_to_half_a_127th_of_their_largest() -> None:
     matrix = np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)
     matrix[3] = 0
-    whole, scales = quantized_rows(matrix)
+    whole, scales = quantize_rows(matrix)
     away = np.abs(whole * scales[:, None] - matrix).max(1)
     assert (away <= np.abs(matrix).max(1) / 127 * 0.5001).all()
     assert np.abs(whole).max() == 127

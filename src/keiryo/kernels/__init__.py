@@ -1,6 +1,6 @@
-"""Loops on the processor, compiled by Numba where PyTorch's operators pass over memory more
-often than they must, or take longer to start than to compute.
+"""Loops on the processor, compiled by Numba.
 
-A kernel knows of rows, channels and pointers alone: which layer it serves, and what is
-derived from what, is known in `keiryo.nn` and `keiryo.audio`.
+They replace PyTorch's operators where those pass over memory more often than needed, or take
+longer to start than to compute. A kernel deals only with rows, channels and pointers; the
+layers that use it are in `keiryo.nn` and `keiryo.audio`.
 """

@@ -1,11 +1,11 @@
 """Sums of products in registers: float32 weights by float32, or int8 weights by int16.
 
-In whole numbers two columns are multiplied and added in one instruction, so half as many
-instructions and a quarter of the memory are needed. Sums have 32 bits: the caller, which makes
-int16 of numbers, must see to it that they do not overflow.
+For integers, one instruction multiplies and adds two columns, so half of the instructions and a
+quarter of the memory are needed. Sums have 32 bits: the caller, which rounds numbers to int16,
+must make sure that they do not overflow.
 
-All functions are for use within kernels. Which of the two it is, the type of the weights
-tells. Indices are not checked.
+All functions are for use within kernels. The type of the weights decides between the two.
+Indices are not checked.
 """
 
 from typing import Any
@@ -43,18 +43,18 @@ class _SumsModel(models.PrimitiveModel):
 
 
 def columns_at_once(kind: Any) -> int:
-    """Return how many columns one call of `accumulate` takes, for weights of a numpy type."""
+    """Return the number of columns in one call of `accumulate`, for weights of a numpy type."""
     return 2 if kind == "int8" else 1
 
 
-def _is_whole(weights: Any) -> bool:
+def _is_integer(weights: Any) -> bool:
     return weights.dtype == types.int8
 
 
 @intrinsic
 def columns_taken(typing_context: Any, weights: Any) -> Any:
-    """Return how many columns one call of `accumulate` takes."""
-    count = 2 if _is_whole(weights) else 1
+    """Return the number of columns in one call of `accumulate`."""
+    count = 2 if _is_integer(weights) else 1
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.get_constant(types.intp, count)
@@ -63,20 +63,20 @@ def columns_taken(typing_context: Any, weights: Any) -> Any:
 
 
 @intrinsic
-def nothing(typing_context: Any, weights: Any) -> Any:
-    """Return sums of 16 rows that are zero."""
+def zero_sums(typing_context: Any, weights: Any) -> Any:
+    """Return zeros as the sums of 16 rows."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return ir.Constant(INTEGERS if _is_whole(weights) else FLOATS, None)
+        return ir.Constant(INTEGERS if _is_integer(weights) else FLOATS, None)
 
-    return (_sums if _is_whole(weights) else vector)(weights), generate
+    return (_sums if _is_integer(weights) else vector)(weights), generate
 
 
 @intrinsic
 def accumulate(typing_context: Any, total: Any, weights: Any, at: Any, x: Any, column: Any) -> Any:
-    """Return the sums of 16 rows with their products with x from `column` on added.
+    """Return the sums of 16 rows plus their products with x from `column` on.
 
-    Of one column, or of two: then the weights of each row stand side by side.
+    It takes one column, or two: then the weights of each row are side by side.
     """
 
     def floats(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -90,7 +90,7 @@ def accumulate(typing_context: Any, total: Any, weights: Any, at: Any, x: Any, c
         function = cgutils.get_or_insert_function(builder.module, kind, name)
         return builder.call(function, [row_weights, values, total])
 
-    def whole_numbers(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def integers(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         total, weights, at, x, column = arguments
         bytes_of_rows = ir.VectorType(ir.IntType(8), 2 * LANES)
         pointer = pointer_to(context, builder, signature.args[1], weights, at)
@@ -102,12 +102,12 @@ def accumulate(typing_context: Any, total: Any, weights: Any, at: Any, x: Any, c
         features = context.codegen().magic_tuple()[2].split(",")
         return builder.add(total, _sums_of_pairs(builder, row_weights, values, features))
 
-    if _is_whole(weights):
-        return _sums(_sums, weights, types.intp, x, types.intp), whole_numbers
+    if _is_integer(weights):
+        return _sums(_sums, weights, types.intp, x, types.intp), integers
     return vector(vector, weights, types.intp, x, types.intp), floats
 
 
-# Multiply and add pairs, on x86: what the processor must have, shorts at once, the instruction.
+# Instructions of x86 that multiply and add pairs: the processor's feature, int16 at once, name.
 _PAIR_INSTRUCTIONS = (
     ("+avx512bw", 32, "llvm.x86.avx512.pmaddw.d.512"),
     ("+avx2", 16, "llvm.x86.avx2.pmadd.wd"),
@@ -146,7 +146,7 @@ def _sums_by_instruction(builder: Any, a: Any, b: Any, width: int, name: str) ->
 
 
 @intrinsic
-def put(
+def add_sums(
     typing_context: Any,
     total: Any,
     scales: Any,
@@ -157,7 +157,7 @@ def put(
 ) -> Any:
     """Add the sums to 16 elements of y from `at` on.
 
-    Whole numbers are multiplied by the scales of their rows and of x before.
+    Integers are first multiplied by the scales of their rows and of x.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -1,8 +1,8 @@
-"""bfloat16 in kernels: the upper half of a float32, kept as 16 bits of a whole number.
+"""bfloat16 in kernels: the upper half of a float32, stored as a 16-bit integer.
 
-Neither numpy nor Numba knows the type, so arrays of it are arrays of uint16, which are read
-as float32 and rounded when they are written. All functions but `computed_in` are for use
-within kernels; with other types than uint16 they change nothing.
+Neither numpy nor Numba has the type, so its arrays are of uint16; values are read as float32
+and rounded when they are written. All functions but `number_type` are for use within kernels;
+values of other types than uint16 are returned unchanged.
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ BITS = ir.IntType(32)
 NOT_A_NUMBER = 0x7FC0
 
 
-def computed_in(kind: Any) -> Any:
-    """Return the type of number that values of an array of `kind` are computed with."""
+def number_type(kind: Any) -> Any:
+    """Return the type in which values of an array of `kind` are computed."""
     return np.float32 if kind is np.uint16 else kind
 
 
 @intrinsic
-def widened(typing_context: Any, value: Any) -> Any:
-    """Return a value that was read, as a number to compute with."""
+def widen(typing_context: Any, value: Any) -> Any:
+    """Return a stored value as a number to compute with."""
 
     def unchanged(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return arguments[0]
@@ -37,8 +37,8 @@ def widened(typing_context: Any, value: Any) -> Any:
 
 
 @intrinsic
-def as_stored(typing_context: Any, array: Any, value: Any) -> Any:
-    """Return `value` as it is to be written to `array`: to the nearest, ties to even."""
+def narrow(typing_context: Any, array: Any, value: Any) -> Any:
+    """Return `value` in the type of `array`, rounded to the nearest, ties to even."""
 
     def unchanged(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return arguments[1]
@@ -48,7 +48,7 @@ def as_stored(typing_context: Any, array: Any, value: Any) -> Any:
         bits = builder.bitcast(number, BITS)
         is_odd = builder.and_(builder.lshr(bits, BITS(16)), BITS(1))
         rounded = builder.lshr(builder.add(builder.add(bits, BITS(0x7FFF)), is_odd), BITS(16))
-        # Rounding would carry some of the NaNs over to zero.
+        # Rounding would turn some NaNs into zero.
         is_nan = builder.fcmp_unordered("uno", number, number)
         chosen = builder.select(is_nan, BITS(NOT_A_NUMBER), rounded)
         return builder.trunc(chosen, ir.IntType(16))

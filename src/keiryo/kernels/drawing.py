@@ -1,6 +1,6 @@
-"""Drawing one sample from what a network says of it, by numbers drawn before.
+"""One sample drawn from a network's outputs, by random numbers that were drawn before.
 
-`keiryo.audio.generation.sampling` says what is drawn, in NumPy.
+`keiryo.audio.generation.sampling` does the same in PyTorch.
 """
 
 from math import exp, log
@@ -16,16 +16,16 @@ from keiryo.kernels.vector import (
     float_of_bits,
     load,
     multiply_add,
-    not_below,
     spread,
     store,
     sum_of_lanes,
+    zero_below,
 )
 
 
 @njit(fastmath=FAST_MATH)
-def largest(logits: Any, first: int, count: int) -> int:
-    """Return which of `count` logits from `first` on is the largest; -1 if one is not finite."""
+def index_of_largest(logits: Any, first: int, count: int) -> int:
+    """Return the index of the largest of `count` logits from `first` on; -1: one is not finite."""
     best = 0
     wrong = np.float32(0)
     for index in range(count):
@@ -39,14 +39,14 @@ def largest(logits: Any, first: int, count: int) -> int:
 def draw_code(
     logits: Any, first: int, count: int, temperature: Any, top_p: Any, draw: Any, weights: Any
 ) -> int:
-    """Return a code drawn by its probability, softmax(logits / temperature), by inversion.
+    """Return a code drawn from softmax(logits / temperature) by inversion.
 
-    `draw` is from [0, 1); of temperature 0 the largest logit is taken. With top_p below 1
-    only the likeliest codes are drawn that together have at least that probability, and
-    those as likely as the least of them. -1 where a logit is not finite. `logits` and
+    `draw` is from [0, 1); temperature 0 takes the largest logit. With top_p below 1, only
+    the likeliest codes that together have at least that probability are drawn, and those
+    as likely as the least of them. Returns -1 if a logit is not finite. `logits` and
     `weights`, which is overwritten, must have room for whole vectors.
     """
-    best = largest(logits, first, count)
+    best = index_of_largest(logits, first, count)
     if best < 0 or temperature == 0:
         return best
     per_temperature = spread(np.float32(1 / temperature))
@@ -58,7 +58,7 @@ def draw_code(
     for index in range(count, padded_count):
         weights[index] = 0
     if top_p < 1:
-        _leave_likeliest(weights, padded_count, np.float32(top_p))
+        _zero_unlikely(weights, padded_count, np.float32(top_p))
     total = 0.0
     for index in range(count):
         total += weights[index]
@@ -75,18 +75,18 @@ def draw_code(
 def _share(weights: Any, count: int, least: Any) -> Any:
     total = spread(np.float32(0))
     for index in range(0, count, 16):
-        total = add(total, not_below(load(weights, index), least))
+        total = add(total, zero_below(load(weights, index), least))
     return sum_of_lanes(total)
 
 
 @njit(fastmath=FAST_MATH)
-def _leave_likeliest(weights: Any, count: int, top_p: Any) -> None:
-    """Set to 0 what is below the largest weight from which on the share `top_p` is reached.
+def _zero_unlikely(weights: Any, count: int, top_p: Any) -> None:
+    """Set to 0 all weights below a threshold: the largest that keeps the share `top_p`.
 
     Positive floats are in the order of their bits, so 31 halvings find it.
     """
     wanted = top_p * _share(weights, count, spread(np.float32(0)))
-    # From 0 on the share is reached, from infinity on it is not.
+    # The threshold 0 keeps the share, infinity does not.
     low, high = np.int32(0), np.int32(0x7F800000)
     while high - low > 1:
         middle = np.int32(low + (high - low) // 2)
@@ -96,7 +96,7 @@ def _leave_likeliest(weights: Any, count: int, top_p: Any) -> None:
             high = middle
     least = spread(float_of_bits(low))
     for index in range(0, count, 16):
-        store(weights, index, not_below(load(weights, index), least))
+        store(weights, index, zero_below(load(weights, index), least))
 
 
 @njit(fastmath=FAST_MATH)
@@ -111,10 +111,10 @@ def draw_level(
     draws_at: int,
     weights: Any,
 ) -> Any:
-    """Return a sample from -1 to 1 drawn from a mixture of logistics; NaN where it is not finite.
+    """Return a sample from -1 to 1 drawn from a mixture of logistics; NaN if it is not finite.
 
-    `outputs` from `first` on are logits, means and log scales of the components, `draws` two
-    numbers from [0, 1): one for the component, one for the sample.
+    `outputs` from `first` on are logits, means and log scales of the components. `draws` from
+    `draws_at` on are two numbers from [0, 1): one for the component, one for the sample.
     """
     chosen = draw_code(outputs, first, mixtures, temperature, 1.0, draws[draws_at], weights)
     mean = float(outputs[first + mixtures + max(chosen, 0)])
@@ -123,7 +123,7 @@ def draw_level(
         return np.nan
     sample = mean
     if temperature > 0:
-        # 0 and 1 have no logit.
+        # The logit of 0 and 1 is infinite.
         draw = min(max(draws[draws_at + 1], 1e-12), 1 - 1e-12)
         scale = exp(max(log_scale, least_log_scale)) * temperature
         sample += scale * (log(draw) - log(1 - draw))

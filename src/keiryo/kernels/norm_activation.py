@@ -1,14 +1,13 @@
-"""Batch norm and a clamp behind it, forward and backward, in as few passes as there can be.
+"""Batch norm and a clamp after it, forward and backward, in as few passes as possible.
 
-Feature maps are rows of channels, as channels_last has them in memory; `columns` may be
-several times `channels`, where several rows are taken as one wide row. Forward reads the
-input twice and writes the output once. Backward recomputes from the input what was
-clamped, instead of keeping the output; it reads input and gradient twice and writes once.
+Feature maps are rows of channels, as channels_last lays them out; `columns` may be a multiple
+of `channels`, if several rows are processed as one wide row. Forward reads the input twice
+and writes the output once. Backward recomputes from the input which values were clamped,
+instead of storing the output; it reads input and gradient twice and writes once.
 
 Each function returns a kernel for feature maps and their gradients of `kind`: numpy.float32,
-numpy.float64, or numpy.uint16, which stands for bfloat16. Of bfloat16 all else, and what is
-computed between reading and writing, is of float32. Sums are in double precision, as
-PyTorch's are.
+numpy.float64, or numpy.uint16, which stands for bfloat16. With bfloat16, all other arrays and
+all computation are float32. Sums are in double precision, as PyTorch's are.
 """
 
 from functools import cache
@@ -17,10 +16,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from keiryo.kernels.bfloat16 import as_stored, computed_in, widened
+from keiryo.kernels.bfloat16 import narrow, number_type, widen
 from keiryo.kernels.openmp import FAST_MATH, array_at, kernel, own_share, thread_number
 
-# So many rows are summed in the precision of the data before double precision takes over.
+# Number of rows that are summed in the data's own precision, then added in double precision.
 BLOCK_ROWS = 128
 
 
@@ -35,12 +34,12 @@ def _total(partial_sums: Any, which: int, channel: int, channels: int) -> float:
 
 @cache
 def sums(kind: Any) -> Any:
-    """Sum up what mean and variance come from: per thread and column, of x - x[0].
+    """Sum x - x[0], and its square, per thread and column: mean and variance come from these.
 
-    Arguments: threads, rows, columns, channels, x, partial sums (threads, 2, columns),
-    which must be zero: of the differences and of their squares.
+    Arguments: threads, rows, columns, channels, x, partial sums (threads, 2, columns) of the
+    differences and of their squares, which must be zero.
     """
-    number = computed_in(kind)
+    number = number_type(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
@@ -51,13 +50,13 @@ def sums(kind: Any) -> Any:
         block = np.empty((2, columns), number)
         reference = np.empty(columns, number)
         for column in range(columns):
-            # Near the mean, so that the squares keep their precision.
-            reference[column] = widened(x[0, column % channels])
+            # It is near the mean, so that the squares keep their precision.
+            reference[column] = widen(x[0, column % channels])
         for block_start in range(start, end, BLOCK_ROWS):
             block[:] = 0
             for row in range(block_start, min(end, block_start + BLOCK_ROWS)):
                 for column in range(columns):
-                    difference = widened(x[row, column]) - reference[column]
+                    difference = widen(x[row, column]) - reference[column]
                     block[0, column] += difference
                     block[1, column] += difference * difference
             for column in range(columns):
@@ -71,12 +70,11 @@ def sums(kind: Any) -> Any:
 def statistics(kind: Any) -> Any:
     """Compute mean and deviation from the sums; update the running statistics.
 
-    For one thread. Arguments: threads that summed, rows, columns, channels, x, partial
-    sums, figures (2,) in double precision: momentum, epsilon; then what it writes: running
-    mean, running variance (channels each) and statistics (2, channels): mean and 1 /
-    deviation.
+    It runs on one thread. Arguments: threads that summed, rows, columns, channels, x, partial
+    sums, figures (2,) in double precision: momentum, epsilon. Outputs: running mean, running
+    variance (channels each) and statistics (2, channels): mean and 1 / deviation.
     """
-    number = computed_in(kind)
+    number = number_type(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
@@ -92,7 +90,7 @@ def statistics(kind: Any) -> Any:
             from_reference = _total(partial_sums, 0, channel, channels) / count
             square = _total(partial_sums, 1, channel, channels) / count
             variance = max(0.0, square - from_reference * from_reference)
-            mean = widened(x[0, channel]) + from_reference
+            mean = widen(x[0, channel]) + from_reference
             result[0, channel] = mean
             result[1, channel] = 1.0 / np.sqrt(variance + epsilon)
             unbiased = variance * count / (count - 1)
@@ -107,9 +105,9 @@ def normalize(kind: Any) -> Any:
     """Normalise, scale, shift and clamp.
 
     Arguments: rows, columns, channels, x, scale, shift, statistics (2, channels), limits
-    (2,) in double precision: least, most; then what it writes: y.
+    (2,) in double precision: least, most. Output: y.
     """
-    number = computed_in(kind)
+    number = number_type(kind)
 
     def body(a: Any) -> None:
         rows, columns, channels = a[0], a[1], a[2]
@@ -130,23 +128,23 @@ def normalize(kind: Any) -> Any:
         start, end = own_share(rows)
         for row in range(start, end):
             for column in range(columns):
-                value = widened(x[row, column]) * factor[column] + offset[column]
-                # Written so that a NaN stays one.
+                value = widen(x[row, column]) * factor[column] + offset[column]
+                # In this form, NaN stays NaN.
                 value = least if value < least else (most if value > most else value)
-                y[row, column] = as_stored(y, value)
+                y[row, column] = narrow(y, value)
 
     return kernel(body)
 
 
 @cache
 def gradient_sums(kind: Any) -> Any:
-    """Sum up the gradient of what was not clamped, as such and times x - mean.
+    """Sum the gradient of the values that were not clamped, and that gradient times x - mean.
 
     Arguments: threads, rows, columns, channels, x, gradient of y, scale, shift, statistics
-    (2, channels), limits (2,) in double precision: least, most; partial sums (threads, 2,
-    columns), which must be zero.
+    (2, channels), limits (2,) in double precision: least, most. Output: partial sums (threads,
+    2, columns), which must be zero.
     """
-    number = computed_in(kind)
+    number = number_type(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
@@ -174,9 +172,9 @@ def gradient_sums(kind: Any) -> Any:
             block[:] = 0
             for row in range(block_start, min(end, block_start + BLOCK_ROWS)):
                 for column in range(columns):
-                    difference = widened(x[row, column]) - mean[column]
+                    difference = widen(x[row, column]) - mean[column]
                     value = difference * factor[column] + offset[column]
-                    passed = widened(gradient[row, column])
+                    passed = widen(gradient[row, column])
                     passed = zero if (value <= least or value >= most) else passed
                     block[0, column] += passed
                     block[1, column] += passed * difference
@@ -193,10 +191,9 @@ def input_gradient(kind: Any) -> Any:
 
     Ioffe & Szegedy 2015, "Batch Normalization", section 3, the equations after algorithm 1.
 
-    Arguments: those of `gradient_sums`, then what it writes: gradient of x, of scale and
-    of shift.
+    Arguments: those of `gradient_sums`. Outputs: the gradients of x, scale and shift.
     """
-    number = computed_in(kind)
+    number = number_type(kind)
 
     def body(a: Any) -> None:
         threads, rows, columns, channels = a[0], a[1], a[2], a[3]
@@ -235,11 +232,11 @@ def input_gradient(kind: Any) -> Any:
         zero = number(0)
         for row in range(start, end):
             for column in range(columns):
-                difference = widened(x[row, column]) - mean[column]
+                difference = widen(x[row, column]) - mean[column]
                 value = difference * factor[column] + offset[column]
-                passed = widened(gradient[row, column])
+                passed = widen(gradient[row, column])
                 passed = zero if (value <= least or value >= most) else passed
                 passed = passed - common[column] - difference * slope[column]
-                x_gradient[row, column] = as_stored(x_gradient, passed * factor[column])
+                x_gradient[row, column] = narrow(x_gradient, passed * factor[column])
 
     return kernel(body)

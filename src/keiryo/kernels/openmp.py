@@ -1,10 +1,9 @@
-"""Kernels run by the very threads that PyTorch computes with.
+"""Kernels that run on the same threads as PyTorch's operators.
 
-PyTorch's processor operators run in the thread team of an OpenMP library. A second team
-beside it, as Numba's own parallel loops would start, takes turns with the first on the
-same cores: each spins while the other works, which costs more than such loops gain. So
-kernels are compiled to plain C functions, and OpenMP itself is asked to run them, by the
-entry point that compilers use (`GOMP_parallel`).
+PyTorch's operators on the processor run in the thread team of an OpenMP library. Numba's own
+parallel loops would start a second team on the same cores; each would spin while the other
+works, which costs more than such loops gain. So kernels are compiled to plain C functions, and
+OpenMP itself runs them, through the entry point that compilers use (`GOMP_parallel`).
 """
 
 import ctypes
@@ -24,14 +23,14 @@ from numba import carray, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import intrinsic
 from torch import Tensor
 
-TEAM_LIBRARY = "libtorch_cpu.so"
-# OpenMP's functions under names of our own: another OpenMP library may be loaded as well.
+TORCH_LIBRARY = "libtorch_cpu.so"  # linked with the OpenMP library
+# OpenMP's functions get names of our own, since another OpenMP library may be loaded too.
 PREFIX = "keiryo_"
 _thread_number = types.ExternalFunction(f"{PREFIX}omp_get_thread_num", types.int32())
 _thread_count = types.ExternalFunction(f"{PREFIX}omp_get_num_threads", types.int32())
 
-# The only liberty taken with arithmetic: a product and a sum may be rounded once.
-# Infinities and NaNs stay what they are.
+# The only relaxation of arithmetic: a product and a sum may be rounded once.
+# Infinities and NaNs are kept.
 FAST_MATH = {"contract"}
 
 
@@ -52,11 +51,11 @@ def array_at(address: Any, shape: Any, kind: Any) -> Any:
 
 
 @cache
-def _team() -> Any:
-    """Return the OpenMP library that PyTorch uses, or None where it cannot be reached."""
-    path = Path(torch.__file__).parent / "lib" / TEAM_LIBRARY
+def _parallel_call() -> Any:
+    """Return `GOMP_parallel` of PyTorch's OpenMP library, or None if it cannot be reached."""
+    path = Path(torch.__file__).parent / "lib" / TORCH_LIBRARY
     try:
-        # Symbols are looked for in the library and in those that it was linked with.
+        # Symbols are searched in the library and in those that it was linked with.
         library = ctypes.CDLL(str(path))
         run = library.GOMP_parallel
         for name in ("omp_get_thread_num", "omp_get_num_threads"):
@@ -69,68 +68,67 @@ def _team() -> Any:
     return run
 
 
-def has_team() -> bool:
-    """Return whether kernels can run here."""
-    return _team() is not None
+def can_run_kernels() -> bool:
+    """Return True if kernels can run on this machine."""
+    return _parallel_call() is not None
 
 
 @numba.njit
 def thread_number() -> int:
-    """Return which thread of the team runs this, from 0: for use within kernels."""
+    """Return the number of the team's thread that runs this, from 0: for use within kernels."""
     return _thread_number()
 
 
 @numba.njit
 def own_share(count: int) -> tuple[int, int]:
-    """Return the first of `count` things that this thread is to do, and the one after its last.
+    """Return the start and end of this thread's share of `count` items; the end is exclusive.
 
-    For use within kernels. Which thread does what depends on `count` and the team alone,
-    and so do the bits of sums.
+    For use within kernels. A share depends only on `count` and the team, and so do the bits
+    of sums.
     """
     thread, threads = _thread_number(), _thread_count()
     return count * thread // threads, count * (thread + 1) // threads
 
 
 def kernel(body: Callable[[Any], None]) -> Any:
-    """Compile `body`, which takes an array of int64, its arguments, to a C function.
+    """Compile `body`, whose argument is an array of int64, to a C function.
 
-    Machine code is kept on disk by Numba, so that this takes seconds but once.
+    Numba caches machine code on disk, so this takes seconds only the first time.
     """
-    _team()
+    _parallel_call()
     signature = types.void(types.CPointer(types.int64))
     try:
         return numba.cfunc(signature, cache=True, fastmath=FAST_MATH)(body)
-    except RuntimeError:  # no folder can be written to that would keep it
+    except RuntimeError:  # no cache folder can be written to
         return numba.cfunc(signature, fastmath=FAST_MATH)(body)
 
 
-def source_number(*modules: ModuleType) -> int:
+def source_checksum(*modules: ModuleType) -> int:
     """Return a number that changes with the source of `modules`.
 
-    Of machine code that it keeps on disk, Numba notices only when the file of the kernel
-    itself changes. A kernel that calls functions of other files holds this number of them as
-    a constant, which Numba does look at.
+    Numba compiles a cached kernel again only if the kernel's own file changed. A kernel that
+    calls functions of other files holds their checksum as a constant, which Numba does check.
     """
     text = b"".join(Path(str(module.__file__)).read_bytes() for module in modules)
     return zlib.crc32(text)
 
 
 def run(compiled: Any, threads: int, *arguments: int | Tensor) -> None:
-    """Run a kernel on `threads` threads, or fewer where OpenMP has no more to give.
+    """Run a kernel on `threads` threads, or fewer if OpenMP has no more.
 
-    Of tensors it is given the address of the first element.
+    Tensors are passed as the address of their first element.
     """
     packed = np.array(
         [a if isinstance(a, int) else a.data_ptr() for a in arguments], dtype=np.int64
     )
-    _team()(compiled.address, packed.ctypes.data, threads, 0)
+    _parallel_call()(compiled.address, packed.ctypes.data, threads, 0)
 
 
 def call(compiled: Any, *arguments: int | np.ndarray) -> None:
-    """Run a kernel that needs no team in the thread that calls.
+    """Run a kernel that needs no team, in the calling thread.
 
-    Of arrays, which must be contiguous, it is given the address of the first element. The
-    interpreter's lock is released meanwhile.
+    Arrays must be contiguous, and are passed as the address of their first element. The
+    interpreter's lock is released while it runs.
     """
     packed = np.array(
         [a if isinstance(a, int) else a.ctypes.data for a in arguments], dtype=np.int64

@@ -1,9 +1,9 @@
 """Matrices times vectors, for weights that are read from front to back.
 
-A matrix (rows, columns) lies in blocks of rows: as many as can be of 64, then one of 32 and
-one of 16 where that much is left. Within a block all its rows of a column, or of two columns,
-stand together, so that sums need no adding up of lanes and each weight is read once, one
-behind the other. `packed` makes it so. Rows are whole vectors, and so are columns.
+`pack_matrix` lays a matrix (rows, columns) out in blocks of rows: as many of 64 as fit, then one
+of 32 and one of 16 if that many are left. Within a block, the weights of one column, or of two,
+are next to each other for all its rows. So lanes need not be added up, and each weight is read
+once, in order. Rows and columns are whole vectors.
 """
 
 from typing import Any
@@ -11,20 +11,26 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from keiryo.kernels.accumulators import accumulate, columns_at_once, columns_taken, nothing, put
+from keiryo.kernels.accumulators import (
+    accumulate,
+    add_sums,
+    columns_at_once,
+    columns_taken,
+    zero_sums,
+)
 from keiryo.kernels.openmp import FAST_MATH
 from keiryo.kernels.vector import LANES
 
 BLOCK_ROWS = (4 * LANES, 2 * LANES, LANES)
 
 
-def padded(count: int) -> int:
+def pad_to_vectors(count: int) -> int:
     """Return `count`, rounded up to whole vectors."""
     return -(-count // LANES) * LANES
 
 
-def packed(matrix: np.ndarray) -> np.ndarray:
-    """Return a matrix (rows, columns) of float32 or int8 as the flat array that is multiplied by.
+def pack_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Return a matrix (rows, columns) of float32 or int8 as a flat array for `multiply`.
 
     Rows and columns must be multiples of 16.
     """
@@ -55,11 +61,11 @@ def multiply(
     y: Any,
     y_width: int,
 ) -> None:
-    """Add to y of each stream the product of one packed matrix with x of that stream.
+    """Add to each stream's y the product of one packed matrix with the stream's x.
 
     `weights` from `start` on are the matrix; x (streams, x_width) and y (streams, y_width)
-    are flat. Of int8, `scales` from `first_scale` on are those of the rows, `x_scales`
-    (streams) those of x; of float32 no scale is read.
+    are flat. For int8, `scales` from `first_scale` on are those of the rows, and `x_scales`
+    (streams) those of x; for float32 no scale is read.
     """
     row = 0
     at = start
@@ -88,7 +94,7 @@ def multiply(
 
 
 # Each row's products are added one after the other, so that its sum has the same bits in all of
-# these; several vectors of sums are under way, so that none waits for the one before it.
+# these functions. Several vectors of sums are computed at once, so that none waits for another.
 
 
 @njit(fastmath=FAST_MATH)
@@ -98,17 +104,17 @@ def _four_vectors(
 ) -> None:  # fmt: skip
     together = columns_taken(weights)
     vector = 16 * together
-    a = b = c = d = nothing(weights)
+    a = b = c = d = zero_sums(weights)
     for column in range(x_at, x_at + columns, together):
         a = accumulate(a, weights, at, x, column)
         b = accumulate(b, weights, at + vector, x, column)
         c = accumulate(c, weights, at + 2 * vector, x, column)
         d = accumulate(d, weights, at + 3 * vector, x, column)
         at += 4 * vector
-    put(a, scales, scale, x_scale, y, y_at)
-    put(b, scales, scale + 16, x_scale, y, y_at + 16)
-    put(c, scales, scale + 32, x_scale, y, y_at + 32)
-    put(d, scales, scale + 48, x_scale, y, y_at + 48)
+    add_sums(a, scales, scale, x_scale, y, y_at)
+    add_sums(b, scales, scale + 16, x_scale, y, y_at + 16)
+    add_sums(c, scales, scale + 32, x_scale, y, y_at + 32)
+    add_sums(d, scales, scale + 48, x_scale, y, y_at + 48)
 
 
 @njit(fastmath=FAST_MATH)
@@ -118,13 +124,13 @@ def _two_vectors(
 ) -> None:  # fmt: skip
     together = columns_taken(weights)
     vector = 16 * together
-    a = b = nothing(weights)
+    a = b = zero_sums(weights)
     for column in range(x_at, x_at + columns, together):
         a = accumulate(a, weights, at, x, column)
         b = accumulate(b, weights, at + vector, x, column)
         at += 2 * vector
-    put(a, scales, scale, x_scale, y, y_at)
-    put(b, scales, scale + 16, x_scale, y, y_at + 16)
+    add_sums(a, scales, scale, x_scale, y, y_at)
+    add_sums(b, scales, scale + 16, x_scale, y, y_at + 16)
 
 
 @njit(fastmath=FAST_MATH)
@@ -133,11 +139,11 @@ def _one_vector(
     y: Any, y_at: int,
 ) -> None:  # fmt: skip
     together = columns_taken(weights)
-    a = nothing(weights)
+    a = zero_sums(weights)
     for column in range(x_at, x_at + columns, together):
         a = accumulate(a, weights, at, x, column)
         at += 16 * together
-    put(a, scales, scale, x_scale, y, y_at)
+    add_sums(a, scales, scale, x_scale, y, y_at)
 
 
 @njit(fastmath=FAST_MATH)
@@ -146,7 +152,7 @@ def _four_streams(
     x_scales: Any, y: Any, y_width: int, stream: int, row: int,
 ) -> None:  # fmt: skip
     together = columns_taken(weights)
-    a = b = c = d = nothing(weights)
+    a = b = c = d = zero_sums(weights)
     first = stream * x_width
     for column in range(first, first + columns, together):
         a = accumulate(a, weights, at, x, column)
@@ -155,7 +161,7 @@ def _four_streams(
         d = accumulate(d, weights, at, x, column + 3 * x_width)
         at += width * together
     y_at = stream * y_width + row
-    put(a, scales, scale, x_scales[stream], y, y_at)
-    put(b, scales, scale, x_scales[stream + 1], y, y_at + y_width)
-    put(c, scales, scale, x_scales[stream + 2], y, y_at + 2 * y_width)
-    put(d, scales, scale, x_scales[stream + 3], y, y_at + 3 * y_width)
+    add_sums(a, scales, scale, x_scales[stream], y, y_at)
+    add_sums(b, scales, scale, x_scales[stream + 1], y, y_at + y_width)
+    add_sums(c, scales, scale, x_scales[stream + 2], y, y_at + 2 * y_width)
+    add_sums(d, scales, scale, x_scales[stream + 3], y, y_at + 3 * y_width)

@@ -1,4 +1,4 @@
-"""Numbers as whole multiples of a scale."""
+"""Quantisation: numbers as integers times a scale."""
 
 from typing import Any
 
@@ -10,11 +10,10 @@ from keiryo.kernels.vector import larger, largest_lane, load, magnitude, spread,
 
 LARGEST_INT8 = 127
 LARGEST_INT16 = 32767
-# So large may a sum of products be.
-_LARGEST_INT32 = 2**31 - 1
+_LARGEST_INT32 = 2**31 - 1  # the bound of a sum of products
 
 
-def quantized_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quantize_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return a matrix (rows, columns) as int8, and the scale (rows,) of each row, float32.
 
     A row's largest weight is 127 times its scale. A row of zeros has the scale 0.
@@ -26,11 +25,11 @@ def quantized_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @njit(fastmath=FAST_MATH)
 def quantize(x: Any, columns: int, streams: int, whole: Any, scales: Any) -> None:
-    """Write x (streams, columns), flat, as int16 to `whole`, flat too, with a scale each.
+    """Write x (streams, columns), flat, as int16 to `whole`, flat too, with a scale per stream.
 
-    Of more than 516 columns fewer bits are used, so that a sum of products with int8 does not
-    overflow. Where x holds a NaN or an infinity, its scale is none of the finite numbers
-    either, and products will tell.
+    With more than 516 columns fewer bits are used, so that a sum of products with int8 does
+    not overflow. If x holds a NaN or an infinity, the scale is not finite either, and so the
+    products are not.
     """
     most = np.float32(min(LARGEST_INT16, _LARGEST_INT32 // (LARGEST_INT8 * columns)))
     for stream in range(streams):

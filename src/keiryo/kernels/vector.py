@@ -1,8 +1,8 @@
 """Vectors of 16 float32, for loops whose accumulators must stay in registers.
 
 LLVM vectorises simple loops by itself, but it keeps no block of sums in registers across a
-loop over columns, since it cannot know that arrays do not overlap. So vectors are made a
-type of Numba's: a variable of it is two registers of AVX2, one of AVX-512, four of NEON.
+loop over columns, since it cannot know that arrays do not overlap. So this file adds a vector
+type to Numba: a variable of it is two registers of AVX2, one of AVX-512, four of NEON.
 
 All functions are for use within kernels. Indices are not checked.
 """
@@ -15,7 +15,7 @@ from numba import types  # pyright: ignore[reportPrivateImportUsage]
 from numba.core import cgutils
 from numba.extending import models, register_model
 
-# What it makes of a function takes other arguments than are written.
+# Typed as Any, since the decorated function takes other arguments than are written.
 intrinsic: Any = numba.extending.intrinsic
 
 LANES = 16
@@ -86,7 +86,7 @@ def spread(typing_context: Any, value: Any) -> Any:
 
 @intrinsic
 def multiply_add(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return a · b + c, rounded once where the processor can."""
+    """Return a · b + c, rounded once if the processor can."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _call(builder, "llvm.fmuladd", *arguments)
@@ -105,7 +105,7 @@ def add(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def rectified(typing_context: Any, a: Any) -> Any:
+def relu(typing_context: Any, a: Any) -> Any:
     """Return max(a, 0); NaN stays NaN."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -127,7 +127,7 @@ def magnitude(typing_context: Any, a: Any) -> Any:
 
 @intrinsic
 def larger(typing_context: Any, a: Any, b: Any) -> Any:
-    """Return the larger of a and b, NaN where one is."""
+    """Return the larger of a and b; NaN if either is NaN."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _call(builder, "llvm.maximum", *arguments)
@@ -137,7 +137,7 @@ def larger(typing_context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def largest_lane(typing_context: Any, a: Any) -> Any:
-    """Return the largest element of a, NaN where one is."""
+    """Return the largest element of a; NaN if any is NaN."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(ir.FloatType(), [FLOATS])
@@ -150,7 +150,7 @@ def largest_lane(typing_context: Any, a: Any) -> Any:
 
 @intrinsic
 def sum_of_lanes(typing_context: Any, a: Any) -> Any:
-    """Return the sum of the elements of a, the first added first."""
+    """Return the sum of the elements of a, added in their order."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), FLOATS])
@@ -162,8 +162,8 @@ def sum_of_lanes(typing_context: Any, a: Any) -> Any:
 
 
 @intrinsic
-def not_below(typing_context: Any, a: Any, least: Any) -> Any:
-    """Return the elements of a that are at least those of `least`, and zeros for the others."""
+def zero_below(typing_context: Any, a: Any, least: Any) -> Any:
+    """Return a with each element that is less than that of `least` set to zero."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         stays = builder.fcmp_ordered(">=", *arguments)
@@ -174,7 +174,7 @@ def not_below(typing_context: Any, a: Any, least: Any) -> Any:
 
 @intrinsic
 def float_of_bits(typing_context: Any, bits: Any) -> Any:
-    """Return the float32 that has these 32 bits."""
+    """Return the float32 with these 32 bits."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
@@ -199,29 +199,29 @@ def store_rounded(typing_context: Any, array: Any, index: Any, a: Any, factor: A
 
 @intrinsic
 def exponential(typing_context: Any, a: Any) -> Any:
-    """Return e^a for a from -87 to 88, to within 2 units of the last place; beyond, of that end.
+    """Return e^a to within 2 units in the last place; a is clamped to -87 to 88.
 
     NaN stays NaN.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _exponential(builder, _clamped(builder, arguments[0], -87.0, 88.0))
+        return _exponential(builder, _clamp(builder, arguments[0], -87.0, 88.0))
 
     return vector(vector), generate
 
 
 @intrinsic
-def gated(typing_context: Any, a: Any, b: Any) -> Any:
+def tanh_sigmoid(typing_context: Any, a: Any, b: Any) -> Any:
     """Return tanh(a) · sigmoid(b), to within 3e-7; NaN stays NaN.
 
-    With E = e^2a and F = e^-b it is (E - 1) / ((E + 1) · (1 + F)): two powers, one division.
+    With E = e^2a and F = e^-b, this is (E - 1) / ((E + 1) · (1 + F)): two powers, one division.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         one = _constant(1.0)
-        # Beyond 9 float32's tanh is 1; e^-30 is nothing beside 1, e^30 leaves nothing of it.
-        a = _clamped(builder, arguments[0], -9.0, 9.0)
-        b = _clamped(builder, arguments[1], -30.0, 30.0)
+        # Beyond 9, tanh is 1 in float32; so is 1 + e^-30, and 1 / (1 + e^30) is below 1e-13.
+        a = _clamp(builder, arguments[0], -9.0, 9.0)
+        b = _clamp(builder, arguments[1], -30.0, 30.0)
         of_a = _exponential(builder, builder.fadd(a, a))
         of_b = _exponential(builder, builder.fneg(b))
         below = builder.fmul(builder.fadd(of_a, one), builder.fadd(of_b, one))
@@ -240,24 +240,24 @@ def _call(builder: Any, name: str, *arguments: Any) -> Any:
     return builder.call(function, arguments)
 
 
-def _clamped(builder: Any, value: Any, least: float, most: float) -> Any:
-    # Ordered comparisons are false for NaN, which so passes.
+def _clamp(builder: Any, value: Any, least: float, most: float) -> Any:
+    # Ordered comparisons are false for NaN, so NaN is not clamped.
     low, high = _constant(least), _constant(most)
     value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
     return builder.select(builder.fcmp_ordered(">", value, high), high, value)
 
 
-# e^r for |r| <= ln(2) / 2 by its Taylor series: the first term left out is below 6e-9.
+# The Taylor series of e^r for |r| <= ln(2) / 2; the first omitted term is below 6e-9.
 _COEFFICIENTS = (1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0)
 _PER_LN2 = 1.4426950408889634
-# ln 2 in two parts, the first with so few digits that its multiples are exact.
+# ln 2 in two parts; the first has so few digits that its multiples are exact.
 _LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4
-# Added to a number, it leaves the nearest whole number in the last places.
+# Adding this to a number leaves the nearest integer in the last bits.
 _ROUNDING = 1.5 * 2.0**23
 
 
 def _exponential(builder: Any, value: Any) -> Any:
-    """Return e^value = 2^n · e^r, where n is whole and |r| <= ln(2) / 2."""
+    """Return e^value = 2^n · e^r with an integer n and |r| <= ln(2) / 2."""
     rounded = _call(builder, "llvm.fmuladd", value, _constant(_PER_LN2), _constant(_ROUNDING))
     n = builder.fsub(rounded, _constant(_ROUNDING))
     r = _call(builder, "llvm.fmuladd", n, _constant(-_LN2_HIGH), value)
@@ -265,7 +265,7 @@ def _exponential(builder: Any, value: Any) -> Any:
     power = _constant(_COEFFICIENTS[0])
     for coefficient in _COEFFICIENTS[1:]:
         power = _call(builder, "llvm.fmuladd", power, r, _constant(coefficient))
-    # The last places of `rounded`, n, put where a float has its exponent, whose zero is 127.
+    # Shift n, the last bits of `rounded`, to the place of a float's exponent, whose bias is 127.
     exponent = builder.shl(builder.bitcast(rounded, INTEGERS), ir.Constant(INTEGERS, [23] * LANES))
     exponent = builder.add(exponent, ir.Constant(INTEGERS, [127 << 23] * LANES))
     return builder.fmul(power, builder.bitcast(exponent, FLOATS))

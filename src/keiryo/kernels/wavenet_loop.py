@@ -1,12 +1,12 @@
-"""WaveNet, sample by sample, over rings of what each layer saw.
+"""WaveNet sample by sample, with a ring buffer of past inputs for each layer.
 
-A layer with dilation d needs its inputs of d, 2d, ... steps ago, which a ring of (taps - 1) · d
-slots holds: the oldest is read and then overwritten by the newest. So a step costs one product
-with the taps and one with the gated units for each layer, whatever the receptive field is (Le
-Paine et al. 2016, "Fast Wavenet Generation Algorithm"). Residual and skip are one product, and
-are added where they stand: `state` is the residual with the running sum of skips behind it.
+A layer with dilation d needs its inputs of d, 2d, ... steps ago. A ring of (taps - 1) · d slots
+holds them: the oldest is read and then overwritten by the newest. So a step costs, for each
+layer, one product with the taps and one with the gated units, whatever the receptive field is
+(Le Paine et al. 2016, "Fast Wavenet Generation Algorithm"). Residual and skip are one product,
+added in place: `state` is the residual, followed by the running sum of skips.
 
-Channels are filled up with zeros to whole vectors. Several streams go in step and share the
+Channels are padded with zeros to whole vectors. Several streams advance together and share the
 weights that are read.
 """
 
@@ -19,18 +19,18 @@ from numba.extending import overload
 
 from keiryo.kernels import accumulators, drawing, products, quantization, vector
 from keiryo.kernels.drawing import draw_code, draw_level
-from keiryo.kernels.openmp import FAST_MATH, array_at, kernel, source_number
+from keiryo.kernels.openmp import FAST_MATH, array_at, kernel, source_checksum
 from keiryo.kernels.products import multiply
 from keiryo.kernels.quantization import quantize
-from keiryo.kernels.vector import add, gated, load, rectified, spread, store
+from keiryo.kernels.vector import add, load, relu, spread, store, tanh_sigmoid
 
 SIZES = (
     *("steps", "given", "streams", "layers", "taps", "residual", "gate", "skip", "outputs"),
     *("codes", "mixtures", "levels", "rows", "ring_slots", "draws", "keeps_outputs", "weights"),
 )
-"""The first arguments: steps to go, of which the first `given` have their sample;
-channels, in whole vectors; codes, or 0 and the mixtures and levels; rows of conditions;
-slots of all rings; numbers drawn for a sample; whether outputs are kept; weights in all."""
+"""The first arguments: steps, of which the first `given` have their sample already; channels,
+in whole vectors; codes, or 0 and the mixtures and levels; rows of conditions; slots of all
+rings; random numbers per sample; whether outputs are kept; the total number of weights."""
 
 ARRAYS = (
     *("weight_values", "scales", "biases", "head_biases", "table", "dilations", "positions"),
@@ -60,8 +60,8 @@ def _put_input(
 ) -> None:  # fmt: skip
     """Write the input convolution of the last `taps` samples to the residual.
 
-    `table` is its bias, then for each tap, the oldest first, a row for each code, or one for
-    a sample of 1. A code of -1 is none, as before the first sample.
+    `table` is its bias, then for each tap, the oldest first, a row for each code, or one row
+    for a sample of 1. The code -1 means no sample, as before the first.
     """
     _copy(state, state_at, table, 0, residual)
     rows = max(codes, 1)
@@ -75,33 +75,33 @@ def _put_input(
             _add_to(state, state_at, table, row + int(value) * residual, residual)
 
 
-def _taken(x: Any, width: int, streams: int, whole: Any, scales: Any) -> Any:
-    """Return what products take x (streams, width) as: itself, or `whole`, written first."""
+def _product_input(x: Any, width: int, streams: int, whole: Any, scales: Any) -> Any:
+    """Return x (streams, width) as products take it: as it is, or quantised into `whole`."""
 
 
-# By type, and not a function handed in: Numba caches no machine code that depends on such.
-@overload(_taken, jit_options={"fastmath": FAST_MATH})
-def _taken_by_type(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
-    def quantized(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
+# Chosen by type, not passed as a function: Numba would not cache the machine code then.
+@overload(_product_input, jit_options={"fastmath": FAST_MATH})
+def _product_input_by_type(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
+    def quantize_x(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
         quantize(x, width, streams, whole, scales)
         return whole
 
-    def as_it_is(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
+    def unchanged(x: Any, width: Any, streams: Any, whole: Any, scales: Any) -> Any:
         return x
 
-    return quantized if whole.dtype == types.int16 else as_it_is
+    return quantize_x if whole.dtype == types.int16 else unchanged
 
 
 @cache
 def generate(kind: Any) -> Any:
     """Return the kernel for weights of `kind`, numpy.float32 or numpy.int8.
 
-    Its arguments are `SIZES` and `ARRAYS`. It writes `samples` (streams, steps) and, where they
-    are kept, the outputs of the network (streams, steps, outputs) to `kept`; positions, rings
-    and history continue from where they were. A sample that could not be drawn, since the network
-    gave no finite numbers, is -1 where it should be a code, else NaN.
+    Its arguments are `SIZES` and `ARRAYS`. It writes `samples` (streams, steps) and, if they are
+    kept, the outputs of the network (streams, steps, outputs) to `kept`. Positions, rings and
+    history continue from the last call. If the network's outputs are not finite, the sample is
+    -1 instead of a code, and NaN otherwise.
     """
-    called = source_number(accumulators, drawing, products, quantization, vector)
+    called = source_checksum(accumulators, drawing, products, quantization, vector)
     short = np.int16 if kind is np.int8 else np.float32
 
     def body(a: Any) -> None:
@@ -165,7 +165,7 @@ def generate(kind: Any) -> Any:
                     _copy(gates, stream * 2 * gate, conditions, row * 2 * gate, 2 * gate)
                 positions[layer] = position + 1 if position + 1 < length else 0
                 slots += length
-                x = _taken(inputs, input_width, streams, whole, x_scales)
+                x = _product_input(inputs, input_width, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, 2 * gate, input_width, streams),
                     *(x, input_width, x_scales, gates, 2 * gate),
@@ -175,10 +175,11 @@ def generate(kind: Any) -> Any:
                 for stream in range(streams):
                     at = stream * 2 * gate
                     for channel in range(0, gate, 16):
-                        pair = gated(load(gates, at + channel), load(gates, at + gate + channel))
-                        store(units, stream * gate + channel, pair)
+                        filtered = load(gates, at + channel)
+                        unit = tanh_sigmoid(filtered, load(gates, at + gate + channel))
+                        store(units, stream * gate + channel, unit)
                     _add_to(state, stream * state_width, biases, layer * state_width, state_width)
-                x = _taken(units, gate, streams, whole, x_scales)
+                x = _product_input(units, gate, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, state_width, gate, streams),
                     *(x, gate, x_scales, state, state_width),
@@ -190,10 +191,10 @@ def generate(kind: Any) -> Any:
                 for stream in range(streams):
                     for channel in range(0, skip, 16):
                         total = load(state, stream * state_width + residual + channel)
-                        store(skips, stream * skip + channel, rectified(total))
+                        store(skips, stream * skip + channel, relu(total))
                     _copy(hidden, stream * skip, head_biases, 0, skip)
                     _copy(output, stream * outputs, head_biases, skip, outputs)
-                x = _taken(skips, skip, streams, whole, x_scales)
+                x = _product_input(skips, skip, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, skip, skip, streams),
                     *(x, skip, x_scales, hidden, skip),
@@ -201,8 +202,8 @@ def generate(kind: Any) -> Any:
                 weight += skip * skip
                 scale += skip
                 for at in range(0, streams * skip, 16):
-                    store(hidden, at, rectified(load(hidden, at)))
-                x = _taken(hidden, skip, streams, whole, x_scales)
+                    store(hidden, at, relu(load(hidden, at)))
+                x = _product_input(hidden, skip, streams, whole, x_scales)
                 multiply(
                     *(weights, weight, scales, scale, outputs, skip, streams),
                     *(x, skip, x_scales, output, outputs),

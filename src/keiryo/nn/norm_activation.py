@@ -118,9 +118,9 @@ def _has_hooks(module: nn.Module) -> bool:
 
 def has_kernels() -> bool:
     """Return True if this machine's PyTorch can run the kernels."""
-    from keiryo.kernels.openmp import has_team
+    from keiryo.kernels.openmp import can_run_kernels
 
-    return has_team()
+    return can_run_kernels()
 
 
 class _NormalizedOutput(NamedTuple):

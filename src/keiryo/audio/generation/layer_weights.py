@@ -72,7 +72,7 @@ def rounded_to_int8(network: WaveNet) -> WaveNet:
     and biases stay as they are. Its loss on held-out recordings is what int8 costs. (What
     generation rounds beside them, to 16 bits, are the inputs of each product.)
     """
-    from keiryo.kernels.quantization import quantized_rows
+    from keiryo.kernels.quantization import quantize_rows
 
     rounded = WaveNet(replace(network.configuration, weight_norm=False))
     with torch.no_grad():
@@ -86,7 +86,7 @@ def rounded_to_int8(network: WaveNet) -> WaveNet:
         products += filter(None, (layer.filter_gate, layer.residual, layer.skip))
     for product in products:
         weight = product.weight
-        whole, scales = quantized_rows(_array(weight).reshape(len(weight), -1))
+        whole, scales = quantize_rows(_array(weight).reshape(len(weight), -1))
         values = (whole * scales[:, None]).reshape(weight.shape)
         with torch.no_grad():
             weight.copy_(torch.from_numpy(values))

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from keiryo.audio.generation.layer_weights import LayerWeights, WeightKind, Weights, weights_of
-from keiryo.kernels.products import packed, padded
-from keiryo.kernels.quantization import quantized_rows
+from keiryo.kernels.products import pack_matrix, pad_to_vectors
+from keiryo.kernels.quantization import quantize_rows
 from keiryo.models.wavenet import WaveNet
 
 
@@ -29,10 +29,10 @@ def pack(network: WaveNet, kind: WeightKind) -> PackedWeights:
     """Return the weights of `network` packed, rounded to whole numbers where `kind` is int8."""
     weights = weights_of(network)
     configuration = network.configuration
-    residual = padded(configuration.residual_channels)
-    gate = padded(configuration.gate_channels)
-    skip = padded(configuration.skip_channels)
-    outputs = padded(configuration.output_channels)
+    residual = pad_to_vectors(configuration.residual_channels)
+    gate = pad_to_vectors(configuration.gate_channels)
+    skip = pad_to_vectors(configuration.skip_channels)
+    outputs = pad_to_vectors(configuration.output_channels)
     matrices: list[np.ndarray] = []
     biases = np.zeros((len(weights.layers), residual + skip), np.float32)
     for index, layer in enumerate(weights.layers):
@@ -50,9 +50,9 @@ def pack(network: WaveNet, kind: WeightKind) -> PackedWeights:
     matrices.append(_put(np.zeros((outputs, skip), np.float32), weights.output))
     scales = [np.ones(len(matrix), np.float32) for matrix in matrices]
     if kind == "int8":
-        matrices, scales = map(list, zip(*map(quantized_rows, matrices), strict=True))
+        matrices, scales = map(list, zip(*map(quantize_rows, matrices), strict=True))
     return PackedWeights(
-        np.concatenate([packed(matrix) for matrix in matrices]),
+        np.concatenate([pack_matrix(matrix) for matrix in matrices]),
         np.concatenate(scales),
         biases,
         head_biases,
