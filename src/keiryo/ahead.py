@@ -1,4 +1,4 @@
-"""Work done ahead of its use by another thread, and the report of its progress."""
+"""Work that another thread does ahead of its use, and the type of functions told of progress."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,12 +7,12 @@ from typing import TypeVar
 BATCHES_AHEAD = 2
 
 Result = TypeVar("Result")
-# Told how many are done, of how many.
+# It is told the number done and the number of all.
 Progress = Callable[[int, int], None]
 
 
 def make_ahead(make: Callable[[int], Result], steps: range) -> Iterator[Result]:
-    """Yield `make(step)` for each step, made by another thread while the last ones are used."""
+    """Yield `make(step)` for each step; another thread makes the next ones meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         waiting: list[Future[Result]] = []
         for step in steps:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 import shutil
 import uuid
@@ -11,7 +11,7 @@ import xxhash
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, moved onto it when the block ends without error."""
+    """Yield a temporary path beside `path`, moved to it when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -23,7 +23,7 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replace_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`, moved onto it when the block ends without error."""
+    """Yield a temporary folder beside `path`, moved to it when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     temporary.mkdir()
@@ -35,8 +35,8 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 def move_folder(folder: Path, path: Path) -> None:
-    """Move `folder` onto `path` on the same disk, in place of what is there."""
-    # A folder cannot be moved onto one that is not empty.
+    """Move `folder` to `path` on the same disk, replacing a folder that is there."""
+    # A folder cannot be moved to one that is not empty.
     if path.exists():
         old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
         path.replace(old)
@@ -53,5 +53,5 @@ def write_text(path: Path, text: str) -> None:
 
 
 def checksum_of(data: bytes | memoryview) -> str:
-    """Return the XXH3 checksum of `data`, 64 bits in hexadecimal: as fast as memory is read."""
+    """Return the XXH3 checksum of `data`, 64 bits in hexadecimal, as fast as memory is read."""
     return xxhash.xxh3_64_hexdigest(data)

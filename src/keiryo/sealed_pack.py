@@ -1,4 +1,4 @@
-"""The parts that both kinds of pack share: a header with a checksum, a lock while it is made."""
+"""The parts that both kinds of pack share: a header with a checksum, and a lock."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from keiryo.records.base import Record
 
 
 class SealedHeader(Record):
-    """The JSON beside a pack's arrays; `checksum` is of all the rest of its text."""
+    """The JSON beside a pack's arrays; `checksum` is that of its text without the checksum."""
 
     checksum: str = ""
 
@@ -30,9 +30,9 @@ AnyHeader = TypeVar("AnyHeader", bound=SealedHeader)
 
 
 def read_header(kind: type[AnyHeader], text: bytes, path: str, *, version: int) -> AnyHeader:
-    """Return the header that `text`, the content of `path`, holds.
+    """Return the header in `text`, the content of `path`.
 
-    Raises InputError where it is no such header, of another format version, or damaged.
+    Raises InputError if it is no such header, of another format version, or damaged.
     """
     try:
         found = json.loads(text)["format_version"]
@@ -41,7 +41,7 @@ def read_header(kind: type[AnyHeader], text: bytes, path: str, *, version: int) 
         header = kind.model_validate_json(text)
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: not a pack of keiryo's, or a damaged one") from None
-    # The text itself is checked: a field renamed since would change what the header is written as.
+    # The text itself is checked, since a header written again may have renamed fields.
     unsealed = text.replace(f'"checksum":"{header.checksum}"'.encode(), b'"checksum":""')
     if checksum_of(unsealed) != header.checksum:
         raise InputError(f"{path}: damaged; pack it again")
@@ -51,7 +51,7 @@ def read_header(kind: type[AnyHeader], text: bytes, path: str, *, version: int) 
 def npy_header(shape: tuple[int, ...]) -> bytes:
     """Return the first bytes of a .npy file of uint8 numbers in `shape`.
 
-    They are equally many for any number of rows, so the header can be written again at the end.
+    Their number is the same for any number of rows, so the header can be rewritten later.
     """
     text = io.BytesIO()
     description = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -61,9 +61,9 @@ def npy_header(shape: tuple[int, ...]) -> bytes:
 
 @contextmanager
 def lock_pack(folder: Path) -> Iterator[None]:
-    """Keep other processes from making the pack `folder` meanwhile.
+    """Prevent other processes from making the pack `folder` meanwhile.
 
-    Raises InputError where another process is making it.
+    Raises InputError if another process is making it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))

@@ -127,9 +127,9 @@ def test_a_pack_of_another_version_is_refused(small: Path, tmp_path: Path) -> No
 
 def test_what_is_there_already_is_not_overwritten(tmp_path: Path) -> None:
     write(tmp_path / "set" / "a.wav", tone(2000))
-    with pytest.raises(InputError, match="no pack of recordings"):
+    with pytest.raises(InputError, match="not a pack of recordings"):
         pack_of(tmp_path / "set", tmp_path / "set")
-    with pytest.raises(InputError, match="no pack of recordings"):
+    with pytest.raises(InputError, match="not a pack of recordings"):
         pack_of(tmp_path / "set", tmp_path / "set" / "a.wav")
 
 

@@ -87,5 +87,5 @@ def test_what_cannot_be_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="only one recording, in 2 copies"):
         split_recordings(pack_of(tmp_path / "set", tmp_path / "pack"), seed=0)
     pack = named(tmp_path / "all", ["a_.wav", "b_.wav", "c_.wav"], pattern="(?P<who>.)_")
-    with pytest.raises(InputError, match="the only one of its conditions"):
+    with pytest.raises(InputError, match="the only one with its conditions"):
         split_recordings(pack, seed=0)

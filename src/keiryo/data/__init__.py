@@ -1,4 +1,4 @@
-"""From images and recordings to batches: folders, audit, splits, packs, augmentation.
+"""From images to batches: sources, audit, splits, packs, augmentation.
 
-This room must never know which network they are for or how it is trained.
+This room must not depend on networks or on training.
 """

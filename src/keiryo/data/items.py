@@ -1,6 +1,6 @@
-"""One image of a source, before it is read and after.
+"""The records of one image of a source, before and after it is read.
 
-No pydantic here: each process that reads images would load it.
+They are dataclasses: each process that reads images would have to load pydantic.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Literal
 from keiryo.data.image.facts import ImageFacts
 
 Split = Literal["train", "val", "test"]
-# What owners of images call the parts of a split.
+# Names of split folders and of splits in a CSV file -> split.
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -31,7 +31,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class SurveyedImage:
-    """One image that could be read; `checksum` is of its pixels as they were packed."""
+    """An image that could be read; `checksum` is that of its packed pixels, empty if not packed."""
 
     name: str
     label: int
@@ -42,7 +42,7 @@ class SurveyedImage:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One that could not; `code` is that of the finding."""
+    """An image that could not be read; `code` is that of its finding."""
 
     name: str
     code: str

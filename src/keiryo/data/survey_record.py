@@ -1,4 +1,4 @@
-"""The record of a survey: every image of a source, and the pairs that are near-copies."""
+"""The record of a survey: each image of a source, and the pairs of near-copies."""
 
 from pydantic import AliasChoices, Field
 
@@ -10,11 +10,11 @@ NearCopy = tuple[int, int, int]
 
 
 class Survey(Record):
-    """All images of a source after reading; `near_copies` are rows of `images`."""
+    """All images of a source after they were read; `near_copies` refer to rows of `images`."""
 
     name: str
     classes: list[str]
-    # Packs made by earlier versions call them pictures.
+    # Packs of earlier versions call them pictures.
     images: list[SurveyedImage] = Field(validation_alias=AliasChoices("images", "pictures"))
     left_out: list[LeftOut]
     near_copies: list[NearCopy]

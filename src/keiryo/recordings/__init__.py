@@ -1,4 +1,4 @@
-"""Sets of recordings: where they come from, what they are labelled by, their packs and chunks.
+"""Sets of recordings: sources, conditions, audit, splits, packs and chunks.
 
-Recordings never import networks or trainings.
+This room must not depend on networks or on training.
 """

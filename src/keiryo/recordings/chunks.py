@@ -1,8 +1,8 @@
-"""Recordings cut into chunks of equal length, each with what came before it.
+"""Chunks of recordings: of equal length, each with the samples before it as context.
 
-A network with a receptive field of `context` samples predicts a sample from the `context`
-samples before it. A chunk brings these along, so that each of its own samples is predicted
-from all that the network can see of it, and predicted in no other chunk.
+A network with a receptive field of `context` samples predicts a sample from the `context` samples
+before it. A chunk includes these, so each of its own samples is predicted from all that the network
+can see. Each sample is predicted in one chunk only.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from keiryo.recordings.pack import RecordingPack
 class ChunkBatch:
     """Chunks of T samples, with `context` samples before each.
 
-    `codes` (N, context + T), uint8: own samples begin at `context`; `counts` (N,), int64,
-    says how many there are of them, T or fewer where a recording ends. What comes before a
-    recording begins and after it ends is the code of silence. `conditions`
-    (N, conditions), int64, are the numbers of the recordings' values.
+    In `codes` (N, context + T), uint8, a chunk's own samples begin at `context`. `counts` (N,),
+    int64, are their numbers: T, or fewer at the end of a recording. The code of silence stands
+    before the beginning and after the end of a recording. `conditions` (N, conditions), int64, are
+    the numbers of the recordings' values.
     """
 
     codes: np.ndarray
@@ -34,13 +34,13 @@ class ChunkBatch:
     def inputs(self) -> np.ndarray:
         """Inputs of the network, (N, context + T - 1): all codes but the last.
 
-        Of its outputs, the last T are for `targets`.
+        The last T outputs are for `targets`.
         """
         return self.codes[:, :-1]
 
     @property
     def targets(self) -> np.ndarray:
-        """Codes to predict, (N, T); the loss is over those with a true `mask`."""
+        """Codes to predict, (N, T); the loss is over those whose `mask` is true."""
         return self.codes[:, self.context :]
 
     @property
@@ -52,7 +52,7 @@ class ChunkBatch:
 class Chunks:
     """All chunks of the recordings `rows` of a pack, in order.
 
-    `samples` is how long a chunk is, or the longest recording, where that is shorter.
+    A chunk has `samples` samples, or as many as the longest recording if that is shorter.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Chunks:
         self.context = context
         self.samples = min(samples, int(pack.counts[rows].max(initial=1)))
         chunks = -(-pack.counts[rows] // self.samples)
-        # Chunk number n is number n - first of its recording.
+        # Chunk n of all is chunk n - first of its recording.
         self._rows = np.repeat(rows, chunks)
         first = np.repeat(np.cumsum(chunks) - chunks, chunks)
         self._starts = (np.arange(len(first)) - first) * self.samples
@@ -92,9 +92,9 @@ class Chunks:
 class ChunkBatches:
     """The chunks of the training recordings in a new order each epoch.
 
-    Batch `step` of `epoch` follows from the seed alone, so that a training can continue at any
-    step with the batches it would have had. Every sample of every recording is a target once
-    an epoch; the last batch may be smaller than the others.
+    The batch of a step and epoch depends on the seed alone, so a training continues at any step
+    with the same batches. Each sample of each recording is a target once an epoch; the last batch
+    may be smaller than the others.
     """
 
     def __init__(self, chunks: Chunks, *, batch: int, seed: int) -> None:
@@ -116,7 +116,7 @@ class ChunkBatches:
 
 
 def chunks_in_order(chunks: Chunks, *, batch: int) -> Iterator[ChunkBatch]:
-    """Yield all chunks in order, the last batch as small as it comes."""
+    """Yield all chunks in order; the last batch may be smaller."""
     order = np.arange(len(chunks))
     return _batches(chunks, order, batch, range(-(-len(chunks) // batch)))
 

@@ -1,6 +1,6 @@
-"""Conditions of recordings: the speaker, the spoken digit, the pitch.
+"""Conditions of recordings, such as the speaker, the spoken digit or the pitch.
 
-A recording has one value of each category. A network is told the values by their numbers.
+A recording has one value of each category. The network gets the numbers of the values.
 """
 
 import csv
@@ -16,25 +16,25 @@ PATH_COLUMN = "path"
 
 
 class Category(Record):
-    """One condition of recordings, and the values it takes, in order."""
+    """A condition of recordings, and its values in order."""
 
     name: str
     values: list[str]
 
 
 class Conditions(Record):
-    """The categories of a set, and of each recording the number of its value of each."""
+    """The categories of a set, and for each recording the numbers of its values."""
 
     categories: list[Category]
     labels: list[list[int]]
 
 
 def find_conditions(names: Sequence[str], pattern: str) -> Conditions:
-    r"""Return the conditions that `pattern` finds in the files' `names`, given without folders.
+    r"""Return the conditions that `pattern` finds in the files' `names`, without their folders.
 
-    Each named group is a category, as in `(?P<digit>\d)_(?P<speaker>[a-z]+)_`; the pattern
-    may match anywhere in a name. Raises InputError where it is no pattern, has no named
-    group, or does not match every name.
+    Each named group is a category, as in `(?P<digit>\d)_(?P<speaker>[a-z]+)_`; the pattern may
+    match anywhere in a name. Raises InputError if it is not a regular expression, has no named
+    group, or does not match each name.
     """
     try:
         searched = re.compile(pattern)
@@ -53,16 +53,16 @@ def find_conditions(names: Sequence[str], pattern: str) -> Conditions:
         raise InputError(
             f"{unmatched[0]}: does not match --condition '{pattern}'"
             + (f" ({len(unmatched)} of {len(names)} names do not)" if len(unmatched) > 1 else "")
-            + "; change the pattern, or move out what is not meant"
+            + "; change the pattern, or move the other files out"
         )
-    return _numbered(groups, [[str(value) for value in row] for row in rows])
+    return _number_values(groups, [[str(value) for value in row] for row in rows])
 
 
 def read_condition_table(path: Path) -> tuple[list[str], Conditions]:
-    """Return the paths in a CSV as they stand there, and the conditions in its other columns.
+    """Return the paths that a CSV lists, and the conditions in its other columns.
 
-    Its column `path` is relative to its own folder; each other one is a category. Raises
-    InputError where it is no such CSV, or a value is missing.
+    The column `path` is relative to the folder of the CSV; each other column is a category. Raises
+    InputError if the CSV has no such column or if a value is missing.
     """
     paths: list[str] = []
     values: list[list[str]] = []
@@ -96,13 +96,13 @@ def read_condition_table(path: Path) -> tuple[list[str], Conditions]:
     if not paths:
         raise InputError(f"{path}: has no rows below its heading")
     heading.pop(place)
-    return paths, _numbered(heading, values)
+    return paths, _number_values(heading, values)
 
 
 def choose_labels(categories: Sequence[Category], text: str) -> list[int]:
-    """Return the numbers that `text`, such as `digit=3,speaker=theo`, chooses, by category.
+    """Return, for each category, the number of the value in `text`: `digit=3,speaker=theo`.
 
-    Raises InputError where it does not choose exactly one known value of each.
+    Raises InputError unless `text` gives exactly one known value of each category.
     """
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -138,13 +138,13 @@ def refuse_condition(condition: str | None, data: str, reason: str) -> None:
 
 
 def no_conditions(recordings: int) -> Conditions:
-    """Return the conditions of so many recordings of which nothing is told."""
+    """Return the conditions of `recordings` recordings without any category."""
     return Conditions(categories=[], labels=[[] for _ in range(recordings)])
 
 
-def _numbered(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Conditions:
+def _number_values(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Conditions:
     categories = [
-        Category(name=name, values=sorted({row[column] for row in rows}, key=_in_order))
+        Category(name=name, values=sorted({row[column] for row in rows}, key=_sort_key))
         for column, name in enumerate(names)
     ]
     numbers = [{value: n for n, value in enumerate(category.values)} for category in categories]
@@ -152,7 +152,7 @@ def _numbered(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Conditions
     return Conditions(categories=categories, labels=labels)
 
 
-def _in_order(value: str) -> tuple[bool, int, str]:
-    # 10 comes after 9, and whatever is no number after both.
+def _sort_key(value: str) -> tuple[bool, int, str]:
+    # 10 comes after 9, and other text after all numbers.
     is_number = value.isascii() and value.isdecimal()
     return (not is_number, int(value) if is_number else 0, value)

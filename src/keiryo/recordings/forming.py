@@ -1,7 +1,7 @@
-"""Recordings of any kind brought into one form: one channel, one rate, mu-law codes.
+"""Converting recordings to one form: one channel, one rate, mu-law codes.
 
-Each goes through in blocks, and what is kept between the steps is on disk where it is
-long, so that an hour takes no more memory than a minute.
+A recording is converted in blocks, and a long one is kept on disk between the steps, so an hour
+takes no more memory than a minute.
 """
 
 import tempfile
@@ -26,8 +26,8 @@ from keiryo.records.base import Record
 
 DEFAULT_TRIM_DB = 60.0
 LOWEST_TARGET_RATE, HIGHEST_TARGET_RATE = 1000, 192_000
-# A recording is silent where its samples lie closer together than this: three steps of 16 bits,
-# 80 dB below full scale, less than the code of silence reaches.
+# A recording is silent if the range of its samples is at most this: three steps of 16 bits, 80 dB
+# below full scale, less than the range of the code of silence.
 SILENT_RANGE = 1e-4
 MOST_HELD_BYTES = 16 << 20
 STEP_SAMPLES = 1 << 16
@@ -37,9 +37,9 @@ SAMPLE_BYTES = 4
 class RecordingForm(Record):
     """The form that recordings are converted to.
 
-    `rate` in samples a second, None for the one that most of them have; at both ends what
-    is quieter by `trim_db` decibels than the loudest sample is cut off, nothing where it is
-    None; `normalize` brings the loudest sample to full scale.
+    `rate` is in samples a second; None stands for the rate of most of them. Both ends are cut off
+    where they are `trim_db` decibels quieter than the loudest sample; None cuts off nothing.
+    `normalize` scales the loudest sample to full scale.
     """
 
     rate: int | None = None
@@ -47,7 +47,7 @@ class RecordingForm(Record):
     normalize: bool = False
 
     def check(self) -> None:
-        """Raise InputError where no recording could be brought into this form."""
+        """Raise InputError if no recording could be converted to this form."""
         if self.rate is not None and not LOWEST_TARGET_RATE <= self.rate <= HIGHEST_TARGET_RATE:
             raise InputError(
                 f"--rate {self.rate}: give {LOWEST_TARGET_RATE} to {HIGHEST_TARGET_RATE} Hz"
@@ -58,10 +58,10 @@ class RecordingForm(Record):
 
 @dataclass(frozen=True)
 class FormedRecording:
-    """A recording as codes, uint8, of which `blocks` gives some at a time, once.
+    """A recording as codes, uint8, which `blocks` yields once, block by block.
 
-    `samples` of them are left after `trimmed` were cut off, both at the new rate;
-    `checksum` is of the codes; `was_beyond_full_scale` says that it was made quieter for it.
+    `samples` is the number of codes, and `trimmed` the number of samples cut off, both at the new
+    rate. `checksum` is that of the codes. If it `was_beyond_full_scale`, it was made quieter.
     """
 
     blocks: Iterator[bytes]
@@ -72,10 +72,10 @@ class FormedRecording:
 
 
 def read_recording(path: Path, *, rate: int | None = None) -> tuple[np.ndarray, int]:
-    """Return the samples (T,), float32 in [-1, 1], of one file, and how many a second they are.
+    """Return the samples (T,), float32 in [-1, 1], of a file, and their number a second.
 
-    Channels are mixed, and it is resampled to `rate` where one is given; nothing is cut off.
-    Raises InputError where it cannot be used.
+    Channels are mixed, and samples are resampled to `rate` if it is given; nothing is cut off.
+    Raises InputError if the file cannot be used.
     """
     RecordingForm(rate=rate).check()
     try:
@@ -97,10 +97,10 @@ def form_recording(
     form: RecordingForm,
     keep: Callable[[], IO[bytes]],
 ) -> FormedRecording:
-    """Bring a recording, `blocks` (frames, channels), float32, into `form` at `rate`.
+    """Convert a recording, `blocks` (frames, channels), float32, to `form` at `rate`.
 
-    `keep` makes temporary files. Raises UnusableRecordingError as `blocks` does, and with
-    the code `silent`.
+    `keep` makes temporary files. Raises UnusableRecordingError as `blocks` does, and with the code
+    `silent`.
     """
     with ExitStack() as files:
         kept = files.enter_context(keep())
@@ -108,13 +108,13 @@ def form_recording(
         loudest_found = 0.0
         lowest, highest = np.inf, -np.inf
 
-        def heard() -> Iterator[np.ndarray]:
+        def watch_loudness() -> Iterator[np.ndarray]:
             nonlocal loudest_found
             for block in blocks:
                 loudest_found = max(loudest_found, float(np.abs(block).max()))
                 yield block
 
-        for samples in _of_one_length(resample(mix_down(heard()), found.rate, rate)):
+        for samples in _with_equal_lengths(resample(mix_down(watch_loudness()), found.rate, rate)):
             kept.write(samples.tobytes())
             peaks.append(float(np.abs(samples).max()))
             lowest = min(lowest, float(samples.min()))
@@ -132,7 +132,7 @@ def form_recording(
         start, stop = 0, total
         if form.trim_db is not None:
             start, stop = _audible_range(kept, peaks, peak * 10 ** (-form.trim_db / 20))
-        # Resampling alone may lift a peak a little over full scale; that is clipped.
+        # Resampling alone may raise a peak slightly above full scale; that is clipped.
         is_beyond = loudest_found > 1 and peak > 1
         scale = 1 / peak if form.normalize or is_beyond else 1.0
         codes = keep()
@@ -153,7 +153,7 @@ def form_recording(
 
 
 def temporary_files(folder: Path) -> Callable[[], IO[bytes]]:
-    """Return what makes temporary files that are in memory while small, in `folder` when not."""
+    """Return a maker of temporary files: in memory while small, in `folder` when large."""
     return lambda: tempfile.SpooledTemporaryFile(MOST_HELD_BYTES, dir=str(folder))
 
 
@@ -176,8 +176,8 @@ def resample(blocks: Iterable[np.ndarray], rate: int, new_rate: int) -> Iterator
     yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-def _of_one_length(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the same samples in blocks of STEP_SAMPLES, of which only the last may be shorter."""
+def _with_equal_lengths(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the same samples in blocks of STEP_SAMPLES; only the last may be shorter."""
     waiting = np.empty(0, np.float32)
     for block in blocks:
         waiting = np.concatenate((waiting, block))
@@ -189,7 +189,7 @@ def _of_one_length(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def _audible_range(kept: IO[bytes], peaks: list[float], threshold: float) -> tuple[int, int]:
-    """Return where the first sample as loud as `threshold` is, and where those after the last."""
+    """Return the range from the first to the last sample as loud as `threshold`."""
     audible = [block for block, peak in enumerate(peaks) if peak >= threshold]
 
     def places(block: int) -> np.ndarray:

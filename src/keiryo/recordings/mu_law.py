@@ -1,8 +1,8 @@
-"""Samples as one of 256 codes, finer near silence than near full scale.
+"""Mu-law: 256 codes for samples, finer near silence than near full scale.
 
-This is the companding of ITU-T G.711 as WaveNet takes it (van den Oord et al. 2016,
-section 2.2): f(x) = sign(x) · ln(1 + µ|x|) / ln(1 + µ) with µ = 255, cut into 256 equal
-parts of [-1, 1]. Unlike the bytes of a telephone line, codes rise with the samples.
+This is the companding of ITU-T G.711 as in WaveNet (van den Oord et al. 2016, section 2.2):
+f(x) = sign(x) · ln(1 + µ|x|) / ln(1 + µ) with µ = 255, divided into 256 equal parts of [-1, 1].
+Unlike the bytes of a telephone line, the codes increase with the samples.
 """
 
 from functools import cache
@@ -18,10 +18,10 @@ SILENCE = 128
 def encode(samples: np.ndarray) -> np.ndarray:
     """Return the codes, uint8, of `samples` in [-1, 1], float32, of any shape.
 
-    Samples beyond that are taken as the nearest end. Raises ValueError where one is NaN.
+    Samples outside are clipped. Raises ValueError if one is NaN.
     """
-    # Looked up, not computed: a processor's own logarithm may put a sample that lies between
-    # two codes into the one here and into the other there.
+    # Looked up, not computed: the logarithms of two processors may give a sample at the edge of two
+    # codes different codes.
     samples = np.asarray(samples, np.float32)
     if np.isnan(samples).any():
         raise ValueError("samples that are not a number have no code")
@@ -29,9 +29,9 @@ def encode(samples: np.ndarray) -> np.ndarray:
 
 
 def decode(codes: np.ndarray) -> np.ndarray:
-    """Return the samples, float32 in [-1, 1], that `codes`, integers of any shape, stand for.
+    """Return the samples, float32 in [-1, 1], of `codes`, integers of any shape.
 
-    Raises ValueError where a code is not one of 0 to 255.
+    Raises ValueError if a code is not from 0 to 255.
     """
     codes = np.asarray(codes)
     if codes.size and not (codes.min() >= 0 and codes.max() < CODES):
@@ -42,15 +42,15 @@ def decode(codes: np.ndarray) -> np.ndarray:
 @cache
 def _levels() -> np.ndarray:
     """Return the sample in the middle of each code, (256,), float32."""
-    return _expanded(np.arange(CODES) / MU * 2 - 1)
+    return _expand(np.arange(CODES) / MU * 2 - 1)
 
 
 @cache
 def _edges() -> np.ndarray:
     """Return the least sample of each code but the first, (255,), float32."""
-    return _expanded((np.arange(1, CODES) - 0.5) / MU * 2 - 1)
+    return _expand((np.arange(1, CODES) - 0.5) / MU * 2 - 1)
 
 
-def _expanded(companded: np.ndarray) -> np.ndarray:
+def _expand(companded: np.ndarray) -> np.ndarray:
     size = np.expm1(np.abs(companded) * np.log1p(MU)) / MU
     return (np.sign(companded) * size).astype(np.float32)

@@ -1,8 +1,7 @@
-"""Recordings as codes, made once, in a file that training reads from as it is.
+"""A pack of recordings: their codes in a file that training maps into memory.
 
-A pack of recordings is a folder: `codes.npy`, uint8, (samples,), one recording after the
-other; and `recordings.json` with everything else, checksums included. Making one is
-`keiryo.recordings.packing`'s.
+It is a folder with `codes.npy`, uint8, (samples,), one recording after the other, and
+`recordings.json` with everything else, checksums included. `keiryo.recordings.packing` makes it.
 """
 
 from dataclasses import dataclass
@@ -27,9 +26,9 @@ VERIFIED_AT_ONCE_BYTES = 16_000_000
 class PackedRecording(Record):
     """One recording of a pack.
 
-    `samples` are at the pack's rate, as are the `trimmed` ones, which were cut off its ends;
-    `rate` and `channels` are those of its file, which was louder than full scale where
-    `was_beyond_full_scale`; `labels` number its value of each category.
+    `samples` and `trimmed`, the number cut off its ends, are at the pack's rate. `rate` and
+    `channels` are those of the file. `was_beyond_full_scale` is true if the file was louder than
+    full scale. `labels` are the numbers of its values, by category.
     """
 
     name: str
@@ -43,7 +42,7 @@ class PackedRecording(Record):
 
 
 class LeftOutRecording(Record):
-    """A recording that could not be used; `code` is that of the finding."""
+    """A recording that could not be used; `code` is that of its finding."""
 
     name: str
     code: str
@@ -53,8 +52,8 @@ class LeftOutRecording(Record):
 class RecordingPackHeader(SealedHeader):
     """The content of `recordings.json`.
 
-    `form` is what was asked for, `rate`, in samples a second, what came of it; `findings`
-    are the source's own.
+    `form` is the requested form, `rate` the resulting rate in samples a second. `findings` are the
+    source's own.
     """
 
     format_version: int = FORMAT_VERSION
@@ -70,7 +69,7 @@ class RecordingPackHeader(SealedHeader):
 
 @dataclass(frozen=True)
 class RecordingPack:
-    """An opened pack: `codes` (samples,), uint8, and what is known of each recording."""
+    """An opened pack: `codes` (samples,), uint8, and facts about each recording in the header."""
 
     codes: np.ndarray
     header: RecordingPackHeader
@@ -98,7 +97,7 @@ class RecordingPack:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """The number of each recording's value of each category, (recordings, categories)."""
+        """The numbers of the values of each recording, (recordings, categories), int64."""
         rows = [recording.labels for recording in self.header.recordings]
         return np.array(rows, np.int64).reshape(len(self), len(self.categories))
 
@@ -109,7 +108,7 @@ class RecordingPack:
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where in `codes` each recording begins, (recordings,), int64."""
+        """Index in `codes` at which each recording begins, (recordings,), int64."""
         return np.cumsum(self.counts) - self.counts
 
     def recording(self, row: int) -> np.ndarray:
@@ -121,8 +120,8 @@ class RecordingPack:
 def open_recording_pack(folder: Path, *, verify: bool = True) -> RecordingPack:
     """Open the pack of recordings in `folder`.
 
-    Raises InputError where it is damaged or of another version. Any number of processes may
-    open the same one; it is in memory but once.
+    Raises InputError if it is damaged or of another version. Any number of processes may open the
+    same pack; it is in memory once.
     """
     try:
         text = (folder / HEADER_FILE).read_bytes()
@@ -136,7 +135,7 @@ def open_recording_pack(folder: Path, *, verify: bool = True) -> RecordingPack:
         with path.open("rb") as file:
             is_whole = file.read(len(head)) == head
         if not is_whole or path.stat().st_size != len(head) + total:
-            raise InputError(f"{path}: cut short, or not what its pack says; pack it again")
+            raise InputError(f"{path}: cut short or not of this pack; pack it again")
         if verify:
             _verify(path, len(head), header.recordings)
         codes = np.memmap(path, dtype=np.uint8, mode="r", offset=len(head), shape=(total,))
@@ -151,7 +150,7 @@ def is_recording_pack(folder: Path) -> bool:
 
 
 def _verify(path: Path, offset: int, recordings: list[PackedRecording]) -> None:
-    # Read, not mapped: what is mapped would count as this process's memory.
+    # Read, not mapped: mapped pages would count as memory of this process.
     with path.open("rb") as file:
         file.seek(offset)
         for recording in recordings:

@@ -1,7 +1,7 @@
 """Making a pack of recordings: in bounded memory, whole or not at all.
 
-It is made in a hidden folder beside its final place and moved there, so that a pack that
-can be seen is complete.
+It is made in a hidden folder beside its final place and then moved there, so that a visible pack is
+complete.
 """
 
 import shutil
@@ -44,35 +44,34 @@ def prepare_recording_pack(
     workers: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> RecordingPack:
-    """Return the pack of `source` in `form`, made anew only if that in `folder` is stale.
+    """Return the pack of `source` in `form` in `folder`; make it unless it is there and current.
 
-    `workers` threads decode, which changes nothing but the time it takes; `progress` is told
-    how many recordings are done, of how many. Recordings that cannot be used are left out
-    and listed. Raises InputError where none is left, `form` is impossible, or `folder` holds
-    something else.
+    `workers` is the number of decoding threads; it changes only the time. `progress` is told the
+    number of recordings done and of all. Recordings that cannot be used are left out and listed.
+    Raises InputError if none is left, `form` is impossible, or `folder` holds something else.
     """
     form.check()
     is_foreign = folder.is_dir() and not is_recording_pack(folder) and any(folder.iterdir())
     if is_foreign or folder.is_file():
-        raise InputError(f"{folder}: exists and is no pack of recordings; name another folder")
+        raise InputError(f"{folder}: exists and is not a pack of recordings; name another folder")
     fingerprint = source.fingerprint()
     with lock_pack(folder):
-        found = _found(folder, fingerprint, form)
-        return found or _made(source, folder, fingerprint, form, workers, progress)
+        pack = _find(folder, fingerprint, form)
+        return pack or _make(source, folder, fingerprint, form, workers, progress)
 
 
-def _found(folder: Path, fingerprint: str, form: RecordingForm) -> RecordingPack | None:
+def _find(folder: Path, fingerprint: str, form: RecordingForm) -> RecordingPack | None:
     if not is_recording_pack(folder):
         return None
     try:
         pack = open_recording_pack(folder)
     except InputError:
-        return None  # damaged, or of an older keiryo: made again
+        return None  # damaged or of an older version: made again
     is_same = (pack.header.fingerprint, pack.header.form) == (fingerprint, form)
     return pack if is_same else None
 
 
-def _made(
+def _make(
     source: RecordingSource,
     folder: Path,
     fingerprint: str,
@@ -81,7 +80,7 @@ def _made(
     progress: Progress,
 ) -> RecordingPack:
     unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # of one that was killed
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
     unfinished.mkdir(parents=True)
     try:
         formats = [_format(source, index) for index in range(len(source.names))]
@@ -98,7 +97,7 @@ def _made(
         )
         _fill(source, formats, unfinished, header, workers, progress)
         if not header.recordings:
-            raise InputError(_none_usable(source.name, header.left_out))
+            raise InputError(_say_none_usable(source.name, header.left_out))
         write_text(unfinished / HEADER_FILE, header.with_checksum().model_dump_json())
         move_folder(unfinished, folder)
     finally:
@@ -123,11 +122,11 @@ def _most_common_rate(
             for name, error in zip(source.names, formats, strict=True)
             if isinstance(error, UnusableRecordingError)
         ]
-        raise InputError(_none_usable(source.name, left_out))
+        raise InputError(_say_none_usable(source.name, left_out))
     return max(rates, key=lambda rate: (rates[rate], rate))
 
 
-def _none_usable(name: str, left_out: list[LeftOutRecording]) -> str:
+def _say_none_usable(name: str, left_out: list[LeftOutRecording]) -> str:
     first = left_out[0]
     return (
         f"{name}: none of its {len(left_out)} recordings can be used; "
@@ -146,7 +145,7 @@ def _fill(
     """Write the codes of all recordings, and list them in `header`."""
     keep = temporary_files(folder)
 
-    def formed(index: int) -> FormedRecording | UnusableRecordingError:
+    def form(index: int) -> FormedRecording | UnusableRecordingError:
         found = formats[index]
         if isinstance(found, UnusableRecordingError):
             return found
@@ -159,7 +158,7 @@ def _fill(
 
     with (folder / CODES_FILE).open("wb") as file:
         file.write(npy_header((0,)))
-        for index, made in enumerate(_in_order(formed, len(source.names), workers)):
+        for index, made in enumerate(_in_order(form, len(source.names), workers)):
             name, found = source.names[index], formats[index]
             if isinstance(made, FormedRecording) and isinstance(found, SoundFormat):
                 file.writelines(made.blocks)
@@ -184,14 +183,14 @@ def _fill(
 
 
 def _in_order(
-    formed: Callable[[int], FormedRecording | UnusableRecordingError], total: int, workers: int
+    form: Callable[[int], FormedRecording | UnusableRecordingError], total: int, workers: int
 ) -> Iterator[FormedRecording | UnusableRecordingError]:
-    """Yield what `formed` makes of each number, a few of them ahead of their use."""
+    """Yield `form(index)` for each of `total` indices, in order; threads work ahead."""
     with ThreadPoolExecutor(workers) as threads:
         waiting: deque[Future[FormedRecording | UnusableRecordingError]] = deque()
         try:
             for index in range(total):
-                waiting.append(threads.submit(formed, index))
+                waiting.append(threads.submit(form, index))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
             while waiting:

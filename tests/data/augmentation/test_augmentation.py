@@ -215,7 +215,7 @@ def test_one_operation_moves_recolors_or_replaces() -> None:
     def changes(operations: int) -> np.ndarray:
         augmentation = Augmentation(random_operations=operations, magnitude=0.7)
         drawn = draw_augmentation(300, 32, np.random.default_rng(0), augmentation)
-        return np.stack((drawn.moves(), drawn.recolors(), drawn.replaces()))
+        return np.stack((drawn.have_warp(), drawn.have_colors(), drawn.have_table()))
 
     one = changes(1)
     assert one.sum(axis=0).max() == 1

@@ -93,7 +93,7 @@ def test_damaged_and_absent_shards_are_refused_in_a_line(images: Path, tmp_path:
     write_shard(tmp_path / "bad.tar", [("1.jpg", b""), ("1.json", b"{}")])
     cases = {
         "absent.tar": "no such file",
-        "text.tar": "no tar file",
+        "text.tar": "not a tar file",
         "empty.tar": "no labelled images",
         "bad.tar": "1.json holds no label",
         "none-*.tar": "no such files",

@@ -73,7 +73,7 @@ def test_a_test_folder_alone_is_what_is_held_out() -> None:
 def test_too_little_to_train_or_measure_is_refused() -> None:
     with pytest.raises(InputError, match="fewer than two classes"):
         split_images(survey_of([(0, "a", None), (0, "b", None)]), seed=0)
-    with pytest.raises(InputError, match="held out"):
+    with pytest.raises(InputError, match="no held-out image"):
         split_images(survey_of([(0, "a", None), (1, "b", None)]), seed=0)
 
 

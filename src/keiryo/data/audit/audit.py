@@ -1,4 +1,4 @@
-"""The audit of a set of images: everything worth knowing before training on it."""
+"""The audit of a set of images: findings to know before training on it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from keiryo.version import __version__
 IMBALANCE_RATIO = 3.0
 FEW_IMAGES = 20
 
-# Code of what kept an image from being read -> severity, words, advice.
+# Code of the reason why an image is left out -> severity, words, advice.
 LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "unreadable": ("warning", "cannot be read and left out", "Replace or delete them."),
     "too_large": ("warning", "too large to decode and left out", "Save them smaller."),
@@ -24,10 +24,7 @@ LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 
 
 def audit(survey: Survey, further: Iterable[Finding] = ()) -> DataCheck:
-    """Return what the checks of `DATA_CHECKS` find in `survey`, with `further` findings.
-
-    The gravest finding comes first.
-    """
+    """Return the findings of `DATA_CHECKS` about `survey` and `further` ones, the gravest first."""
     evidence = DataEvidence(survey)
     findings = [finding for check in DATA_CHECKS for finding in check(evidence)]
     splits = Counter(image.split for image in survey.images if image.split)
@@ -65,12 +62,12 @@ def imbalance(evidence: DataEvidence) -> Iterator[Finding]:
             severity="warning",
             evidence=f"'{found.largest}' has {found.largest_images} images, "
             f"'{found.smallest}' {found.smallest_images}",
-            advice="Accuracy will speak mostly of the large classes; add images of the small ones.",
+            advice="Large classes will dominate the accuracy; add images of the small ones.",
         )
 
 
 def small_classes(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find classes of few images: `few_pictures`."""
+    """Find classes with few images: `few_pictures`."""
     classes = evidence.survey.classes
     labels = [image.label for image in evidence.survey.images]
     counts = np.bincount(labels, minlength=len(classes))
@@ -80,7 +77,7 @@ def small_classes(evidence: DataEvidence) -> Iterator[Finding]:
             code="few_pictures",
             severity="warning",
             evidence=f"fewer than {FEW_IMAGES} images: {names}",
-            advice="Expect the accuracy to move by chance; add images.",
+            advice="The accuracy of these classes will vary by chance; add images.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Findings about images that are there more than once, and on both sides of a split."""
+"""Findings about images that occur more than once or on both sides of a split."""
 
 from collections.abc import Iterator
 
@@ -21,37 +21,37 @@ def conflicting_labels(evidence: DataEvidence) -> Iterator[Finding]:
 
 
 def conflicting_near_copies(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find nearly the same image under two classes: `near_conflict`."""
+    """Find near-copies under two classes: `near_conflict`."""
     if pairs := [pair for pair in _credible_near_copies(evidence) if len(set(pair.labels)) > 1]:
         yield Finding(
             code="near_conflict",
             severity="warning",
             evidence=f"{count(len(pairs), 'pair', 'pairs')} of near-copies under two classes",
-            advice="If they show the same, decide which class is right.",
+            advice="If they show the same object, decide which class is right.",
             groups=pairs,
         )
 
 
 def exact_copies(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find images that are there more than once, under one class: `exact_copies`."""
+    """Find images that occur more than once under one class: `exact_copies`."""
     if same := [group for group in evidence.copies if group not in evidence.conflicts]:
         yield Finding(
             code="exact_copies",
             severity="info",
             evidence=f"{count(len(same), 'image is', 'images are')} there more than once",
-            advice=f"{_what_splits_do(evidence)} Delete them to save time.",
+            advice=f"{_effect_on_split(evidence)} Delete them to save time.",
             groups=evidence.groups(same),
         )
 
 
 def near_copies(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find nearly the same image twice in one class: `near_copies`."""
+    """Find near-copies in one class: `near_copies`."""
     if pairs := [pair for pair in _credible_near_copies(evidence) if len(set(pair.labels)) == 1]:
         yield Finding(
             code="near_copies",
             severity="info",
             evidence=f"{count(len(pairs), 'pair looks', 'pairs look')} nearly the same",
-            advice=_what_splits_do(evidence),
+            advice=_effect_on_split(evidence),
             groups=pairs,
         )
 
@@ -93,28 +93,28 @@ def split_leaks(evidence: DataEvidence) -> Iterator[Finding]:
 
 
 def too_alike(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find images so alike that nearness does not mean a copy: `too_alike`."""
+    """Find images that look so alike that near-copies cannot be recognised: `too_alike`."""
     rows = evidence.alike.too_alike
     if rows.size:
         splits = {evidence.survey.images[row].split or "train" for row in rows}
         yield Finding(
             code="too_alike",
             severity="warning" if len(splits) > 1 else "info",
-            evidence=f"{len(rows)} images look so alike that near-copies cannot be told from others"
+            evidence=f"{len(rows)} images look so alike that none can be called a near-copy"
             + (", and they are on both sides of the split" if len(splits) > 1 else ""),
-            advice="Of these, only exact copies are kept on one side of a split. If they come from "
-            "few subjects, split them by subject, or the accuracy may be too high.",
+            advice="Only their exact copies are kept on one side of a split. If they show few "
+            "subjects, split them by subject, or the accuracy may be too high.",
         )
 
 
 def _credible_near_copies(evidence: DataEvidence) -> list:
-    """Return the near-copies without those of which there are too many to be copies."""
+    """Return the near-copies that are not among the images that look too alike."""
     images = evidence.survey.images
     crowded = {images[row].name for row in evidence.alike.too_alike}
     return [pair for pair in evidence.near_copies if pair.files[0] not in crowded]
 
 
-def _what_splits_do(evidence: DataEvidence) -> str:
+def _effect_on_split(evidence: DataEvidence) -> str:
     if evidence.has_own_split:
         return "Held-out images that are training images too are left out of the accuracy."
-    return "They are kept on one side of a split."
+    return "Copies are kept on one side of a split."

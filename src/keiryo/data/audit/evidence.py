@@ -16,13 +16,13 @@ from keiryo.data.survey_record import Survey
 from keiryo.records.base import ImageGroup
 from keiryo.records.data import Imbalance
 
-# Between two images of one group that are not near each other, but each near a third.
+# The distance of two images in one group that are not near each other, only near a third.
 UNKNOWN_DISTANCE = 257
 
 
 @dataclass(frozen=True)
 class DataEvidence:
-    """The evidence that the checks of a set look at; each property is computed once."""
+    """The evidence that the checks look at; each property is computed once."""
 
     survey: Survey
 
@@ -42,7 +42,7 @@ class DataEvidence:
 
     @cached_property
     def near_copies(self) -> list[ImageGroup]:
-        """Pairs of nearly the same image."""
+        """Pairs of images that look nearly the same."""
         return [self.group([one, other], far) for one, other, far in self.survey.near_copies]
 
     @cached_property
@@ -51,7 +51,7 @@ class DataEvidence:
 
     @cached_property
     def leaks(self) -> list[ImageGroup]:
-        """Held-out images that are training images too, each with the nearest of those."""
+        """Held-out images that are training images too, each with the nearest training image."""
         if not self.has_own_split:
             return []
         splits = [image.split or "train" for image in self.survey.images]

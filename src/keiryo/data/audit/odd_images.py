@@ -1,4 +1,4 @@
-"""Findings about images that are unlike the rest: of nothing, of an odd shape or size."""
+"""Findings about images that are unlike the rest: blank, dark, blurred, of an odd size."""
 
 from collections.abc import Iterator
 
@@ -16,28 +16,32 @@ DARK = 40.0
 BLURRED_SHARE = 0.3
 SMALL_SHARE = 0.25
 LONGEST_ASPECT = 2.0
-# Share of an image's area. If cropping takes more, the object may go with it.
+# Share of an image's area. If cropping removes more, it may remove the object.
 LARGEST_CUT = 1 / 3
-# If most images show so little for their size, the whole set is soft.
+# If the median image has at most this share of the detail that its size allows, the set is soft.
 LITTLE_DETAIL = 0.5
-# Images with a shorter side below this share of the size are mostly made up by enlarging.
+# An image counts as enlarged if its shorter side is below this share of the size.
 ENLARGED_SHARE = 0.75
 
 # Code of a note -> severity, words, advice.
 NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
-    "animated": ("info", "animated; the first frame is used", "Nothing, if that frame shows it."),
+    "animated": (
+        "info",
+        "animated; the first frame is used",
+        "Nothing to do if that frame shows the object.",
+    ),
     "cmyk": ("info", "in CMYK; converted to RGB", "Check that the colours are right."),
     "sixteen_bit": ("info", "with 16 bits a channel; reduced to 8", "Nothing to do."),
-    "transparent": ("info", "with transparency; laid on white", "Nothing, if white is right."),
-    "wrong_suffix": ("info", "not of the format their names say", "Rename them."),
+    "transparent": ("info", "with transparency; laid on white", "Nothing to do if white is right."),
+    "wrong_suffix": ("info", "in another format than their names say", "Rename them."),
     "turned": (
         "info",
         "turned upright by the orientation in their EXIF",
-        "Nothing here; tools that ignore it will show them lying.",
+        "Nothing to do here; tools that ignore EXIF will show them on their side.",
     ),
     "filled": (
         "warning",
-        "ending in flat grey below, as damaged JPEG files do",
+        "with flat grey at the bottom, as damaged JPEG files have",
         "Look at them, and fetch them again if a part is missing.",
     ),
     "tiny": ("warning", "under 8 pixels on a side", "Check whether they show anything."),
@@ -45,14 +49,14 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 
 
 def notes(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find what was noted while images were read: the codes of `NOTE_FINDINGS`."""
+    """Find images with notes from their decoding: the codes of `NOTE_FINDINGS`."""
     for code, (severity, words, advice) in NOTE_FINDINGS.items():
-        are = [code in image.facts.notes for image in evidence.survey.images]
-        yield from _finding(evidence.survey, code, severity, are, words, advice)
+        has_note = [code in image.facts.notes for image in evidence.survey.images]
+        yield from _finding(evidence.survey, code, severity, has_note, words, advice)
 
 
 def indistinct(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find images that hardly show anything: `blank`, `dark`, `blurred`."""
+    """Find images that show hardly anything: `blank`, `dark`, `blurred`."""
     facts = [image.facts for image in evidence.survey.images]
     if not facts:
         return
@@ -61,7 +65,7 @@ def indistinct(evidence: DataEvidence) -> Iterator[Finding]:
     is_blank = contrast < BLANK_CONTRAST
     is_dark = ~is_blank & (np.array([fact.brightness for fact in facts]) + 2 * contrast < DARK)
     is_blurred = ~is_blank & ~is_dark & (sharpness < BLURRED_SHARE * np.median(sharpness))
-    advice = "Look at them: a network cannot learn from what cannot be seen."
+    advice = "Look at them: a network cannot learn from an image that shows nothing."
     survey = evidence.survey
     yield from _finding(survey, "blank", "warning", is_blank, "of one flat colour", advice)
     yield from _finding(survey, "dark", "warning", is_dark, "nearly black", advice)
@@ -69,7 +73,7 @@ def indistinct(evidence: DataEvidence) -> Iterator[Finding]:
 
 
 def gray(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find images without colour, if most have some: `gray`."""
+    """Find images without colour in a set that is mostly in colour: `gray`."""
     is_gray = np.array(["gray" in image.facts.notes for image in evidence.survey.images])
     if is_gray.size and is_gray.mean() <= 0.5:
         yield from _finding(
@@ -78,12 +82,12 @@ def gray(evidence: DataEvidence) -> Iterator[Finding]:
             "info",
             is_gray,
             "without colour, unlike most",
-            "If one class has more of them, a network may learn that instead.",
+            "If one class has more of them, a network may learn to recognise the lack of colour.",
         )
 
 
 def odd_sizes(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find images far smaller than most, or far longer than wide: `odd_size`, `elongated`."""
+    """Find images far smaller than most, and very long ones: `odd_size`, `elongated`."""
     shorter, longer = _sides([image.facts for image in evidence.survey.images])
     if not shorter.size:
         return
@@ -102,12 +106,12 @@ def odd_sizes(evidence: DataEvidence) -> Iterator[Finding]:
         "info",
         longer > LONGEST_ASPECT * shorter,
         f"more than {LONGEST_ASPECT:g} times as long as wide",
-        "--fit crop cuts off more than half of each; --fit letterbox keeps all of it.",
+        "--fit crop removes more than half of each; --fit letterbox keeps all of it.",
     )
 
 
 def little_detail(evidence: DataEvidence) -> Iterator[Finding]:
-    """Find a set whose images were enlarged, or are out of focus: `little_detail`."""
+    """Find a set whose images were enlarged or are out of focus: `little_detail`."""
     all_facts = (image.facts for image in evidence.survey.images)
     facts = [fact for fact in all_facts if fact.contrast >= BLANK_CONTRAST]
     if not facts:
@@ -121,16 +125,16 @@ def little_detail(evidence: DataEvidence) -> Iterator[Finding]:
             code="little_detail",
             severity="warning",
             evidence=f"{(shown <= LITTLE_DETAIL).mean():.0%} of the images hold no more detail "
-            f"than {side} x {side} pixels would, though their median shorter side is "
-            f"{np.median(shorter):.0f}: they were enlarged, or are out of focus",
-            advice="Take the originals if there are any. With these, do not expect the accuracy "
-            f"that others report at this size, and try a --size nearer to {side}: it is faster "
-            "and may lose little.",
+            f"than {side} x {side} pixels can, though their median shorter side is "
+            f"{np.median(shorter):.0f}: they were enlarged or are out of focus",
+            advice="Use the originals if there are any. With these images, do not expect the "
+            f"accuracy that others report at this size. Try a --size nearer to {side}: it is "
+            "faster and may lose little accuracy.",
         )
 
 
 def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Finding]:
-    """Find what making squares of `size` does to the images: `cut_off`, `enlarged`."""
+    """Find the effects of making the images squares of `size`: `cut_off`, `enlarged`."""
     shorter, longer = _sides([image.facts for image in survey.images])
     cut = 1.0 - shorter / longer
     if fit == "crop" and (cut > LARGEST_CUT).any():
@@ -139,8 +143,8 @@ def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Findi
             "cut_off",
             "info",
             cut > LARGEST_CUT,
-            f"cut by more than a third of their area by --fit crop ({cut.mean():.0%} over all)",
-            "If what they show may lie outside their middle, take --fit letterbox or stretch.",
+            f"that lose more than a third of their area by --fit crop ({cut.mean():.0%} over all)",
+            "If objects may lie outside the middle, use --fit letterbox or stretch.",
         )
     is_enlarged = shorter < ENLARGED_SHARE * size
     if is_enlarged.mean() > 0.5:
@@ -151,7 +155,7 @@ def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Findi
             evidence=f"{is_enlarged.mean():.0%} of the images are enlarged to --size {size}: "
             f"their median shorter side is {median}",
             advice=f"--size {median} takes {(median / size) ** 2:.0%} of the time and shows "
-            "a network all that is in them.",
+            "the network all of their detail.",
         )
 
 
@@ -164,16 +168,16 @@ def _finding(
     survey: Survey,
     code: str,
     severity: Severity,
-    are: np.ndarray | list[bool],
-    what: str,
+    is_odd: np.ndarray | list[bool],
+    words: str,
     advice: str,
 ) -> Iterator[Finding]:
-    rows = np.flatnonzero(are)
+    rows = np.flatnonzero(is_odd)
     if rows.size:
         yield Finding(
             code=code,
             severity=severity,
-            evidence=f"{len(rows)} image{'s' * (len(rows) > 1)} {what}",
+            evidence=f"{len(rows)} image{'s' * (len(rows) > 1)} {words}",
             advice=advice,
             files=sorted(survey.images[row].name for row in rows),
         )

@@ -1,4 +1,4 @@
-"""Small versions of images that are spoken of, to be shown beside what is said."""
+"""Thumbnails of the images that findings name, for the report."""
 
 import base64
 from collections.abc import Callable, Iterable, Sequence
@@ -13,12 +13,12 @@ from keiryo.records.base import Finding
 
 SIDE = 112
 QUALITY = 80
-# Of a finding with more, the first are enough to see what it is about.
+# The most images and groups of a finding that are shown.
 SHOWN_OF_A_FINDING = 24
 
 
 def names_to_show(findings: Iterable[Finding]) -> list[str]:
-    """Return the names of the images that the findings should be shown with."""
+    """Return the names of the images to show beside the findings."""
     names: dict[str, None] = {}
     for finding in findings:
         for group in finding.groups[:SHOWN_OF_A_FINDING]:
@@ -30,24 +30,24 @@ def names_to_show(findings: Iterable[Finding]) -> list[str]:
 def make_thumbnails(
     names: Iterable[str], all_names: Sequence[str], pixels_of: Callable[[int], np.ndarray]
 ) -> dict[str, str]:
-    """Return a JPEG as a data URL for each of `names` that stands in `all_names`.
+    """Return a JPEG as a data URL for each of `names` that is in `all_names`.
 
-    `pixels_of` gives the image (H, W, 3), uint8, RGB, at a place of `all_names`; what
+    `pixels_of` returns the image (H, W, 3), uint8, RGB, at an index of `all_names`. An image that
     cannot be read is left out.
     """
-    place = {name: index for index, name in enumerate(all_names)}
+    indices = {name: index for index, name in enumerate(all_names)}
     shown = {}
     for name in names:
-        if name in place:
+        if name in indices:
             try:
-                shown[name] = make_thumbnail(pixels_of(place[name]))
+                shown[name] = make_thumbnail(pixels_of(indices[name]))
             except UnreadableImageError:
                 continue
     return shown
 
 
 def make_source_thumbnails(names: Iterable[str], source: Source) -> dict[str, str]:
-    """Return the thumbnails of those images of `source`, all of each within the square."""
+    """Return thumbnails of the images `names` of `source`, each letterboxed."""
     return make_thumbnails(
         names,
         [item.name for item in source.items],

@@ -1,1 +1,1 @@
-"""Augmentation: how much, the random numbers, and applying them on processor or device."""
+"""Augmentation: its amounts, random numbers, and application on the processor or a device."""

@@ -1,16 +1,15 @@
 """Affine maps of pixel positions and of colours, as matrices, for many images at once.
 
-Positions (x, y, 1) are in pixels; colours (red, green, blue, 1) from 0 to 255. Each
-function takes one figure for each map, in an array of any shape, and returns that
-shape with a matrix at its end.
+Positions (x, y, 1) are in pixels, colours (red, green, blue, 1) from 0 to 255. Each function takes
+an array of any shape with one number for each map, and returns that shape plus two dimensions for
+the matrices.
 """
 
 import numpy as np
 
 MIDDLE_GRAY = 128.0
 
-# The colour space of NTSC: brightness, and two axes of colour that a hue is an angle in.
-# Its first row is the luma of ITU-R BT.601.
+# The colour space of NTSC: luma (of ITU-R BT.601), and two axes in whose plane hue is an angle.
 RGB_TO_YIQ = np.array(
     ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 )
@@ -18,7 +17,7 @@ YIQ_TO_RGB = np.linalg.inv(RGB_TO_YIQ)
 
 
 def rotation(degrees: np.ndarray) -> np.ndarray:
-    """Return turns (..., 3, 3) about the origin."""
+    """Return rotations (..., 3, 3) about the origin."""
     angles = np.radians(degrees)
     maps = _identities(degrees.shape, 3)
     maps[..., 0, 0] = maps[..., 1, 1] = np.cos(angles)
@@ -28,7 +27,7 @@ def rotation(degrees: np.ndarray) -> np.ndarray:
 
 
 def shear(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
-    """Return shears (..., 3, 3): how far x moves for each pixel of y, and y for each of x."""
+    """Return shears (..., 3, 3): shifts of x for each pixel of y, and of y for each of x."""
     maps = _identities(along_x.shape, 3)
     maps[..., 0, 1] = along_x
     maps[..., 1, 0] = along_y
@@ -36,7 +35,7 @@ def shear(along_x: np.ndarray, along_y: np.ndarray) -> np.ndarray:
 
 
 def translation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return shifts (..., 3, 3) by so many pixels."""
+    """Return shifts (..., 3, 3) by `x` and `y` pixels."""
     maps = _identities(x.shape, 3)
     maps[..., 0, 2] = x
     maps[..., 1, 2] = y
@@ -44,8 +43,8 @@ def translation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def about_center(maps: np.ndarray, size: int) -> np.ndarray:
-    """Return `maps` (..., 3, 3) with the middle of an image of `size` pixels as origin."""
-    # Pixel centres lie at whole numbers, the first at 0.
+    """Return `maps` (..., 3, 3) with the centre of an image of `size` pixels as origin."""
+    # Pixel centres are at whole numbers, the first at 0.
     center = np.array((size - 1) / 2)
     return translation(center, center) @ maps @ translation(-center, -center)
 
@@ -72,11 +71,11 @@ def saturation(factors: np.ndarray) -> np.ndarray:
 
 
 def hue(degrees: np.ndarray) -> np.ndarray:
-    """Return maps (..., 4, 4) that turn the colour and keep the luma."""
-    turns = rotation(degrees)
-    # Brightness is the first axis of the three, where `rotation` leaves the last alone.
-    turns = np.roll(turns, (1, 1), axis=(-2, -1))
-    return _of_colors(YIQ_TO_RGB @ turns @ RGB_TO_YIQ)
+    """Return maps (..., 4, 4) that rotate the hue and keep the luma."""
+    rotations = rotation(degrees)
+    # `rotation` leaves the last axis unchanged, but luma is the first.
+    rotations = np.roll(rotations, (1, 1), axis=(-2, -1))
+    return _of_colors(YIQ_TO_RGB @ rotations @ RGB_TO_YIQ)
 
 
 def _of_colors(linear: np.ndarray) -> np.ndarray:

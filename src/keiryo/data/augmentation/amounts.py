@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from keiryo.errors import InputError
 
 NO_AUGMENTATION = "none"
-# The least and the most that each figure may be.
+# The least and the largest value of each amount.
 LIMITS: dict[str, tuple[float, float]] = {
     "smallest_area": (0.01, 1.0),
     "largest_aspect": (1.0, 10.0),
@@ -31,18 +31,18 @@ class Augmentation:
     - `smallest_area`, `largest_aspect`: the crop of Inception (Szegedy et al. 2014,
       section 6), with an area of `smallest_area` to 1 of the image and an aspect
       ratio of up to `largest_aspect` either way, in whole pixels.
-    - `flip`: whether a random half of the images is mirrored left to right.
-    - `brightness`, `contrast`, `saturation`: each is scaled by 1 +- its figure.
-    - `hue`: degrees by which colours are turned, at the most, either way.
-    - `rotation`: degrees by which images are turned, at the most, either way.
-    - `cutout`: side of the square that is blanked out, as a share of the image's
+    - `flip`: true mirrors a random half of the images left to right.
+    - `brightness`, `contrast`, `saturation`: the factor is drawn from 1 - amount to 1 + amount.
+    - `hue`: largest rotation of the hue either way, in degrees.
+    - `rotation`: largest rotation of the image either way, in degrees.
+    - `cutout`: side of the blank square, as a share of the image's side
       (DeVries & Taylor 2017).
-    - `mixup`: alpha of the beta distribution by whose draws two images are blended
+    - `mixup`: alpha of the beta distribution from which the share of a second image is drawn
       (Zhang et al. 2018).
-    - `cutmix`: alpha of that by which a part of one image is pasted into another
-      (Yun et al. 2019). With `mixup` as well, each image takes one of the two.
-    - `random_operations`, `magnitude`: how many operations are drawn for each image,
-      and how strong they are, from 0 to 1 (Cubuk et al. 2020, "RandAugment").
+    - `cutmix`: alpha of the beta distribution from which the pasted area of a second image is
+      drawn (Yun et al. 2019). With `mixup` too, each image takes one of the two.
+    - `random_operations`, `magnitude`: number of operations drawn for each image, and their
+      strength from 0 to 1 (Cubuk et al. 2020, "RandAugment").
     """
 
     smallest_area: float = 1.0
@@ -64,9 +64,9 @@ class Augmentation:
 
 
 def change_augmentation(base: Augmentation, changes: str) -> Augmentation:
-    """Return `base` with what `changes` says: `rotation=15,flip=0`, or `none` for no augmentation.
+    """Return `base` with `changes`, such as `rotation=15,flip=0`; `none` for no augmentation.
 
-    Raises InputError, naming the option, for what is not known or possible.
+    Raises InputError for an unknown name or a value outside `LIMITS`.
     """
     if changes == NO_AUGMENTATION:
         return Augmentation()

@@ -1,7 +1,7 @@
-"""Augments a batch of images as `augment` does, with torch, on their device.
+"""Augmentation of a batch with torch, on the device of its images.
 
-The same augmentation gives the same images, but for the last digit of rounding and the
-outermost pixels of a crop, which here look beyond its edge.
+The same `BatchAugmentation` gives the same images as `augment` does on the processor, except for
+rounding and for the outermost pixels of a crop, which here depend on pixels beyond its edge.
 """
 
 import numpy as np
@@ -16,15 +16,15 @@ from keiryo.data.augmentation.random_amounts import BatchAugmentation, Mixing
 def augment_on_device(images: Tensor, augmentation: BatchAugmentation) -> Tensor:
     """Return an augmented copy of `images` (N, size, size, 3), uint8, on their device."""
     channels_first = images.permute(0, 3, 1, 2)
-    if augmentation.moves().any():
+    if augmentation.have_warp().any():
         channels_first = _warp(channels_first, augmentation.warps)
-    if augmentation.recolors().any():
+    if augmentation.have_colors().any():
         channels_first = _recolor(channels_first, augmentation.colors)
-    if augmentation.tables is not None and augmentation.replaces().any():
+    if augmentation.tables is not None and augmentation.have_table().any():
         channels_first = _replace(channels_first, augmentation.tables)
     result = channels_first.permute(0, 2, 3, 1)
     if augmentation.cutouts is not None:
-        result = result.masked_fill(_inside(augmentation.cutouts, result), int(MIDDLE_GRAY))
+        result = result.masked_fill(_mask_boxes(augmentation.cutouts, result), int(MIDDLE_GRAY))
     if augmentation.mixing is not None:
         result = _mix(result, augmentation.mixing)
     return result.contiguous()
@@ -32,14 +32,14 @@ def augment_on_device(images: Tensor, augmentation: BatchAugmentation) -> Tensor
 
 def _warp(images: Tensor, warps: np.ndarray) -> Tensor:
     size = images.shape[-1]
-    # (N, 2, 3) -> six of (N, 1, 1). Products of matrices might be taken in less than
-    # float32, which is not enough to separate pixels.
-    (xx, xy, x0), (yx, yy, y0) = _moved(warps, images).permute(1, 2, 0)[..., None, None]
+    # (N, 2, 3) -> six of (N, 1, 1). A matrix product might be computed in less than float32,
+    # which is not precise enough for pixel positions.
+    (xx, xy, x0), (yx, yy, y0) = _to_device(warps, images).permute(1, 2, 0)[..., None, None]
     new_x = torch.arange(size, device=images.device, dtype=torch.float32)
     new_y = new_x[:, None]
     old = torch.stack((xx * new_x + xy * new_y + x0, yx * new_x + yy * new_y + y0), dim=-1)
-    # With its corners aligned, -1 and 1 are the centres of the outermost pixels, and
-    # reflection is about them, like OpenCV's BORDER_REFLECT_101.
+    # With align_corners, -1 and 1 are the centres of the outermost pixels, and reflection is about
+    # these centres, as with OpenCV's BORDER_REFLECT_101.
     grid = old * (2.0 / max(size - 1, 1)) - 1.0
     warped = functional.grid_sample(
         images.float(), grid, mode="bilinear", padding_mode="reflection", align_corners=True
@@ -48,7 +48,7 @@ def _warp(images: Tensor, warps: np.ndarray) -> Tensor:
 
 
 def _recolor(images: Tensor, colors: np.ndarray) -> Tensor:
-    maps = _moved(colors, images)[..., None, None]  # (N, new channels, 4, 1, 1)
+    maps = _to_device(colors, images)[..., None, None]  # (N, new channels, 4, 1, 1)
     values = images.float()
     result = maps[:, :, 3].expand(-1, -1, *images.shape[2:])
     for channel in range(3):
@@ -63,21 +63,21 @@ def _replace(images: Tensor, tables: np.ndarray) -> Tensor:
 
 def _mix(images: Tensor, mixing: Mixing) -> Tensor:
     partners = images[torch.from_numpy(mixing.partners).to(images.device, non_blocking=True)]
-    opacities = _moved(mixing.opacities, images)[:, None, None, None]
+    opacities = _to_device(mixing.opacities, images)[:, None, None, None]
     blended = _as_bytes(images * (1.0 - opacities) + partners * opacities)
-    return torch.where(_inside(mixing.boxes, images), blended, images)
+    return torch.where(_mask_boxes(mixing.boxes, images), blended, images)
 
 
-def _inside(boxes: np.ndarray, images: Tensor) -> Tensor:
-    """Return (N, size, size, 1): which pixels of `images` (N, size, size, 3) lie in the boxes."""
+def _mask_boxes(boxes: np.ndarray, images: Tensor) -> Tensor:
+    """Return a mask (N, size, size, 1): true for pixels of `images` inside `boxes`."""
     # (N, 4) -> four of (N, 1, 1)
-    left, top, right, bottom = _moved(boxes, images).T[..., None, None]
+    left, top, right, bottom = _to_device(boxes, images).T[..., None, None]
     x = torch.arange(images.shape[2], device=images.device)
     y = x[:, None]
     return ((x >= left) & (x < right) & (y >= top) & (y < bottom))[..., None]
 
 
-def _moved(values: np.ndarray, images: Tensor) -> Tensor:
+def _to_device(values: np.ndarray, images: Tensor) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(images.device, non_blocking=True)
 
 

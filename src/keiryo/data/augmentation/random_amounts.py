@@ -1,6 +1,6 @@
-"""All random numbers of a batch of images, drawn at once.
+"""The random numbers of a batch's augmentation, drawn at once.
 
-The processor, with any number of threads, or the device that trains applies them.
+They are applied on the processor by any number of threads, or on the device that trains.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from keiryo.data.augmentation.random_operations import UNCHANGED, draw_operation
 
 @dataclass(frozen=True)
 class Mixing:
-    """The part of another image that each image of a batch is mixed with.
+    """The mixing of each image of a batch with another one, its partner.
 
-    Inside `boxes` (N, 4), in whole pixels (left, top, right, bottom), the image
-    `partners` (N,) covers the own one with `opacities` (N,) from 0 to 1. `weights`
-    (N,), float32, are what the own label then counts; the partner's counts the rest.
+    Inside `boxes` (N, 4), in whole pixels (left, top, right, bottom), image `partners` (N,) covers
+    the image itself with `opacities` (N,) from 0 to 1. `weights` (N,), float32, are the weights of
+    the image's own label; the partner's label has the rest.
     """
 
     partners: np.ndarray
@@ -31,11 +31,11 @@ class Mixing:
 class BatchAugmentation:
     """The augmentation of each image of a batch, in this order.
 
-    - `warps` (N, 2, 3) map new pixels to old ones; pixel centres lie at whole numbers.
+    - `warps` (N, 2, 3) map new pixel positions to old ones; pixel centres are at whole numbers.
     - `colors` (N, 3, 4) map old RGB values to new ones.
     - `tables` (N, 256), uint8, map old values of any channel to new ones.
     - `cutouts` (N, 4), in whole pixels (left, top, right, bottom), are blanked out.
-    - `mixing` joins each image with another one of the batch.
+    - `mixing` mixes each image with another one of the batch.
     """
 
     warps: np.ndarray
@@ -44,16 +44,16 @@ class BatchAugmentation:
     cutouts: np.ndarray | None = None
     mixing: Mixing | None = None
 
-    def moves(self) -> np.ndarray:
-        """Return (N,): whether an image's warp is more than nothing."""
+    def have_warp(self) -> np.ndarray:
+        """Return (N,), bool: true if the image has a warp."""
         return np.any(self.warps != np.eye(2, 3), axis=(1, 2))
 
-    def recolors(self) -> np.ndarray:
-        """Return (N,): whether an image's colour map is more than nothing."""
+    def have_colors(self) -> np.ndarray:
+        """Return (N,), bool: true if the image has a colour map."""
         return np.any(self.colors != np.eye(3, 4), axis=(1, 2))
 
-    def replaces(self) -> np.ndarray:
-        """Return (N,): whether an image's table is more than nothing."""
+    def have_table(self) -> np.ndarray:
+        """Return (N,), bool: true if the image has a table."""
         if self.tables is None:
             return np.zeros(len(self.warps), bool)
         return np.any(self.tables != UNCHANGED, axis=1)
@@ -67,10 +67,10 @@ def draw_augmentation(
     colors = _draw_colors(count, random, augmentation)
     tables = None
     if augmentation.rotation:
-        degrees = _either_way(augmentation.rotation, count, random)
+        degrees = _draw_either_way(augmentation.rotation, count, random)
         planes = planes @ affine.about_center(affine.rotation(degrees), size)
     if augmentation.hue:
-        colors = colors @ affine.hue(_either_way(augmentation.hue, count, random))
+        colors = colors @ affine.hue(_draw_either_way(augmentation.hue, count, random))
     if augmentation.random_operations:
         operations = draw_operations(
             count,
@@ -94,11 +94,11 @@ def draw_augmentation(
 def _draw_crops(
     count: int, size: int, random: np.random.Generator, augmentation: Augmentation
 ) -> np.ndarray:
-    """Return (N, 3, 3): for each image the map from its new pixels to its old ones."""
+    """Return a map (N, 3, 3) for each image, from new pixel positions to old ones."""
     area = random.uniform(augmentation.smallest_area, 1.0, count)
     log_aspect = np.log(augmentation.largest_aspect)
     aspect = np.exp(random.uniform(-log_aspect, log_aspect, count))
-    # In whole pixels, which can be cut out and resized several times faster than warped.
+    # In whole pixels: cutting out and resizing is several times faster than warping.
     width = np.rint(size * np.minimum(1.0, np.sqrt(area * aspect))).clip(1)
     height = np.rint(size * np.minimum(1.0, np.sqrt(area / aspect))).clip(1)
     left = np.rint(random.uniform(0.0, 1.0, count) * (size - width))
@@ -106,7 +106,7 @@ def _draw_crops(
     mirrored = (random.random(count) < 0.5) & augmentation.flip
     across = np.where(mirrored, -width, width)
     left = np.where(mirrored, left + width, left)
-    # The corners of pixels lie half a pixel from their centres.
+    # The corner of a pixel is half a pixel from its centre.
     corner = np.array(0.5)
     scales = np.zeros((count, 3, 3))
     scales[:, 0, 0] = across / size
@@ -120,10 +120,10 @@ def _draw_crops(
 
 
 def _draw_colors(count: int, random: np.random.Generator, augmentation: Augmentation) -> np.ndarray:
-    """Return (N, 4, 4): for each image an affine map of its RGB values."""
-    saturation = 1.0 + _either_way(augmentation.saturation, count, random)
-    contrast = 1.0 + _either_way(augmentation.contrast, count, random)
-    brightness = 1.0 + _either_way(augmentation.brightness, count, random)
+    """Return an affine map (N, 4, 4) of the RGB values of each image."""
+    saturation = 1.0 + _draw_either_way(augmentation.saturation, count, random)
+    contrast = 1.0 + _draw_either_way(augmentation.contrast, count, random)
+    brightness = 1.0 + _draw_either_way(augmentation.brightness, count, random)
     return affine.brightness(brightness) @ affine.contrast(contrast) @ affine.saturation(saturation)
 
 
@@ -140,7 +140,7 @@ def _draw_mixing(
 ) -> Mixing | None:
     if count < 2 or not (augmentation.mixup or augmentation.cutmix):
         return None
-    # Each to the next in a random ring, so that none is its own partner.
+    # The partner is the next image in a random ring, so that none is its own partner.
     ring = random.permutation(count)
     partners = np.empty(count, np.int64)
     partners[ring] = np.roll(ring, 1)
@@ -157,9 +157,9 @@ def _draw_mixing(
 
 
 def _draw_boxes(sides: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray:
-    """Return squares (N, 4) in whole pixels around random ones, cut off at the border.
+    """Return squares (N, 4) in whole pixels around random pixels, cut off at the border.
 
-    `sides` (N,) are shares of the image's.
+    `sides` (N,) are shares of the image's side.
     """
     count = len(sides)
     pixels = np.rint(sides * size).astype(np.int64)[:, None]
@@ -167,5 +167,5 @@ def _draw_boxes(sides: np.ndarray, size: int, random: np.random.Generator) -> np
     return np.concatenate((first, first + pixels), axis=1).clip(0, size)
 
 
-def _either_way(most: float, count: int, random: np.random.Generator) -> np.ndarray:
+def _draw_either_way(most: float, count: int, random: np.random.Generator) -> np.ndarray:
     return random.uniform(-most, most, count)

@@ -1,8 +1,8 @@
-"""Random operations on an image, any number of which are one warp, one colour map and one table.
+"""Random operations on an image; any number of them make one warp, one colour map and one table.
 
-After RandAugment (Cubuk et al. 2020), with its ranges. Of its fourteen operations,
-equalize and autocontrast depend on the image's histogram and sharpness on each
-pixel's neighbours, so they do not compose and are left out.
+They follow RandAugment (Cubuk et al. 2020) and its ranges. Three of its fourteen operations are
+left out, since they cannot be composed: equalize and autocontrast depend on the image's histogram,
+sharpness on the neighbours of each pixel.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,8 @@ MOST_BITS_DROPPED = 4
 ZEROS = np.zeros(2)
 UNCHANGED = np.arange(256, dtype=np.uint8)
 
-# From the strength, both ways, (2,), to maps (2, 3, 3) about the middle of an image of side 1.
+# From the strength in both directions, (2,), to maps (2, 3, 3) about the centre of an image of
+# side 1.
 PLANE_OPERATIONS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda strength: affine.rotation(LARGEST_ROTATION_DEGREES * strength),
     lambda strength: affine.shear(LARGEST_SHEAR * strength, ZEROS),
@@ -30,7 +31,7 @@ PLANE_OPERATIONS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda strength: affine.translation(LARGEST_TRANSLATION * strength, ZEROS),
     lambda strength: affine.translation(ZEROS, LARGEST_TRANSLATION * strength),
 )
-# From the strength, both ways, (2,), to maps (2, 4, 4) of colours.
+# From the strength in both directions, (2,), to maps (2, 4, 4) of colours.
 COLOR_OPERATIONS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
     lambda strength: affine.brightness(1.0 + LARGEST_COLOR_CHANGE * strength),
     lambda strength: affine.contrast(1.0 + LARGEST_COLOR_CHANGE * strength),
@@ -39,12 +40,12 @@ COLOR_OPERATIONS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
 
 
 def solarize(magnitude: float) -> np.ndarray:
-    """Return the table (256,) that inverts the brightest values; at magnitude 1, all."""
+    """Return the table (256,) that inverts the brightest values, or all of them at magnitude 1."""
     return np.where(256 * (1.0 - magnitude) <= UNCHANGED, 255 - UNCHANGED, UNCHANGED)
 
 
 def posterize(magnitude: float) -> np.ndarray:
-    """Return the table (256,) that drops the lowest bits; at magnitude 1, four."""
+    """Return the table (256,) that drops the lowest bits, four of them at magnitude 1."""
     dropped = round(MOST_BITS_DROPPED * magnitude)
     return UNCHANGED >> dropped << dropped
 
@@ -54,10 +55,10 @@ TABLE_OPERATIONS: tuple[Callable[[float], np.ndarray], ...] = (solarize, posteri
 
 @dataclass(frozen=True)
 class Operations:
-    """The operations of each image, or the effect of each operation.
+    """The composed operations of each image, or the single operations.
 
-    `planes` (..., 3, 3) map new pixels to old ones, `colors` (..., 4, 4) old colours
-    to new ones, and then `tables` (..., 256), uint8, old values to new ones.
+    `planes` (..., 3, 3) map new pixel positions to old ones, `colors` (..., 4, 4) old colours to
+    new ones, and then `tables` (..., 256), uint8, old values to new ones.
     """
 
     planes: np.ndarray
@@ -68,18 +69,18 @@ class Operations:
 def draw_operations(
     count: int, size: int, random: np.random.Generator, *, operations: int, magnitude: float
 ) -> Operations:
-    """Return `operations` random operations in a row for each of `count` images.
+    """Return a sequence of `operations` random operations for each of `count` images.
 
-    Images are of `size` x `size` pixels; `magnitude` is from 0 to 1. Warps and
-    colours follow each other in the order drawn; tables come after all of them.
+    Images are of `size` x `size` pixels; `magnitude` is from 0 to 1. Warps and colour maps are
+    applied in the order drawn, tables after all of them.
     """
     known = _operations(size, magnitude)
-    drawn = _nothing((count,))
+    drawn = _identities((count,))
     kinds = random.integers(len(known.planes), size=(operations, count))
     signs = random.integers(2, size=(operations, count))
     for kind, sign in zip(kinds, signs, strict=True):
         drawn = Operations(
-            # From new pixels to old ones, so that the last operation's map comes first.
+            # These map new positions to old ones, so the last operation's map is applied first.
             drawn.planes @ known.planes[kind, sign],
             known.colors[kind, sign] @ drawn.colors,
             np.take_along_axis(known.tables[kind, sign], drawn.tables, axis=1),
@@ -89,11 +90,11 @@ def draw_operations(
 
 @lru_cache(maxsize=8)
 def _operations(size: int, magnitude: float) -> Operations:
-    """Return every operation, either way: (operations, 2, ...). The first changes nothing."""
+    """Return all operations in both directions, (operations, 2, ...); the first changes nothing."""
     strength = np.array((magnitude, -magnitude))
     to_pixels = np.diag((size, size, 1.0))
     of_kind = len(PLANE_OPERATIONS), len(COLOR_OPERATIONS), len(TABLE_OPERATIONS)
-    known = _nothing((1 + sum(of_kind), 2))
+    known = _identities((1 + sum(of_kind), 2))
     kind = 1
     for plane_operation in PLANE_OPERATIONS:
         plane = to_pixels @ plane_operation(strength) @ np.linalg.inv(to_pixels)
@@ -108,8 +109,8 @@ def _operations(size: int, magnitude: float) -> Operations:
     return known
 
 
-def _nothing(shape: tuple[int, ...]) -> Operations:
-    def repeated(unit: np.ndarray) -> np.ndarray:
+def _identities(shape: tuple[int, ...]) -> Operations:
+    def repeat(unit: np.ndarray) -> np.ndarray:
         return np.broadcast_to(unit, (*shape, *unit.shape)).copy()
 
-    return Operations(repeated(np.eye(3)), repeated(np.eye(4)), repeated(UNCHANGED))
+    return Operations(repeat(np.eye(3)), repeat(np.eye(4)), repeat(UNCHANGED))

@@ -1,4 +1,4 @@
-"""Batches of images and labels, made ahead of their use."""
+"""Batches of images and labels, which another thread makes ahead of their use."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -13,7 +13,7 @@ from keiryo.data.augmentation.on_processor import augment
 from keiryo.data.augmentation.random_amounts import BatchAugmentation, draw_augmentation
 from keiryo.data.packs.images import ImageRows
 
-# From images (N, size, size, 3), uint8, and the number of their batch to others as many.
+# From images (N, size, size, 3), uint8, and the number of their batch to changed images.
 Change = Callable[[np.ndarray, int], np.ndarray]
 
 
@@ -21,8 +21,8 @@ Change = Callable[[np.ndarray, int], np.ndarray]
 class Batch:
     """Images (N, size, size, 3), uint8, with their labels (N,), int64.
 
-    Where images are mixed, `partner_labels` (N,), int64, are of those mixed in, and
-    `weights` (N,), float32, are the shares of the own labels.
+    If images are mixed, `partner_labels` (N,), int64, are the labels of their partners, and
+    `weights` (N,), float32, the weights of their own labels.
     """
 
     images: np.ndarray
@@ -33,7 +33,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class DrawnBatch:
-    """The rows of a batch, and their augmentation."""
+    """The random choices for a batch: its rows and their augmentation."""
 
     rows: np.ndarray
     augmentation: BatchAugmentation | None
@@ -41,7 +41,7 @@ class DrawnBatch:
     def targets(
         self, labels: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Return labels, partner labels and weights of the batch, out of the `labels` of all."""
+        """Return labels, partner labels and weights of the batch from the `labels` of all rows."""
         own = labels[self.rows]
         if self.augmentation is None or self.augmentation.mixing is None:
             return own, None, None
@@ -51,7 +51,7 @@ class DrawnBatch:
 class BatchSampler:
     """Draws the batches of each epoch: `rows` in a new order, with new augmentation.
 
-    Sample `step` of `epoch` follows from the seed alone.
+    The batch of a step and epoch depends on the seed alone.
     """
 
     def __init__(
@@ -65,18 +65,17 @@ class BatchSampler:
 
     @property
     def steps(self) -> int:
-        """Number of batches in an epoch; a last one that is not full is left out.
+        """Number of batches in an epoch; an incomplete last one is left out.
 
-        The images in it come up in other epochs, and no batch norm ever sees a
-        batch of one.
+        Its images occur in other epochs, and no batch norm sees a batch of one image.
         """
         return len(self._rows) // self.batch
 
     def epoch(self, epoch: int) -> Callable[[int], DrawnBatch]:
-        """Return what gives the sample of each step of `epoch`."""
+        """Return a function that draws the batch of a step of `epoch`."""
         order = np.random.default_rng((self._seed, epoch)).permutation(self._rows)
 
-        def sample(step: int) -> DrawnBatch:
+        def draw(step: int) -> DrawnBatch:
             # Sorted, so that the memory map is read from front to back.
             rows = np.sort(order[step * self.batch : (step + 1) * self.batch])
             if not self._augmentation.changes_anything():
@@ -86,15 +85,15 @@ class BatchSampler:
                 rows, draw_augmentation(len(rows), self._size, random, self._augmentation)
             )
 
-        return sample
+        return draw
 
 
 class TrainingBatches:
     """The training images in a new order each epoch, with new augmentation.
 
-    Batch `step` of `epoch` follows from the seed alone, so that a training can continue
-    at any step with the batches it would have had, and `workers`, which is how many
-    threads augment a batch, changes nothing but the time it takes.
+    The batch of a step and epoch depends on the seed alone, so a training continues at any step
+    with the same batches. `workers` is the number of threads that augment a batch; it changes only
+    the time.
     """
 
     def __init__(
@@ -117,30 +116,30 @@ class TrainingBatches:
 
     @property
     def batch(self) -> int:
-        """Number of images in a batch: the number asked for, or all."""
+        """Number of images in a batch: the given number, or all if there are fewer."""
         return self._sampler.batch
 
     @property
     def steps(self) -> int:
-        """Number of batches in an epoch; a last one that is not full is left out."""
+        """Number of batches in an epoch; an incomplete last one is left out."""
         return self._sampler.steps
 
     def epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
         """Yield the batches of `epoch` from `first_step` on."""
-        sample = self._sampler.epoch(epoch)
-        # With one worker, the thread that makes the batches ahead is it.
+        draw = self._sampler.epoch(epoch)
+        # The thread that makes the batches ahead is the first worker, so one needs no pool.
         with ThreadPoolExecutor(self._workers) if self._workers > 1 else nullcontext() as pool:
 
             def make(step: int) -> Batch:
-                return self._make(sample(step), pool)
+                return self._make(draw(step), pool)
 
             yield from make_ahead(make, range(first_step, self.steps))
 
-    def _make(self, sample: DrawnBatch, pool: Executor | None) -> Batch:
-        images = self._images[sample.rows]
-        if sample.augmentation is not None:
-            images = augment(images, sample.augmentation, pool=pool)
-        return Batch(images, *sample.targets(self._labels))
+    def _make(self, drawn: DrawnBatch, pool: Executor | None) -> Batch:
+        images = self._images[drawn.rows]
+        if drawn.augmentation is not None:
+            images = augment(images, drawn.augmentation, pool=pool)
+        return Batch(images, *drawn.targets(self._labels))
 
 
 def batches_in_order(
@@ -151,9 +150,9 @@ def batches_in_order(
     batch: int,
     change: Change | None = None,
 ) -> Iterator[Batch]:
-    """Yield the images `rows` in order, the last batch as small as it comes.
+    """Yield batches of the images `rows` in order, without augmentation; the last may be smaller.
 
-    They are as they are, or as `change` makes them of each batch and its number.
+    `change`, if given, changes the images of each batch.
     """
 
     def make(step: int) -> Batch:

@@ -1,4 +1,4 @@
-"""Batches on the device that trains, augmented there."""
+"""Batches that are augmented on the device that trains."""
 
 import math
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from keiryo.data.augmentation.on_device import augment_on_device
 from keiryo.data.batches.batches import Batch, BatchSampler, DrawnBatch
 from keiryo.data.packs.images import ImageRows
 
-# The network, what it keeps for its gradients and the optimiser need the rest.
+# The rest is for the network, its activations and the optimiser.
 SHARE_OF_FREE_MEMORY = 0.5
-# Images copied to the device at a time, so that a memory map is never whole in memory.
+# Images copied to the device at a time, so that a memory map is never in memory as a whole.
 ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
 class DeviceBatch:
-    """A `Batch`, with tensors of one device in place of arrays."""
+    """A `Batch` with tensors on one device instead of arrays."""
 
     images: Tensor
     labels: Tensor
@@ -45,19 +45,19 @@ class DeviceBatch:
 def to_device(batch: Batch, device: torch.device) -> DeviceBatch:
     """Return `batch` on `device`."""
     return DeviceBatch(
-        _moved(batch.images, device),
-        _moved(batch.labels, device),
-        _moved_if_any(batch.partner_labels, device),
-        _moved_if_any(batch.weights, device),
+        _array_to_device(batch.images, device),
+        _array_to_device(batch.labels, device),
+        _to_device_if_any(batch.partner_labels, device),
+        _to_device_if_any(batch.weights, device),
     )
 
 
 class DeviceBatches:
     """The batches of `TrainingBatches`, augmented on `device` instead of on the processor.
 
-    If the training images take no more than half of `free_bytes`, they are copied to
-    the device once; if not, each batch is, as it lies on the disk. Either way the
-    batches are the same, so that a training may continue where less memory is free.
+    If the training images take at most half of `free_bytes`, they are copied to the device once;
+    otherwise each batch is copied when it is due. The batches are the same either way, so a
+    training may continue on a device with less free memory.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class DeviceBatches:
         )
         self._resident: Tensor | None = None
         if len(rows) * math.prod(images.shape[1:]) <= SHARE_OF_FREE_MEMORY * free_bytes:
-            self._resident = _copied(self._images, rows, device)
-            # Where each row of `images` lies in what was copied.
-            self._places = np.zeros(len(images), np.int64)
-            self._places[rows] = np.arange(len(rows))
+            self._resident = _copy_rows(self._images, rows, device)
+            # The index of each row of `images` in the copy.
+            self._indices = np.zeros(len(images), np.int64)
+            self._indices[rows] = np.arange(len(rows))
 
     @property
     def is_resident(self) -> bool:
@@ -102,52 +102,52 @@ class DeviceBatches:
 
     def epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[DeviceBatch]:
         """Yield the batches of `epoch` from `first_step` on."""
-        sample = self._sampler.epoch(epoch)
+        draw = self._sampler.epoch(epoch)
 
         def read(step: int) -> tuple[DrawnBatch, Tensor]:
-            drawn = sample(step)
+            drawn = draw(step)
             return drawn, self._read(drawn.rows)
 
         for drawn, read_ahead in make_ahead(read, range(first_step, self.steps)):
             yield self._make(drawn, read_ahead)
 
     def _read(self, rows: np.ndarray) -> Tensor:
-        """Return what the device needs for `rows`: their places on it, or the images."""
-        read = _tensor(self._places[rows] if self.is_resident else self._images[rows])
-        # From memory that is not pinned, a copy would wait for the steps before it.
+        """Return the indices of `rows` on the device, or the images if they are not there."""
+        read = _tensor(self._indices[rows] if self.is_resident else self._images[rows])
+        # A copy from memory that is not pinned would wait for the steps before it.
         return read.pin_memory() if self._device.type == "cuda" else read
 
-    def _make(self, sample: DrawnBatch, read_ahead: Tensor) -> DeviceBatch:
+    def _make(self, drawn: DrawnBatch, read_ahead: Tensor) -> DeviceBatch:
         images = read_ahead.to(self._device, non_blocking=True)
         if self._resident is not None:
             images = self._resident[images]
-        if sample.augmentation is not None:
-            images = augment_on_device(images, sample.augmentation)
-        labels, partner_labels, weights = sample.targets(self._labels)
+        if drawn.augmentation is not None:
+            images = augment_on_device(images, drawn.augmentation)
+        labels, partner_labels, weights = drawn.targets(self._labels)
         return DeviceBatch(
             images,
-            _moved(labels, self._device),
-            _moved_if_any(partner_labels, self._device),
-            _moved_if_any(weights, self._device),
+            _array_to_device(labels, self._device),
+            _to_device_if_any(partner_labels, self._device),
+            _to_device_if_any(weights, self._device),
         )
 
 
 def _tensor(values: np.ndarray) -> Tensor:
-    # Images fetched from elsewhere may be read-only, which tensors cannot be.
+    # Images from a remote pack may be read-only, but tensors cannot be.
     return torch.from_numpy(np.require(values, requirements="W"))
 
 
-def _moved(values: np.ndarray, device: torch.device) -> Tensor:
+def _array_to_device(values: np.ndarray, device: torch.device) -> Tensor:
     return _tensor(values).to(device, non_blocking=True)
 
 
-def _moved_if_any(values: np.ndarray | None, device: torch.device) -> Tensor | None:
-    return None if values is None else _moved(values, device)
+def _to_device_if_any(values: np.ndarray | None, device: torch.device) -> Tensor | None:
+    return None if values is None else _array_to_device(values, device)
 
 
-def _copied(images: ImageRows, rows: np.ndarray, device: torch.device) -> Tensor:
-    copied = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, device=device)
+def _copy_rows(images: ImageRows, rows: np.ndarray, device: torch.device) -> Tensor:
+    copy = torch.empty((len(rows), *images.shape[1:]), dtype=torch.uint8, device=device)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        copied[part] = _tensor(images[rows[part]])
-    return copied
+        copy[part] = _tensor(images[rows[part]])
+    return copy

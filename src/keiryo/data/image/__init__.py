@@ -1,1 +1,1 @@
-"""One image: decoding it, fitting it into a square, facts about it, corruptions of it."""
+"""Work on one image: decoding, fitting into a square, facts, corruptions."""

@@ -1,4 +1,4 @@
-"""One image file to RGB pixels, as they are or as small as they are needed."""
+"""Decoding an image file to RGB pixels, at full size or a smaller scale."""
 
 import io
 import struct
@@ -12,23 +12,23 @@ from PIL import Image, ImageFile, ImageOps
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 )
-# Pillow's own bound against decompression bombs; decoded, such an image takes half a GB.
+# Pillow's limit against decompression bombs; such an image takes half a GB when decoded.
 LARGEST_PIXEL_COUNT = 178_956_970
 SMALLEST_SIDE = 8
 
-# The modes that OpenCV decodes to the same RGB as Pillow, only faster.
+# OpenCV decodes these modes to the same RGB as Pillow, but faster.
 PLAIN_MODES = frozenset({"RGB", "L", "I;16", "I;16B"})
 JPEG_END_MARKER = b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 JPEG_START_MARKER = b"\xff\xd8"
-# Numbers of JPEG's markers: of frames coded the usual ways, of a scan, and of the segments
-# before it that do not change how its pixels are to be taken.
+# JPEG markers of frames in the usual codings, of a scan, and of segments that do not change how
+# pixels are to be interpreted.
 JPEG_FRAMES = frozenset({0xFFC0, 0xFFC1, 0xFFC2})
 JPEG_SCAN = 0xFFDA
 JPEG_ICC_PROFILE = 0xFFE2
 JPEG_PLAIN_SEGMENTS = frozenset({0xFFC4, 0xFFDB, 0xFFDD, 0xFFE0, 0xFFED, 0xFFEE, 0xFFFE})
-# A JPEG's frequencies can be left out while decoding, which gives it at a half, quarter, eighth.
+# Decoding without the high frequencies of a JPEG gives it at a half, quarter or eighth.
 REDUCED_READING = {
     1: cv2.IMREAD_COLOR_RGB,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -36,13 +36,13 @@ REDUCED_READING = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 
-Image.MAX_IMAGE_PIXELS = None  # checked here, before decoding, with a finding of its own
-# What OpenCV has to say of a damaged file becomes a finding, not a line across the live bar.
+Image.MAX_IMAGE_PIXELS = None  # decode_image checks it and has a finding of its own
+# A damaged file becomes a finding; a line from OpenCV would break the progress bar.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class UnreadableImageError(Exception):
-    """A file that no image can be had from; `code` is the finding's, the text says why."""
+    """A file that cannot be read as an image, with the reason; `code` is that of the finding."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -51,12 +51,12 @@ class UnreadableImageError(Exception):
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """The pixels of an image the right way up, (H, W, 3), uint8, RGB, and what was unusual.
+    """An upright image: its pixels, (H, W, 3), uint8, RGB, and notes about the file.
 
-    `width` and `height` are those of the file's own pixels; with `scale` above 1, `pixels`
-    are its size divided by that. `notes` are codes: `animated` (the first frame is taken),
-    `cmyk`, `sixteen_bit`, `transparent` (laid on white), `wrong_suffix`, `tiny`,
-    `turned` (its EXIF says that it lies on its side or head).
+    `width` and `height` are those of the whole image; with `scale` above 1, it was decoded at that
+    fraction of its size. `notes` are codes: `animated` (the first frame is decoded), `cmyk`,
+    `sixteen_bit`, `transparent` (laid on white), `wrong_suffix`, `tiny`, `turned` (EXIF says that
+    the stored image is not upright).
     """
 
     pixels: np.ndarray
@@ -70,10 +70,9 @@ class DecodedImage:
 def read_image(path: Path, *, smallest_side: int | None = None) -> DecodedImage:
     """Decode the image at `path`.
 
-    With `smallest_side`, a JPEG is decoded at a half, quarter or eighth of its size where
-    its shorter side keeps that many pixels, which is several times faster. Raises
-    UnreadableImageError for a file that is empty, truncated, no image at all, or
-    too large to decode.
+    With `smallest_side`, a JPEG is decoded at a half, quarter or eighth of its size if its shorter
+    side keeps that many pixels, which is several times faster. Raises UnreadableImageError for a
+    file that is empty, truncated, no image, or too large to decode.
     """
     try:
         if not path.is_file() and path.exists():
@@ -86,7 +85,7 @@ def read_image(path: Path, *, smallest_side: int | None = None) -> DecodedImage:
 
 
 def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) -> DecodedImage:
-    """Decode the bytes of an image file named `*suffix`; as `read_image`."""
+    """Decode the bytes of an image file with this suffix, as `read_image` does."""
     if not data:
         raise UnreadableImageError("unreadable", "the file is empty")
     if suffix.lower() in JPEG_SUFFIXES and (size := _plain_jpeg_size(data)):
@@ -109,16 +108,15 @@ def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) 
     if pixels is None:
         pixels, scale = _decode_by_pillow(header), 1
     if (pixels.shape[1] > pixels.shape[0]) != (width > height):
-        width, height = height, width  # it was turned by a quarter
+        width, height = height, width  # it was rotated by a quarter turn
     return DecodedImage(pixels, width, height, scale, notes, is_jpeg=header.format == "JPEG")
 
 
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a whole JPEG with nothing out of the ordinary; else None.
+    """Return width and height of an ordinary, whole JPEG; None for any other file.
 
-    It is the most common image, and Pillow takes ten times as long to find that there
-    is nothing to note of it: that it is upright, a single image, gray or YCbCr of 8
-    bits, neither tiny nor too large.
+    It is ordinary if it is upright, a single image, gray or YCbCr of 8 bits, and neither tiny nor
+    too large. Most images are, and Pillow takes ten times as long to find that out.
     """
     if not data.startswith(JPEG_START_MARKER) or not _is_whole_jpeg(data):
         return None
@@ -134,7 +132,7 @@ def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
             is_plain = min(width, height) >= SMALLEST_SIDE and width * height <= LARGEST_PIXEL_COUNT
             return (width, height) if is_plain else None
         elif marker == JPEG_ICC_PROFILE:
-            # The same segment may tell that other images follow.
+            # The same segment may announce further images.
             if not data.startswith(b"ICC_PROFILE\0", place + 4):
                 return None
         elif marker not in JPEG_PLAIN_SEGMENTS:
@@ -144,13 +142,13 @@ def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _is_whole_jpeg(data: bytes) -> bool:
-    # OpenCV paints what is missing of a cut-off JPEG grey and says nothing, so only
-    # files that end as they should go to it; Pillow judges the rest.
+    # OpenCV fills the missing part of a cut-off JPEG with grey and reports nothing. So it gets only
+    # files that end properly; Pillow decodes the others.
     return data.rstrip(b"\0").endswith(JPEG_END_MARKER)
 
 
 def _reduction(width: int, height: int, smallest_side: int | None) -> int:
-    """Return by how much a JPEG can be decoded smaller so that its shorter side keeps so many."""
+    """Return the largest reduction by which the shorter side keeps `smallest_side` pixels."""
     if smallest_side is None:
         return 1
     fitting = [s for s in REDUCED_READING if min(width, height) // s >= smallest_side]
@@ -159,14 +157,14 @@ def _reduction(width: int, height: int, smallest_side: int | None) -> int:
 
 def _notes(header: ImageFile.ImageFile, suffix: str, frames: int) -> tuple[str, ...]:
     by_suffix = Image.registered_extensions().get(suffix.lower())
-    is_named_rightly = by_suffix == header.format or {by_suffix, header.format} == {"JPEG", "MPO"}
+    has_right_suffix = by_suffix == header.format or {by_suffix, header.format} == {"JPEG", "MPO"}
     found = {
         "animated": frames > 1 and header.format != "MPO",
         "cmyk": header.mode in ("CMYK", "YCCK"),
         "sixteen_bit": header.mode.startswith("I")
         or any(";16" in str(tile[3]) for tile in header.tile),
         "transparent": header.has_transparency_data,
-        "wrong_suffix": not is_named_rightly,
+        "wrong_suffix": not has_right_suffix,
         "tiny": min(header.size) < SMALLEST_SIDE,
         "turned": "exif" in header.info and header.getexif().get(EXIF_ORIENTATION, 1) != 1,
     }
@@ -174,7 +172,7 @@ def _notes(header: ImageFile.ImageFile, suffix: str, frames: int) -> tuple[str, 
 
 
 def _decode_plain(header: Image.Image, data: bytes, scale: int) -> np.ndarray | None:
-    """Decode by OpenCV; return None for what it cannot read, or would read wrongly."""
+    """Decode by OpenCV; return None for an image that it cannot read or would read wrongly."""
     if header.format == "JPEG" and not _is_whole_jpeg(data):
         return None
     if header.mode not in PLAIN_MODES or header.has_transparency_data:

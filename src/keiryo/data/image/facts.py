@@ -1,4 +1,4 @@
-"""Facts about one image, to find copies, near-copies and images of nothing."""
+"""Facts about one image, to find copies, near-copies and images that show nothing."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,32 +9,32 @@ import xxhash
 
 from keiryo.data.image.decoding import DecodedImage
 
-# Images are looked at in this many grey pixels a side, so that figures can be compared.
+# Facts are computed at this many grey pixels a side, so that they can be compared.
 EXAMINED_SIDE = 128
 HASHED_SIDE = 32
-# Of an image enlarged to twice its size the Laplacian deviates 0.35 to 0.45 times as much as at
-# half of it; of sharp ones most come to over 0.5 (docs/data.md says on what).
+# The ratio of the Laplacian's standard deviation at full and at half size. Images enlarged to twice
+# their size have 0.35 to 0.45, most sharp ones over 0.5 (docs/data.md names the sets).
 SOFT = 0.47
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES**2
-LARGEST_TINGE = 8  # between the channels of an image without colour, of 255
-# A decoder of JPEG makes what is missing of a file mid-grey, in whole blocks.
+LARGEST_TINGE = 8  # difference of channels in an image without colour, of 255
+# JPEG decoders fill the missing part of a file with mid-grey, in whole blocks.
 JPEG_BLOCK = 8
 JPEG_FILLING = 128
-BLANK_CONTRAST = 3.0  # a standard deviation of grey, of 255: nothing can be seen
+BLANK_CONTRAST = 3.0  # standard deviation of grey, of 255, below which nothing can be seen
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
     """Facts about one image, found while it was read.
 
-    `digest` names its pixels, `hash` what it looks like (hexadecimal; empty where an
-    image is too small or too flat to be recognised). `brightness` and `contrast` are
-    mean and standard deviation of grey, from 0 to 255; `sharpness` is the standard
-    deviation of its Laplacian at 128 pixels a side. `detail` is the side in pixels, of 128,
-    64 and 32, at which it would still show all that it does at 128. `scale` above 1 says
-    that the digest is of the image decoded at that fraction of its size. `notes` are those
-    of its decoding, and `gray` and `filled` (with grey below, as damaged JPEG files decode).
+    `digest` identifies its pixels; `hash`, hexadecimal, is perceptual (empty for an image too small
+    or too flat to be recognised). `brightness` and `contrast` are mean and standard deviation of
+    grey, from 0 to 255; `sharpness` is the standard deviation of the Laplacian at 128 pixels a
+    side. `detail` is the smallest side in pixels, of 128, 64 and 32, that keeps the detail at 128.
+    With `scale` above 1, the digest is that of the image decoded at that fraction of its size.
+    `notes` are those of its decoding, `gray`, and `filled` (with flat grey at the bottom, as
+    damaged JPEG files have).
     """
 
     digest: str
@@ -52,15 +52,15 @@ class ImageFacts:
 def examine(image: DecodedImage) -> ImageFacts:
     """Return the facts of one image.
 
-    The hash is a perceptual one: the signs, against their median, of the lowest 16 x 16
-    frequencies of the discrete cosine transform of the image at 32 x 32 (Zauner 2010,
-    "Implementation and Benchmarking of Perceptual Image Hash Functions", section 3.2.1,
-    there with 8 x 8). Saved anew, scaled, brightened or cropped by a hair, an image
-    keeps nearly all of these 256 signs; unrelated ones share about half.
+    The perceptual hash has a bit for each of the lowest 16 x 16 frequencies of the discrete cosine
+    transform of the image at 32 x 32: 1 if it is at least their median (Zauner 2010,
+    "Implementation and Benchmarking of Perceptual Image Hash Functions", section 3.2.1, there with
+    8 x 8). An image that is saved again, scaled, brightened or cropped slightly keeps nearly all of
+    these 256 bits; unrelated images share about half.
     """
-    gray = _shrunk(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY), EXAMINED_SIDE)
-    half = _shrunk(gray, EXAMINED_SIDE // 2)
-    quarter = _shrunk(half, HASHED_SIDE)
+    gray = _shrink(cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY), EXAMINED_SIDE)
+    half = _shrink(gray, EXAMINED_SIDE // 2)
+    quarter = _shrink(half, HASHED_SIDE)
     mean, deviation = cv2.meanStdDev(gray)
     sharpness = [_sharpness(each) for each in (gray, half, quarter)]
     contrast = float(deviation[0, 0])
@@ -85,13 +85,13 @@ def examine(image: DecodedImage) -> ImageFacts:
 
 
 def facts_of_pixels(pixels: np.ndarray) -> ImageFacts:
-    """Return the facts of an image (H, W, 3), uint8, RGB, that no file had to be read for."""
+    """Return the facts of an image (H, W, 3), uint8, RGB, that does not come from a file."""
     height, width = pixels.shape[:2]
     return examine(DecodedImage(pixels, width, height, 1, ()))
 
 
 def pixel_digest(pixels: np.ndarray) -> str:
-    """Return a short name of exactly these pixels at exactly this shape."""
+    """Return a digest of the pixels and their shape."""
     digest = xxhash.xxh3_128(str(pixels.shape).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
@@ -106,7 +106,7 @@ def _sharpness(gray: np.ndarray) -> float:
 
 
 def _detail(sharpness: list[float]) -> int:
-    """Return the side that is enough, by the sharpness at 128 pixels and at each half of that."""
+    """Return the side that keeps the detail, from the sharpness at 128, 64 and 32 pixels."""
     enough = EXAMINED_SIDE
     for halvings, (larger, smaller) in enumerate(pairwise(sharpness), start=1):
         if larger < SOFT * smaller:
@@ -115,7 +115,7 @@ def _detail(sharpness: list[float]) -> int:
 
 
 def _is_gray(pixels: np.ndarray) -> bool:
-    # Of most images one pixel, which is among the few below, says that they are not.
+    # The middle pixel, one of the few below, is in colour in most colour images.
     middle = pixels[pixels.shape[0] // 2, pixels.shape[1] // 2].tolist()
     if max(middle) - min(middle) > LARGEST_TINGE:
         return False
@@ -128,7 +128,7 @@ def _is_gray(pixels: np.ndarray) -> bool:
 
 
 def _ends_in_filling(image: DecodedImage) -> bool:
-    """Return whether the lowest rows are what a JPEG's decoder puts where data is missing."""
+    """Return whether the lowest rows are the filling of a JPEG decoder for missing data."""
     if not image.is_jpeg or image.pixels[-1, -1, 0] != JPEG_FILLING:
         return False
     rows = image.pixels[-max(1, JPEG_BLOCK // image.scale) :]
@@ -138,13 +138,13 @@ def _ends_in_filling(image: DecodedImage) -> bool:
 def _perceptual_hash(gray: np.ndarray) -> str:
     """Return the hash of an image (32, 32), uint8."""
     frequencies = cv2.dct(gray.astype(np.float32))[:FREQUENCIES, :FREQUENCIES].ravel()
-    # The upper of the two middle values: as exact as their mean, and found faster.
+    # The upper of the two middle values is found faster than their mean and as good.
     median = np.partition(frequencies, HASH_BITS // 2)[HASH_BITS // 2]
     return np.packbits(frequencies >= median).tobytes().hex()
 
 
-def _shrunk(gray: np.ndarray, side: int) -> np.ndarray:
-    """Return (H, W) as (side, side), each new pixel the mean of the old ones, nearly."""
+def _shrink(gray: np.ndarray, side: int) -> np.ndarray:
+    """Return (H, W) as (side, side); each new pixel is nearly the mean of the old ones."""
     height, width = gray.shape
     # Halving is many times faster than any other mean over areas.
     while min(height, width) >= 2 * side:
@@ -153,7 +153,7 @@ def _shrunk(gray: np.ndarray, side: int) -> np.ndarray:
         height, width = gray.shape
     if (height, width) == (side, side):
         return gray
-    # What is left of a long side is shrunk by whole pixels too.
+    # The rest of a long side is shrunk by a whole factor too.
     multiple = (side * max(1, width // side), side * max(1, height // side))
     gray = cv2.resize(gray, multiple, interpolation=cv2.INTER_LINEAR)
     return cv2.resize(gray, (side, side), interpolation=cv2.INTER_AREA)

@@ -1,7 +1,7 @@
 """Fitting an image of any shape into the square that a network takes.
 
-Training, measuring and serving all come through here, so that a network sees new
-images as it saw those it was trained on.
+Training, evaluation and prediction all use this module, so that a network gets new images prepared
+like its training images.
 """
 
 from pathlib import Path
@@ -12,20 +12,20 @@ import numpy as np
 
 from keiryo.data.image.decoding import DecodedImage, decode_image, read_image
 
-if TYPE_CHECKING:  # which would load pydantic in every process that reads images
+if TYPE_CHECKING:  # at run time, this would load pydantic in each process that reads images
     from keiryo.records.data import Fit
 
-DEFAULT_SIZE = 224  # that of ImageNet, for which the networks were drawn up
-# What stands beside a letterboxed image: the middle of the range, near most sets' mean.
+DEFAULT_SIZE = 224  # that of ImageNet, for which the networks were designed
+# The bars beside a letterboxed image: the middle of the range, near the mean of most sets.
 BAR_COLOR = (128, 128, 128)
-# Images are kept at least this large until they were examined, whatever size is wanted.
+# Images are decoded at least this large to examine them, whatever size is wanted.
 SMALLEST_EXAMINED_SIDE = 256
-# From this shrinkage on, each new pixel is the mean of enough old ones by itself.
+# Above this shrinkage, each new pixel is the mean of enough old ones without further steps.
 LARGEST_STEPPED_SHRINKAGE = 4
 
 
 def smallest_side_for(size: int) -> int:
-    """Return the shorter side that an image must keep when it is decoded for `size`."""
+    """Return the shorter side that an image must have when it is decoded for `size`."""
     return max(size, SMALLEST_EXAMINED_SIDE)
 
 
@@ -45,19 +45,18 @@ def decode_for_size(data: bytes, size: int, *, suffix: str) -> DecodedImage:
 def fit_image(pixels: np.ndarray, size: int, fit: "Fit") -> np.ndarray:
     """Make the image (H, W, 3), uint8, a square (size, size, 3).
 
-    `crop` scales the shorter side to `size` and cuts out the middle; `letterbox` scales the
-    longer side to `size` and lays grey bars beside; `stretch` scales both, whatever
-    becomes of the proportions.
+    `crop` scales the shorter side to `size` and cuts out the middle. `letterbox` scales the longer
+    side to `size` and adds grey bars. `stretch` scales both sides to `size`.
     """
     height, width = pixels.shape[:2]
     if fit == "crop":
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        return _resized(pixels[top : top + side, left : left + side], size, size)
+        return _resize(pixels[top : top + side, left : left + side], size, size)
     if fit == "stretch":
-        return _resized(pixels, size, size)
+        return _resize(pixels, size, size)
     scale = size / max(height, width)
-    scaled = _resized(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+    scaled = _resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
     square = np.empty((size, size, 3), np.uint8)
     square[:] = BAR_COLOR
     top, left = (size - scaled.shape[0]) // 2, (size - scaled.shape[1]) // 2
@@ -65,7 +64,7 @@ def fit_image(pixels: np.ndarray, size: int, fit: "Fit") -> np.ndarray:
     return square
 
 
-def _resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+def _resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     if pixels.shape[:2] == (height, width):
         return np.ascontiguousarray(pixels)
     shrinkage = max(pixels.shape[0] / height, pixels.shape[1] / width)
@@ -73,8 +72,8 @@ def _resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
         return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
     if shrinkage > LARGEST_STEPPED_SHRINKAGE:
         return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    # OpenCV's mean over areas is many times faster where they are whole pixels. So: up to
-    # the next multiple, which loses nothing, then down by it.
+    # OpenCV's mean over areas is many times faster if they are whole pixels. So enlarge to the next
+    # multiple of the new size, which loses nothing, and then shrink by that whole factor.
     times = int(np.ceil(shrinkage))
     multiple = (width * times, height * times)
     larger = cv2.resize(pixels, multiple, interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""The pixels of a pack, on this machine's disk or elsewhere, as one array of rows."""
+"""The pixels of a pack as an array of rows, on this machine's disk or remote."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ VERIFIED_AT_ONCE_BYTES = 16_000_000
 
 
 class ImageRows(Protocol):
-    """Rows of images, (rows, size, size, 3), uint8, of which some can be had at a time."""
+    """Rows of images, (rows, size, size, 3), uint8, indexed like an array."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -26,14 +26,14 @@ class ImageRows(Protocol):
 
 
 def images_file_bytes(rows: int, size: int) -> int:
-    """Return how long a file of so many images is."""
+    """Return the number of bytes of a .npy file with `rows` images."""
     return len(npy_header((rows, size, size, 3))) + rows * size * size * 3
 
 
 def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: bool) -> np.ndarray:
-    """Map the rows in the file `path`; raise InputError where they are not those of `checksums`.
+    """Map the file `path` into memory; raise InputError if its rows do not match `checksums`.
 
-    Any number of processes may map the same file; it is in memory but once.
+    Any number of processes may map the same file; it is in memory once.
     """
     shape = (len(checksums), size, size, 3)
     header = npy_header(shape)
@@ -41,7 +41,7 @@ def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: 
     with path.open("rb") as file:
         is_whole = file.read(len(header)) == header
     if not is_whole or path.stat().st_size != images_file_bytes(len(checksums), size):
-        raise InputError(f"{path}: cut short, or not what its pack says; pack it again")
+        raise InputError(f"{path}: cut short or not of this pack; pack it again")
     if verify and (damaged := _damaged_rows(path, checksums, len(header), row_bytes)):
         raise InputError(
             f"{path}: {len(damaged)} of its images do not match their checksums, the first in "
@@ -51,7 +51,7 @@ def open_image_rows(path: Path, checksums: Sequence[str], size: int, *, verify: 
 
 
 def _damaged_rows(path: Path, checksums: Sequence[str], offset: int, row_bytes: int) -> list[int]:
-    # Read, not mapped: what is mapped would count as this process's memory.
+    # Read, not mapped: mapped pages would count as memory of this process.
     damaged: list[int] = []
     rows = max(1, VERIFIED_AT_ONCE_BYTES // row_bytes)
     buffer = memoryview(bytearray(rows * row_bytes))
@@ -69,7 +69,7 @@ def _damaged_rows(path: Path, checksums: Sequence[str], offset: int, row_bytes: 
 
 
 class RemoteImageRows:
-    """Rows of a pack that lies elsewhere, fetched when they are asked for and then verified."""
+    """Rows of a remote pack, fetched and verified each time that they are indexed."""
 
     def __init__(self, url: str, checksums: Sequence[str], size: int) -> None:
         self._url = url
@@ -81,7 +81,7 @@ class RemoteImageRows:
         return len(self._checksums)
 
     def __getitem__(self, rows: Any, /) -> np.ndarray:
-        """Return the rows, given as numpy takes them: a number, a slice or an array."""
+        """Return the rows of a number, a slice or an array, as NumPy does."""
         wanted = np.arange(len(self))[rows]
         pixels = self._fetch(np.atleast_1d(wanted))
         return pixels[0] if np.ndim(wanted) == 0 else pixels

@@ -1,7 +1,7 @@
-"""Images decoded once into a file that training reads from as it is.
+"""A pack: images decoded once into a file that training maps into memory.
 
-A pack is a folder: `images.npy`, uint8, (rows, size, size, 3), RGB; and `pack.json`
-with everything else, checksums included. Making one is `keiryo.data.packs.packing`'s.
+A pack is a folder with `images.npy`, uint8, (rows, size, size, 3), RGB, and `pack.json` with
+everything else, checksums included. `keiryo.data.packs.packing` makes it.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class PackHeader(SealedHeader):
 
 @dataclass(frozen=True)
 class Pack:
-    """An opened pack: `images` (rows, size, size, 3), uint8, and what is known of each row."""
+    """An opened pack: `images` (rows, size, size, 3), uint8, and facts about each in the header."""
 
     images: ImageRows
     header: PackHeader
@@ -51,7 +51,7 @@ class Pack:
 
 
 class PackSource(Source):
-    """A pack given as data: it is used where it is."""
+    """A pack given as DATA, used in place."""
 
     def __init__(self, place: str) -> None:
         self.pack = open_pack(place)
@@ -73,8 +73,8 @@ class PackSource(Source):
 def open_pack(place: str | Path, *, verify: bool = True) -> Pack:
     """Open the pack at `place`, a folder or its URL.
 
-    Raises InputError where it is damaged or of another version. One that lies elsewhere
-    is verified as it is read.
+    Raises InputError if it is damaged or of another version. A remote pack is verified row by row
+    when it is read.
     """
     url = str(place) if is_url(str(place)) else None
     folder = Path(place)

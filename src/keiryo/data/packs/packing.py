@@ -1,8 +1,8 @@
 """Making a pack: on all cores, in bounded memory, resumed after an interruption.
 
-It is made in a hidden folder beside its final place and moved there whole, so that a
-pack that can be seen is complete. Every image has its place in the file from the
-start, so that processes write side by side; a journal says which are there.
+It is made in a hidden folder beside its final place and then moved there, so that a visible pack is
+complete. The place of each image in the file is fixed from the start, so that processes can write
+at the same time; a journal lists the images that are written.
 """
 
 import errno
@@ -40,7 +40,7 @@ PART = TypeAdapter(PartEntries)
 
 
 class JournalHeader(Record):
-    """The first line of a journal: only a pack of the same content can continue it."""
+    """The first line of a journal; only a pack with the same header can continue it."""
 
     format_version: int = FORMAT_VERSION
     fingerprint: str
@@ -57,20 +57,20 @@ def prepare_pack(
     workers: int,
     progress: Progress = lambda done, total: None,
 ) -> Pack:
-    """Return the pack of `source` at `size` in `folder`, made anew only if that there is stale.
+    """Return the pack of `source` at `size` in `folder`; make it unless it is there and current.
 
-    `progress` is told how many images are done, of how many. Raises InputError
-    where a pack given as data is of another size or fit.
+    `progress` is told the number of images done and of all. Raises InputError if `source` is itself
+    a pack of another size or fit.
     """
     check_same_form(source, size=size, fit=fit)
     if isinstance(source, PackSource):
         return source.pack
     journal = JournalHeader(fingerprint=source.fingerprint(), size=size, fit=fit)
     with lock_pack(folder):
-        return _made_or_found(source, folder, journal, workers, progress)
+        return _find_or_make(source, folder, journal, workers, progress)
 
 
-def _made_or_found(
+def _find_or_make(
     source: Source, folder: Path, journal: JournalHeader, workers: int, progress: Progress
 ) -> Pack:
     if is_pack(folder):
@@ -78,7 +78,7 @@ def _made_or_found(
             pack = open_pack(folder)
         except InputError:
             pack = None  # damaged: made again below
-        if pack and _is_of(pack.header, journal):
+        if pack and _is_current(pack.header, journal):
             return pack
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     unfinished.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def _made_or_found(
         header = _fill(source, unfinished, journal, workers, progress)
         move_folder(unfinished, folder)
     except (OSError, InputError):
-        # Most likely the disk is full, and what is there would keep it so.
+        # Most likely the disk is full, so free what was written.
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     checksums = [image.checksum for image in header.survey.images]
@@ -94,7 +94,7 @@ def _made_or_found(
 
 
 def check_same_form(source: Source, *, size: int, fit: Fit) -> None:
-    """Raise InputError where `source` is a pack of another size or fit."""
+    """Raise InputError if `source` is a pack of another size or fit."""
     if isinstance(source, PackSource):
         header = source.pack.header
         if header.size != size:
@@ -104,7 +104,7 @@ def check_same_form(source: Source, *, size: int, fit: Fit) -> None:
 
 
 def packed_fingerprint(folder: str | Path) -> str | None:
-    """Return the fingerprint of what was packed into `folder`; None where no whole pack is."""
+    """Return the fingerprint of the packed source; None if `folder` holds no whole pack."""
     try:
         return open_pack(folder, verify=False).header.fingerprint
     except InputError:
@@ -112,11 +112,11 @@ def packed_fingerprint(folder: str | Path) -> str | None:
 
 
 def pack_bytes(source: Source, size: int) -> int:
-    """Return how much making the pack of `source` will take on disk, nearly."""
+    """Return about how many bytes the pack of `source` will take on disk."""
     return 0 if isinstance(source, PackSource) else len(source.items) * size * size * 3
 
 
-def _is_of(header: PackHeader, journal: JournalHeader) -> bool:
+def _is_current(header: PackHeader, journal: JournalHeader) -> bool:
     return (header.fingerprint, header.size, header.fit) == (
         journal.fingerprint,
         journal.size,
@@ -132,7 +132,7 @@ def _fill(
     offset = len(npy_header((total, journal.size, journal.size, 3)))
     target = WriteTarget(images, offset, journal.size, journal.fit)
     parts = divide_into_parts(total)
-    done = _done_before(folder, journal, target)
+    done = _read_journal(folder, journal, target)
     entries: dict[int, list[SurveyedImage | LeftOut]] = {part.start: part.entries for part in done}
     if not entries:
         _start(folder, journal, total, target)
@@ -162,10 +162,10 @@ def _fill(
 
 def _start(folder: Path, journal: JournalHeader, total: int, target: WriteTarget) -> None:
     length = target.offset + total * journal.size**2 * 3
-    # A disk that is too small is told at once, not in the midst of the work.
+    # Report a disk that is too small at once, not during the work.
     if shutil.disk_usage(folder).free < length:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.parent))
-    # Another file than before, into which a process of an earlier attempt may still write.
+    # A new file, since a process of an earlier attempt may still write into the old one.
     target.path.unlink(missing_ok=True)
     with target.path.open("wb") as file:
         file.write(npy_header((total, journal.size, journal.size, 3)))
@@ -173,8 +173,8 @@ def _start(folder: Path, journal: JournalHeader, total: int, target: WriteTarget
     (folder / JOURNAL_FILE).write_text(journal.model_dump_json() + "\n", encoding="utf-8")
 
 
-def _done_before(folder: Path, journal: JournalHeader, target: WriteTarget) -> list[PartEntries]:
-    """Return the parts that an earlier attempt at the same pack has left whole."""
+def _read_journal(folder: Path, journal: JournalHeader, target: WriteTarget) -> list[PartEntries]:
+    """Return the complete parts that an earlier attempt at the same pack has written."""
     try:
         first, *lines = (folder / JOURNAL_FILE).read_text(encoding="utf-8").splitlines()
         if JournalHeader.model_validate_json(first) != journal:
@@ -189,7 +189,7 @@ def _done_before(folder: Path, journal: JournalHeader, target: WriteTarget) -> l
             try:
                 part = PART.validate_json(line)
             except ValidationError:
-                break  # cut off by what interrupted it
+                break  # cut off by the interruption
             images.seek(target.offset + part.start * row_bytes)
             rows = [images.read(row_bytes) for _ in part.entries]
             if all(
@@ -203,7 +203,7 @@ def _done_before(folder: Path, journal: JournalHeader, target: WriteTarget) -> l
 def _close_gaps(
     images: Path, offset: int, size: int, entries: list[SurveyedImage | LeftOut]
 ) -> None:
-    """Move the images up over the places of those that could not be read."""
+    """Move images up to the places of those that could not be read."""
     row_bytes = size * size * 3
     rows = [row for row, entry in enumerate(entries) if isinstance(entry, SurveyedImage)]
     with images.open("r+b") as file:

@@ -1,4 +1,4 @@
-"""`digits`: 1,797 handwritten digits of 8 x 8 pixels, which come with scikit-learn."""
+"""The built-in set `digits`: 1,797 handwritten digits of 8 x 8 pixels from scikit-learn."""
 
 import cv2
 import numpy as np

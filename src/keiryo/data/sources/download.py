@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it stopped, kept only if it is the published one."""
+"""The download of a file over HTTP: resumed after an interruption, verified by its checksum."""
 
 import hashlib
 import http.client
@@ -15,29 +15,29 @@ Progress = Callable[[int, int | None], None]
 
 BLOCK_BYTES = 256 * 1024
 TIMEOUT_S = 30.0
-# Long enough together for a router to come back, short enough to sit through.
+# Together long enough for a router to restart, short enough to wait for.
 RETRY_WAITS_S = (0.25, 1.0, 4.0)
-# What a server answers that is only busy: asking again may help.
+# Statuses of a busy server: another try may help.
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 RANGE_NOT_SATISFIABLE = 416
 
 
 class _FetchError(Exception):
-    """Why a file could not be had; `advice` is what the user can do besides fetching it by hand."""
+    """A download that failed; `advice` is what the user can do besides downloading by hand."""
 
     advice = "try again later"
 
 
 class _RefusedError(_FetchError):
-    """The server will not give the file, however often it is asked."""
+    """The server refused; another try would not help."""
 
 
 class _LostError(_FetchError):
-    """A download that broke off: what came is kept, and trying again may bring the rest."""
+    """The connection was lost: the received part is kept, and another try may get the rest."""
 
 
 class _UnreachableError(_LostError):
-    """No connection came about."""
+    """No connection was made."""
 
     advice = "connect to the internet and try again"
 
@@ -55,17 +55,17 @@ def download(
     retry_waits_s: Sequence[float] = RETRY_WAITS_S,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """Fetch `url` to `path`, unless the file with that checksum is there already.
+    """Download `url` to `path`, unless a file with the same checksum is there.
 
-    `checksum` is "md5:..." or "sha256:..." in hexadecimal, of which the first digits are
-    enough. What has come is kept in `path` + ".part" and resumed, in this call after
-    each of `retry_waits_s` seconds (counted anew whenever more has come) and in the next
-    call; `path` itself appears only once the checksum is right. `progress` is told the
-    bytes done and the bytes in all, or None where the server does not say. A server silent
-    for `timeout_s` seconds counts as lost. Proxies are taken from the environment.
+    `checksum` is "md5:..." or "sha256:..." in hexadecimal; its first digits are enough. What was
+    received is kept in `path` + ".part" and resumed: in this call after each of `retry_waits_s`
+    seconds (which start again whenever more is received), and in the next call. `path` itself
+    appears only once the checksum is right. `progress` is told the bytes done and the bytes in
+    all, or None if the server does not say. A server that is silent for `timeout_s` seconds counts
+    as lost. Proxies are taken from the environment.
 
-    Raises InputError where the file cannot be had, or where what came is not the
-    published one (and deletes that), and OSError where it cannot be written.
+    Raises InputError if the file cannot be downloaded or has another checksum (it is deleted then),
+    and OSError if it cannot be written.
     """
     algorithm, _, expected = checksum.partition(":")
     if path.is_file() and _digest(path, algorithm).startswith(expected):
@@ -78,9 +78,9 @@ def download(
     part = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        pieced = _fetch(url, part, progress, retry_waits_s, timeout_s)
-        if pieced and not _digest(part, algorithm).startswith(expected):
-            # The first piece may be of an older file, or of another one altogether.
+        is_pieced = _fetch(url, part, progress, retry_waits_s, timeout_s)
+        if is_pieced and not _digest(part, algorithm).startswith(expected):
+            # The first piece may be of an older or another file.
             part.unlink()
             _fetch(url, part, progress, retry_waits_s, timeout_s)
     except _FetchError as error:
@@ -89,7 +89,7 @@ def download(
     if not received.startswith(expected):
         part.unlink()
         raise InputError(
-            f"{url}: what came is not the published file ({algorithm} {received} instead of "
+            f"{url}: not the published file ({algorithm} {received} instead of "
             f"{expected}); try again later, or {by_hand}"
         )
     part.replace(path)
@@ -103,7 +103,7 @@ def _digest(path: Path, algorithm: str) -> str:
 def _fetch(
     url: str, part: Path, progress: Progress, waits_s: Sequence[float], timeout_s: float
 ) -> bool:
-    """Fill `part`, asking as often as it takes; return whether it is pieced together."""
+    """Fill `part` by repeated requests; return whether it is made of several answers."""
     furthest = _size(part)
     any_connection = False
     waits = iter(waits_s)
@@ -112,7 +112,7 @@ def _fetch(
             return _receive(url, part, progress, timeout_s)
         except _LostError as error:
             any_connection |= not isinstance(error, _UnreachableError)
-            # A server that always starts over and always breaks off gets no further.
+            # Waits start again only with progress, as a server may always start over.
             if _size(part) > furthest:
                 furthest = _size(part)
                 waits = iter(waits_s)
@@ -127,36 +127,36 @@ def _size(path: Path) -> int:
 
 
 def _receive(url: str, part: Path, progress: Progress, timeout_s: float) -> bool:
-    """Ask once for what `part` lacks; return whether it then holds two answers' pieces."""
+    """Request the rest of `part` once; return whether it then has pieces of several answers."""
     held = _size(part)
     response = _ask(url, held, timeout_s)
     if response is None:
         return True
     with response:
-        going_on = response.status == http.client.PARTIAL_CONTENT
-        if going_on and not _starts_at(response, held):
+        is_continued = response.status == http.client.PARTIAL_CONTENT
+        if is_continued and not _starts_at(response, held):
             part.unlink(missing_ok=True)
-            raise _LostError("answered with another part than was asked for")
-        done = held if going_on else 0
+            raise _LostError("answered with another part of the file than requested")
+        done = held if is_continued else 0
         total = None if response.length is None else done + response.length
         try:
-            with part.open("ab" if going_on else "wb") as file:
+            with part.open("ab" if is_continued else "wb") as file:
                 progress(done, total)
                 while done != total and (block := _next_block(response, done, total)):
                     file.write(block)
                     done += len(block)
                     progress(done, total)
         except OSError as error:
-            # A failed write does not say by itself where the disk is full.
+            # The error of a failed write does not name the file.
             error.filename = error.filename or str(part)
             raise
     if total is not None and done < total:
         raise _LostError(f"the connection ended after {done:,} of {total:,} bytes")
-    return going_on
+    return is_continued
 
 
 def _ask(url: str, held: int, timeout_s: float) -> http.client.HTTPResponse | None:
-    """Open `url` from byte `held` on; return None where the server has no more than that."""
+    """Open `url` from byte `held` on; return None if the server has no more bytes."""
     # urllib itself would open file: and ftp: as well.
     if not url.startswith(("http://", "https://")):
         raise _RefusedError("not an http or https address")
@@ -187,10 +187,10 @@ def _starts_at(response: http.client.HTTPResponse, held: int) -> bool:
 
 
 def _next_block(response: http.client.HTTPResponse, done: int, total: int | None) -> bytes:
-    """Return what has come, at least one byte, or nothing where the answer has ended."""
+    """Return the bytes received, at least one, or none if the answer has ended."""
     wanted = BLOCK_BYTES if total is None else min(BLOCK_BYTES, total - done)
     try:
-        # read1 hands on what is there; read would hold it back for a whole block.
+        # read1 returns what is there; read would wait for a whole block.
         return response.read1(wanted)
     except (OSError, http.client.HTTPException) as error:
         of_total = "" if total is None else f" of {total:,}"

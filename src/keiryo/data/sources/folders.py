@@ -1,4 +1,4 @@
-"""Files in a folder that the user names, and names to show for them."""
+"""Files and subfolders of a user's folder, and their names to show."""
 
 import os
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from keiryo.errors import InputError
 
 
 def subfolders(root: Path) -> list[Path]:
-    """Return the folders in `root`, without hidden ones and links that lead up again."""
+    """Return the folders in `root`, without hidden ones and links to `root` or a folder above."""
     above = {root.resolve(), *root.resolve().parents}
-    return _listed(
+    return _list(
         root,
         lambda path: (
             path.is_dir() and not path.name.startswith(".") and path.resolve() not in above
@@ -19,9 +19,9 @@ def subfolders(root: Path) -> list[Path]:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return all files below `folder`, through links too, but none twice by a loop of them."""
+    """Return all files below `folder`, also through links, but none twice through a loop."""
     found: list[Path] = []
-    # A link that leads up again would bring in what belongs to other classes.
+    # A link to a folder above would add images of other classes.
     real = folder.resolve()
     seen = {real, *real.parents, *(place.resolve() for place in folder.absolute().parents)}
     for place, folders, files in os.walk(folder, onerror=_refuse_unreadable, followlinks=True):
@@ -31,7 +31,7 @@ def files_below(folder: Path) -> list[Path]:
             if real in seen:
                 folders.remove(name)
             seen.add(real)
-    return sorted(found, key=lambda path: path.parts)  # as paths are, but many times faster
+    return sorted(found, key=lambda path: path.parts)  # the order of paths, but many times faster
 
 
 def _refuse_unreadable(error: OSError) -> None:
@@ -39,15 +39,15 @@ def _refuse_unreadable(error: OSError) -> None:
 
 
 def readable_name(path: Path, root: Path) -> str:
-    """Return the name relative to `root`, whose bytes need not be UTF-8, as text to be shown."""
+    """Return the path relative to `root` as text to show, even if its bytes are not UTF-8."""
     text = os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
-    # A terminal would obey what a name holds of its control characters.
+    # A terminal would obey control characters in a name.
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _listed(root: Path, wanted: Callable[[Path], bool]) -> list[Path]:
+def _list(root: Path, wanted: Callable[[Path], bool]) -> list[Path]:
     try:
         return sorted(path for path in root.iterdir() if wanted(path))
     except PermissionError:

@@ -50,9 +50,9 @@ class FileSource(Source):
         return FittedImage(fit_image(image.pixels, size, fit), examine(image))
 
     def restrict_to(self, indices: range) -> Self:
-        lighter = super().restrict_to(indices)
-        lighter._paths = {index: self._paths[index] for index in indices}
-        return lighter
+        small = super().restrict_to(indices)
+        small._paths = {index: self._paths[index] for index in indices}
+        return small
 
     def read_whole(self, index: int) -> np.ndarray:
         return read_image(self._paths[index]).pixels

@@ -1,9 +1,8 @@
-"""`petals`: flower images drawn by the program, five classes that differ in geometry alone.
+"""The built-in set `petals`: drawn flowers of five classes that differ in geometry alone.
 
-Hue, pose, number, light, background, blur and clutter are drawn from the same
-distributions for every class, so that no single pixel or colour gives the class
-away. Image `index` of a seed depends on nothing else, so any count and any size
-can be drawn, in any order, on any number of threads, with the same result.
+Hue, pose, number, light, background, blur and clutter have the same random distributions in each
+class, so no single pixel or colour reveals the class. An image depends on its index and the seed
+alone, so images can be drawn in any number and order and on any number of threads.
 """
 
 from collections.abc import Callable
@@ -74,10 +73,10 @@ def draw_image(label: int, *, size: int, seed: tuple[int, ...]) -> np.ndarray:
 
 
 class Brush:
-    """Draws shapes given in a flower's own unit circle onto the canvas, as the flower stands.
+    """Draws shapes, given in the unit circle of a flower, onto the canvas in the flower's pose.
 
-    The flower is turned, tilted away from the viewer, and its colours vary a little
-    from stroke to stroke.
+    The flower is rotated and tilted away from the viewer. Its colours vary a little from stroke to
+    stroke.
     """
 
     def __init__(
@@ -99,7 +98,7 @@ class Brush:
         self._pose = _rotation(tilt) @ squeeze @ _rotation(turn - tilt)
 
     def upright(self, turn: float) -> "Brush":
-        """Return a brush at the same place for a flower that is seen from its side."""
+        """Return a brush at the same place for a flower seen from the side."""
         return Brush(self._canvas, self._random, self._center, self._radius, turn=turn)
 
     def polygon(self, points: np.ndarray, color: Color, *, edge: Color | None = None) -> None:
@@ -136,7 +135,7 @@ class Brush:
 
 
 def _daisy(random: np.random.Generator, brush: Brush, colors: list[Color]) -> None:
-    """Long ray florets, apart at their tips, about a small disc."""
+    """Draw long ray florets, apart at their tips, around a small disc."""
     count = int(random.integers(9, 18))
     outline = _petal(length=1.0, width=random.uniform(1.3, 1.9) / count, blunt=0.6)
     for turn in _turns(random, count):
@@ -145,7 +144,7 @@ def _daisy(random: np.random.Generator, brush: Brush, colors: list[Color]) -> No
 
 
 def _dandelion(random: np.random.Generator, brush: Brush, colors: list[Color]) -> None:
-    """A pappus: a globe of fine stalks, each with a tuft at its end."""
+    """Draw a pappus: a globe of fine stalks, each with a tuft at its end."""
     for turn in _turns(random, int(random.integers(34, 60))):
         reach = random.uniform(0.62, 0.95)
         stalk = np.array([(0.1, 0.0), (reach, 0.0)])
@@ -159,7 +158,7 @@ def _dandelion(random: np.random.Generator, brush: Brush, colors: list[Color]) -
 
 
 def _rose(random: np.random.Generator, brush: Brush, colors: list[Color]) -> None:
-    """Whorls of broad petals, each covering the one outside it."""
+    """Draw whorls of broad petals, each covering the one outside it."""
     turn = random.uniform(0, 2 * np.pi)
     whorls = int(random.integers(4, 6))
     for whorl in range(whorls):
@@ -177,7 +176,7 @@ def _rose(random: np.random.Generator, brush: Brush, colors: list[Color]) -> Non
 
 
 def _sunflower(random: np.random.Generator, brush: Brush, colors: list[Color]) -> None:
-    """A wide disc of seeds in a spiral, fringed by short pointed petals."""
+    """Draw a wide disc of seeds in a spiral, fringed by short pointed petals."""
     count = int(random.integers(16, 26))
     disc = random.uniform(0.52, 0.64)
     outline = _petal(length=1.08 - disc, width=2.6 / count, blunt=1.0)
@@ -186,13 +185,13 @@ def _sunflower(random: np.random.Generator, brush: Brush, colors: list[Color]) -
         brush.polygon(outline @ _rotation(turn).T, colors[0], edge=_shade(colors[0], 0.7))
     brush.disc((0, 0), disc, colors[1])
     for seed in range(int(random.integers(50, 80))):
-        # Vogel 1979: seed n stands at the golden angle times n, at a distance of sqrt(n).
+        # Vogel 1979: seed n is at the angle n times the golden angle, at a distance of sqrt(n).
         place = _polar(np.array([seed * GOLDEN_ANGLE]), disc * 0.93 * np.sqrt((seed + 0.5) / 80))
         brush.disc(tuple(place[0]), 0.028, _shade(colors[1], 0.6))
 
 
 def _tulip(random: np.random.Generator, brush: Brush, colors: list[Color]) -> None:
-    """A cup of three lobes on a stem, seen from its side."""
+    """Draw a cup of three lobes on a stem, seen from the side."""
     brush = brush.upright(random.normal(0, 0.35))
     green = _color(random, hue=(35, 75), saturation=(60, 200), value=(80, 170))
     stem = np.array([(0.0, 0.3), (random.uniform(-0.1, 0.1), 1.0), (0.0, 2.2)])
@@ -224,7 +223,7 @@ FLOWERS: dict[str, Callable[[np.random.Generator, Brush, list[Color]], None]] = 
 
 
 def _background(random: np.random.Generator, side: int) -> np.ndarray:
-    # A coarse random image enlarged: patches of out-of-focus colour.
+    # An enlarged coarse random image gives patches of out-of-focus colour.
     cells = int(random.integers(2, 7))
     base = np.array(_color(random, hue=(15, 130), saturation=(20, 170), value=(30, 150)))
     coarse = base + random.normal(0, random.uniform(4, 25), size=(cells, cells, 3))
@@ -255,7 +254,7 @@ def _clutter(random: np.random.Generator, canvas: np.ndarray) -> None:
 
 
 def _photograph(random: np.random.Generator, canvas: np.ndarray, size: int) -> np.ndarray:
-    """Light, focus and grain, then the image at its final size."""
+    """Return the canvas at its final size, with random light, focus and grain."""
     image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
     if random.random() < 0.5:
         image = cv2.GaussianBlur(image, (0, 0), size / 64 * random.uniform(0.3, 0.9))
@@ -279,7 +278,7 @@ def _color(
     saturation: tuple[int, int],
     value: tuple[int, int],
 ) -> Color:
-    """Draw a colour; hue in OpenCV's half degrees, going round at 180, the others of 255."""
+    """Draw a colour; hue is in OpenCV's half degrees, modulo 180, the others are from 0 to 255."""
     drawn = (random.integers(*hue) % 180, random.integers(*saturation), random.integers(*value))
     red, green, blue = cv2.cvtColor(np.array([[drawn]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]
     return (float(red), float(green), float(blue))
@@ -298,8 +297,8 @@ def _turns(random: np.random.Generator, count: int) -> np.ndarray:
 def _petal(*, length: float, width: float, blunt: float) -> np.ndarray:
     """Return the outline (K, 2) of a petal along the x axis from the origin.
 
-    `width` is half of its greatest breadth; that lies towards the tip where `blunt`
-    is small, in the middle at 1.
+    `width` is half of its greatest breadth, which is in the middle if `blunt` is 1 and nearer to
+    the tip if it is smaller.
     """
     along = np.linspace(0, 1, 14)
     breadth = width * np.sin(np.pi * along ** (1 / blunt))

@@ -1,4 +1,4 @@
-"""Published sets of images by name: where they are, and how they become a folder."""
+"""Published sets of images: their names, addresses and checksums, and their download."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -31,10 +31,10 @@ class PublishedFile:
 
 @dataclass(frozen=True)
 class PublishedSet:
-    """A set of images with a name of its own.
+    """A published set of images.
 
-    `unpack` turns the files, in their order here, into the folder that keiryo reads;
-    `source` says who published them and under which terms.
+    `unpack(files, folder)` unpacks the downloaded `files`, in this order, to a folder of images.
+    `source` names the publisher and the terms.
     """
 
     name: str
@@ -50,7 +50,7 @@ class PublishedSet:
 
 
 def cache_folder() -> Path:
-    """Return where fetched sets are kept.
+    """Return the folder of downloaded sets.
 
     $KEIRYO_CACHE, else $XDG_CACHE_HOME/keiryo, else ~/.cache/keiryo.
     """
@@ -64,23 +64,22 @@ def cache_folder() -> Path:
 def fetch_published_set(
     name: str, *, cache: Path | None = None, progress: Progress = no_progress
 ) -> Path:
-    """Return the folder of the set `name`, downloaded and unpacked unless it is there.
+    """Return the folder of the set `name`; download and unpack it unless it is there.
 
-    It is `cache`/sets/`name` (`cache_folder()` where None), as `CLASS/*` or
-    `train/CLASS/*`, `val/CLASS/*`, `test/CLASS/*`; what was downloaded stays in
-    `cache`/downloads. `progress` is told the bytes done and the bytes in all, of all the
-    set's files together. With $KEIRYO_MIRROR every file comes from there, under its own
-    name, and must be the publisher's all the same.
+    It is `cache`/sets/`name` (`cache_folder()` if None), with `CLASS/*` or `train/CLASS/*`,
+    `val/CLASS/*`, `test/CLASS/*`; downloaded files stay in `cache`/downloads. `progress` is told
+    the bytes done and the bytes in all, of all files of the set. With $KEIRYO_MIRROR, each file is
+    downloaded from there under its own name, and its checksum must still match.
 
-    Raises InputError for an unknown name, a file that cannot be had, or a damaged
-    archive, and OSError where the cache cannot be written.
+    Raises InputError for an unknown name, a file that cannot be downloaded, or a damaged archive,
+    and OSError if the cache cannot be written.
     """
     if name not in PUBLISHED_SETS:
         raise InputError(f"{name}: no set of that name; there are {', '.join(PUBLISHED_SETS)}")
     chosen = PUBLISHED_SETS[name]
     cache = cache or cache_folder()
     folder = cache / "sets" / name
-    # It was moved here whole, so being here it is complete.
+    # Only a complete folder is moved here.
     if folder.is_dir():
         return folder
     archives: list[Path] = []
@@ -99,7 +98,7 @@ def fetch_published_set(
         with replace_folder(folder) as temporary:
             chosen.unpack(archives, temporary)
     except OSError as error:
-        # A failed write does not say by itself where the disk is full.
+        # The error of a failed write does not name the folder.
         error.filename = error.filename or str(folder)
         raise
     return folder

@@ -1,9 +1,9 @@
-"""Tar shards as WebDataset writes them, on disk or in an object store, as a source.
+"""A source of images in tar shards of WebDataset, on disk or in an object store.
 
-Files of a shard whose names agree up to the first dot are one image: `0001.jpg` with
-its label in `0001.cls` (a number or a name), `0001.txt`, or `0001.json` (its `label`).
-Without such a file, the folder within the shard is the label. Only the shards' tables
-of contents are read at first; images are read where they lie.
+Files of a shard whose names agree up to the first dot are one image: `0001.jpg` with its label in
+`0001.cls` (a number or a name), `0001.txt`, or `0001.json` (its `label`). Without such a file, the
+label is the folder within the shard. At first, only the tables of contents are read; images are
+read later, one by one, by their place in the shard.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 @dataclass(frozen=True)
 class ByteRange:
-    """Where in a shard an image's bytes lie."""
+    """The place of an image's bytes in a shard."""
 
     shard: str
     start: int
@@ -46,20 +46,20 @@ class ByteRange:
 
 @dataclass
 class ShardSample:
-    """The files of a shard with one name."""
+    """The files of a shard that have the same name: an image and its label."""
 
     image: ByteRange | None = None
     label: str | None = None
 
 
 def are_shards(data: str) -> bool:
-    """Return whether `data` names tar shards: a file, a URL, a pattern, or a folder with some."""
+    """Return whether `data` names tar shards: a file, a URL, a pattern, or a folder of shards."""
     if data.endswith(SHARD_SUFFIX):
         return True
     folder = Path(data)
     if is_url(data) or not folder.is_dir():
         return False
-    # Beside folders of classes, a tar file is most likely what they were unpacked from.
+    # Beside class folders, a tar file is most likely the archive that they came from.
     has_folders = any(path.is_dir() for path in folder.iterdir() if not path.name.startswith("."))
     return not has_folders and any(folder.glob(f"*{SHARD_SUFFIX}"))
 
@@ -67,16 +67,17 @@ def are_shards(data: str) -> bool:
 def open_shards(data: str) -> "ShardSource":
     """Return the source of the shards that `data` names.
 
-    It is a file, a URL, or a folder of shards; a name may hold a range as in
-    `flowers-{000..011}.tar` or a `*`. Shards whose names begin with train, val or test
-    are of that split. Raises InputError where there are none, or one is damaged.
+    `data` is a file, a URL, or a folder of shards; a name may have a range, as in
+    `flowers-{000..011}.tar`, or a `*`. Shards whose names begin with train, val or test belong to
+    that split. Raises InputError if there are no shards, no labelled images in them, or if a shard
+    cannot be read.
     """
-    shards = _listed(data)
+    shards = _list_shards(data)
     found: list[tuple[str, str, ByteRange]] = []
     others: list[str] = []
     damaged: list[str] = []
     for shard in shards:
-        contents, is_whole = _contents(shard)
+        contents, is_whole = _read_contents(shard)
         if not is_whole:
             damaged.append(PurePosixPath(shard).name)
         for name, sample in contents.items():
@@ -89,7 +90,7 @@ def open_shards(data: str) -> "ShardSource":
             f"{data}: no labelled images in it; a shard holds NAME.jpg with NAME.cls, "
             "or CLASS/NAME.jpg"
         )
-    classes = sorted({label for _, label, _ in found}, key=_in_order_of_numbers)
+    classes = sorted({label for _, label, _ in found}, key=_sort_key)
     numbers = {label: number for number, label in enumerate(classes)}
     items = [
         Item(
@@ -125,7 +126,7 @@ def open_shards(data: str) -> "ShardSource":
 
 
 class ShardSource(Source):
-    """Images that lie in tar files."""
+    """Images in tar files."""
 
     def __init__(
         self,
@@ -151,9 +152,9 @@ class ShardSource(Source):
         return FittedImage(fit_image(image.pixels, size, fit), examine(image))
 
     def restrict_to(self, indices: range) -> Self:
-        lighter = super().restrict_to(indices)
-        lighter._places = {index: self._places[index] for index in indices}
-        return lighter
+        small = super().restrict_to(indices)
+        small._places = {index: self._places[index] for index in indices}
+        return small
 
     def read_whole(self, index: int) -> np.ndarray:
         place = self._places[index]
@@ -167,7 +168,7 @@ class ShardSource(Source):
             raise UnreadableImageError("unreadable", f"cannot be read: {error}") from None
 
 
-def _listed(data: str) -> list[str]:
+def _list_shards(data: str) -> list[str]:
     if not data.endswith(SHARD_SUFFIX):
         return sorted(map(str, Path(data).glob(f"*{SHARD_SUFFIX}")))
     if limits := RANGE.search(data):
@@ -185,8 +186,8 @@ def _listed(data: str) -> list[str]:
     return shards
 
 
-def _contents(shard: str) -> tuple[dict[str, ShardSample], bool]:
-    """Return what lies in a shard, by name, in the order it lies there; and whether all does."""
+def _read_contents(shard: str) -> tuple[dict[str, ShardSample], bool]:
+    """Return the contents of a shard by name, in order, and whether the shard is whole."""
     samples: dict[str, ShardSample] = defaultdict(ShardSample)
     files, path = filesystem_of(shard)
     try:
@@ -194,15 +195,15 @@ def _contents(shard: str) -> tuple[dict[str, ShardSample], bool]:
             end = 0
             for member in archive:
                 if member.isfile():
-                    _note(samples, shard, archive, member)
+                    _add_member(samples, shard, archive, member)
                 end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-            # tarfile takes a damaged header for the end; a whole archive ends in zeros.
+            # tarfile takes a damaged header for the end, but a whole archive ends in zeros.
             file.seek(end)
             is_whole = file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
     except FileNotFoundError:
         raise InputError(f"{shard}: no such file") from None
     except tarfile.TarError as error:
-        raise InputError(f"{shard}: no tar file, or a damaged one: {error}") from None
+        raise InputError(f"{shard}: not a tar file, or a damaged one: {error}") from None
     except OSError as error:
         raise InputError(f"{shard}: cannot be read: {error}") from None
     for name, sample in samples.items():
@@ -212,7 +213,7 @@ def _contents(shard: str) -> tuple[dict[str, ShardSample], bool]:
     return samples, is_whole
 
 
-def _note(
+def _add_member(
     samples: dict[str, ShardSample], shard: str, archive: tarfile.TarFile, member: tarfile.TarInfo
 ) -> None:
     folder, _, file_name = member.name.rpartition("/")
@@ -223,10 +224,10 @@ def _note(
         sample.image = ByteRange(shard, member.offset_data, member.size, suffix)
     elif suffix in LABEL_SUFFIXES:
         content = archive.extractfile(member)
-        sample.label = _label(shard, member.name, suffix, content.read() if content else b"")
+        sample.label = _read_label(shard, member.name, suffix, content.read() if content else b"")
 
 
-def _label(shard: str, name: str, suffix: str, content: bytes) -> str:
+def _read_label(shard: str, name: str, suffix: str, content: bytes) -> str:
     try:
         text = content.decode().strip()
         if suffix == ".json":
@@ -239,6 +240,6 @@ def _label(shard: str, name: str, suffix: str, content: bytes) -> str:
     return text
 
 
-def _in_order_of_numbers(label: str) -> tuple[int, int, str]:
+def _sort_key(label: str) -> tuple[int, int, str]:
     is_number = label.isdecimal() and len(label) <= LONGEST_NUMBER
     return (0, int(label), "") if is_number else (1, 0, label)

@@ -1,4 +1,4 @@
-"""Where images come from, behind one small interface."""
+"""The interface of all sources of images."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ import numpy as np
 from keiryo.data.image.facts import ImageFacts
 from keiryo.data.items import Item
 
-if TYPE_CHECKING:  # which would load pydantic in every process that reads images
+if TYPE_CHECKING:  # at run time, these would load pydantic in each process that reads images
     from keiryo.data.survey_record import Survey
     from keiryo.records.base import Finding
     from keiryo.records.data import Fit
@@ -19,14 +19,14 @@ if TYPE_CHECKING:  # which would load pydantic in every process that reads image
 
 @dataclass(frozen=True)
 class FittedImage:
-    """One image read and fitted: `pixels` (size, size, 3), uint8, RGB, and its facts."""
+    """An image fitted into a square: `pixels` (size, size, 3), uint8, RGB, and its facts."""
 
     pixels: np.ndarray
     facts: ImageFacts
 
 
 class Source(ABC):
-    """A labelled set of images that can be read one by one, in several processes at once."""
+    """A labelled set of images, read one by one, by several processes at once."""
 
     def __init__(
         self,
@@ -48,25 +48,22 @@ class Source(ABC):
     def read(self, index: int, size: int, fit: "Fit") -> FittedImage:
         """Return image `index` fitted to `size`.
 
-        Raises UnreadableImageError where no image can be had.
+        Raises UnreadableImageError if it cannot be read.
         """
 
     def known_survey(self) -> "Survey | None":
-        """Return what is known of the images already, where they need not be read for it."""
+        """Return the survey if it is known without reading the images, else None."""
         return None
 
     def restrict_to(self, indices: range) -> Self:
-        """Return a source that reads these images, by the same numbers, and knows nothing else.
-
-        It is what is sent to another process.
-        """
-        lighter = copy.copy(self)
-        lighter.items = lighter.findings = ()
-        return lighter
+        """Return a small copy that can only read the images `indices`, to send to a process."""
+        small = copy.copy(self)
+        small.items = small.findings = ()
+        return small
 
     def read_whole(self, index: int) -> np.ndarray:
         """Return all pixels of image `index`, (H, W, 3), uint8, RGB.
 
-        Only asked for where `read` gave facts of an image decoded at a smaller scale.
+        It is called only if `read` decoded images at several scales.
         """
         raise NotImplementedError

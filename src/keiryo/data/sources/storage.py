@@ -1,4 +1,4 @@
-"""Data that lies elsewhere than on this machine's disks, reached through fsspec."""
+"""Remote data, reached through fsspec."""
 
 import re
 from pathlib import Path
@@ -8,19 +8,19 @@ from keiryo.errors import InputError
 
 
 def is_url(data: str) -> bool:
-    """Return whether `data` names a place by a URL: `s3://…`, `gs://…`, `https://…`."""
+    """Return whether `data` is a URL: `s3://…`, `gs://…`, `https://…`."""
     return "://" in data
 
 
 def was_url(path: Path) -> bool:
-    """Return whether `path` was made of a URL, of which a path keeps but one slash."""
+    """Return whether `path` was made from a URL; a path keeps only one of its slashes."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)) is not None
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
-    """Return the fsspec file system that `url` lies on, and its path there.
+    """Return the fsspec file system of `url`, and its path there.
 
-    Raises InputError where nothing installed knows such URLs.
+    Raises InputError if no installed package supports such URLs.
     """
     from fsspec.core import url_to_fs
 
@@ -29,11 +29,11 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     except ImportError as error:
         raise InputError(f"{url}: {error}") from None
     except ValueError:
-        raise InputError(f"{url}: nothing is known of such URLs") from None
+        raise InputError(f"{url}: URLs of this kind are not supported") from None
 
 
 def is_remote_file(url: str) -> bool:
-    """Return whether there is a file at `url`; raise InputError where that cannot be known."""
+    """Return whether there is a file at `url`; raise InputError if it cannot be reached."""
     files, path = filesystem_of(url)
     try:
         return bool(files.isfile(path))
@@ -42,7 +42,7 @@ def is_remote_file(url: str) -> bool:
 
 
 def remote_size(url: str) -> int | None:
-    """Return how many bytes the file at `url` has; None where there is none."""
+    """Return the number of bytes of the file at `url`, or None if there is none."""
     files, path = filesystem_of(url)
     try:
         return files.size(path)
@@ -53,7 +53,7 @@ def remote_size(url: str) -> int | None:
 
 
 def read_bytes(url: str) -> bytes:
-    """Return what is in the file at `url`; raise InputError where it cannot be read."""
+    """Return the content of the file at `url`; raise InputError if it cannot be read."""
     files, path = filesystem_of(url)
     try:
         return files.cat_file(path)

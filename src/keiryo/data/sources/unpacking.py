@@ -1,4 +1,4 @@
-"""Published archives of images made into folders of a class each."""
+"""Unpacking of published archives to a folder of images for each class."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ CIFAR10_RECORD_BYTES = 1 + 3 * CIFAR10_SIDE * CIFAR10_SIDE
 CIFAR10_TRAIN_BATCHES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 CIFAR10_TEST_BATCHES = ("test_batch.bin",)
 
-# By label, 1 to 102, as the publisher's page shows them.
+# In the order of the labels, 1 to 102, on the publisher's page.
 # fmt: off
 FLOWERS102_CLASSES = (
     "pink primrose", "hard-leaved pocket orchid", "canterbury bells", "sweet pea",
@@ -61,17 +61,17 @@ IMAGENETTE_CLASSES = {
 def unpack_tf_flowers(files: Sequence[Path], folder: Path) -> None:
     """Unpack flower_photos.tgz to `folder`: `CLASS/*.jpg`, and its LICENSE.txt.
 
-    Raises InputError where the archive is damaged.
+    Raises InputError if the archive is damaged.
     """
     (archive,) = files
     count = 0
-    with _opened(archive) as tar:
+    with _open(archive) as tar:
         for member, parts in _plain_files(tar):
             match parts:
                 case (_, label, image):
                     _extract(tar, member, f"{label}/{image}", folder)
                     count += 1
-                case (_, "LICENSE.txt"):  # the photographers' names, which the licence asks for
+                case (_, "LICENSE.txt"):  # it names the photographers, as the licence demands
                     _extract(tar, member, "LICENSE.txt", folder)
         _require(count > 0, archive, "no images in it")
 
@@ -79,11 +79,11 @@ def unpack_tf_flowers(files: Sequence[Path], folder: Path) -> None:
 def unpack_flowers102(files: Sequence[Path], folder: Path) -> None:
     """Unpack 102flowers.tgz by imagelabels.mat and setid.mat: train/, val/ and test/`CLASS/*.jpg`.
 
-    Raises InputError where one of the three files is damaged.
+    Raises InputError if one of the three files is damaged.
     """
     archive, label_file, split_file = files
-    labels = _matlab_numbers(label_file, ["labels"])["labels"]
-    splits = _matlab_numbers(split_file, list(FLOWERS102_SPLITS.values()))
+    labels = _read_matlab_numbers(label_file, ["labels"])["labels"]
+    splits = _read_matlab_numbers(split_file, list(FLOWERS102_SPLITS.values()))
     _require(set(labels) <= set(range(1, 103)), label_file, "a label that is not 1 to 102")
     places: dict[str, str] = {}
     for split, variable in FLOWERS102_SPLITS.items():
@@ -91,7 +91,7 @@ def unpack_flowers102(files: Sequence[Path], folder: Path) -> None:
             _require(1 <= number <= len(labels), split_file, f"image {number} has no label")
             label = FLOWERS102_CLASSES[labels[number - 1] - 1]
             places[f"image_{number:05d}.jpg"] = f"{split}/{label}"
-    with _opened(archive) as tar:
+    with _open(archive) as tar:
         for member, parts in _plain_files(tar):
             if place := places.pop(parts[-1], None):
                 _extract(tar, member, f"{place}/{parts[-1]}", folder)
@@ -101,22 +101,22 @@ def unpack_flowers102(files: Sequence[Path], folder: Path) -> None:
 def unpack_cifar10(files: Sequence[Path], folder: Path) -> None:
     """Unpack cifar-10-binary.tar.gz to PNG: train/ and test/`CLASS/*.png`, in published order.
 
-    Raises InputError where the archive is damaged.
+    Raises InputError if the archive is damaged.
     """
     (archive,) = files
-    with _opened(archive) as tar:
+    with _open(archive) as tar:
         members = {parts[-1]: member for member, parts in _plain_files(tar)}
         wanted = ("batches.meta.txt", *CIFAR10_TRAIN_BATCHES, *CIFAR10_TEST_BATCHES)
         for name in wanted:
             _require(name in members, archive, f"{name} is missing")
-        labels = _content(tar, members["batches.meta.txt"]).decode("ascii", "replace").split()
+        labels = _read_member(tar, members["batches.meta.txt"]).decode("ascii", "replace").split()
         _require(all(label.isalpha() for label in labels), archive, "odd names in batches.meta.txt")
         for split, batches in (("train", CIFAR10_TRAIN_BATCHES), ("test", CIFAR10_TEST_BATCHES)):
             for label in labels:
                 (folder / split / label).mkdir(parents=True, exist_ok=True)
             number = 0
             for batch in batches:
-                data = _content(tar, members[batch])
+                data = _read_member(tar, members[batch])
                 _require(len(data) % CIFAR10_RECORD_BYTES == 0, archive, f"{batch} is cut off")
                 records = np.frombuffer(data, np.uint8).reshape(-1, CIFAR10_RECORD_BYTES)
                 _require(bool((records[:, 0] < len(labels)).all()), archive, f"labels in {batch}")
@@ -128,18 +128,18 @@ def unpack_cifar10(files: Sequence[Path], folder: Path) -> None:
 
 def _cifar10_png(planes: np.ndarray) -> bytes:
     rgb = planes.reshape(3, CIFAR10_SIDE, CIFAR10_SIDE).transpose(1, 2, 0)
-    # Not written by OpenCV itself, which says of a full disk only that it failed.
+    # OpenCV does not write the file itself, since it would not say that the disk is full.
     return cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def unpack_imagenette(files: Sequence[Path], folder: Path) -> None:
-    """Unpack imagenette2-320.tgz, WordNet ids made names: train/ and val/`CLASS/*.JPEG`.
+    """Unpack imagenette2-320.tgz to train/ and val/`CLASS/*.JPEG`, with names for WordNet ids.
 
-    Raises InputError where the archive is damaged.
+    Raises InputError if the archive is damaged.
     """
     (archive,) = files
     splits: set[str] = set()
-    with _opened(archive) as tar:
+    with _open(archive) as tar:
         for member, parts in _plain_files(tar):
             match parts:
                 case (_, "train" | "val" as split, identifier, image):
@@ -152,7 +152,7 @@ def unpack_imagenette(files: Sequence[Path], folder: Path) -> None:
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+def _open(archive: Path) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(archive) as tar:
             yield tar
@@ -161,9 +161,9 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _damaged(path: Path, reason: str) -> InputError:
-    # tarfile lists all that it tried, on a line each.
+    # tarfile lists all formats that it tried, each on a line.
     first_line = reason.partition("\n")[0].rstrip(":")
-    return InputError(f"{path}: damaged: {first_line}; delete the file, so that it is fetched anew")
+    return InputError(f"{path}: damaged: {first_line}; delete the file to download it again")
 
 
 def _require(right: bool, path: Path, reason: str) -> None:
@@ -172,7 +172,7 @@ def _require(right: bool, path: Path, reason: str) -> None:
 
 
 def _plain_files(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, Sequence[str]]]:
-    """Yield the files in `tar` with the parts of their paths; no links, nothing hidden."""
+    """Yield the files in `tar` with the parts of their paths, without links and hidden files."""
     for member in tar:
         parts = PurePosixPath(member.name).parts
         if member.isfile() and parts and not parts[-1].startswith("."):
@@ -183,19 +183,19 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, place: str, folder: 
     tar.extract(member.replace(name=place, deep=False), folder, filter="data")
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file: IO[bytes] | None = tar.extractfile(member)
     assert file is not None  # only links and folders have no content
     return file.read()
 
 
-def _matlab_numbers(path: Path, names: Sequence[str]) -> Mapping[str, list[int]]:
-    # Slow to import, and of all the sets only this one needs it.
+def _read_matlab_numbers(path: Path, names: Sequence[str]) -> Mapping[str, list[int]]:
+    # SciPy is slow to import, and only this set needs it.
     from scipy.io import loadmat
 
     content = path.read_bytes()
     try:
         variables = loadmat(io.BytesIO(content))
         return {name: [int(number) for number in variables[name].ravel()] for name in names}
-    except Exception as error:  # on damaged data SciPy raises nearly anything
+    except Exception as error:  # SciPy raises nearly anything for damaged data
         raise _damaged(path, str(error)) from None

@@ -1,1 +1,1 @@
-"""All images of a source read once: their facts, copies, near-copies, and a split."""
+"""The survey of a source, which reads each image once: facts, copies, near-copies, a split."""

@@ -1,10 +1,10 @@
-"""Pairs of images that look nearly the same, without comparing each with each.
+"""The search for near-copies, without a comparison of all images with all others.
 
-Two hashes of 256 bits that differ in at most 30 agree, but for at most one bit, in
-one of their sixteen words: thirty differences cannot be two in each. So only images
-that share a word, or nearly, are compared, and every pair that a comparison of all
-with all would find is found (multi-index hashing; Norouzi, Punjani & Fleet 2014, "Fast
-Exact Search in Hamming Space with Multi-Index Hashing", section 3).
+A hash of 256 bits has sixteen words. If two hashes differ in at most 30 bits, at least one of the
+words differs in at most one bit, since sixteen words with two differences each would make 32. So
+only images with such a word are compared. This finds each pair that a comparison of all with all
+would find (multi-index hashing; Norouzi, Punjani & Fleet 2014, "Fast Exact Search in Hamming Space
+with Multi-Index Hashing", section 3).
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,27 +16,27 @@ from keiryo.data.survey_record import NearCopy
 
 WORD_BITS = 16
 WORDS = HASH_BITS // WORD_BITS
-# Unrelated photographs differ in 88 bits and more, copies that were saved anew, scaled,
-# brightened or cropped by a hair in under 30.
+# Unrelated photographs differ in 88 bits or more. Copies that were saved again, scaled, brightened
+# or cropped slightly differ in under 30.
 LARGEST_DISTANCE = 2 * WORDS - 2
 CANDIDATES_AT_ONCE = 1 << 20
-# Among the frames of a film, say, nearly all are near each other. So that this stays
-# quick, no image is compared with more than so many that share the same word, and of
-# more pairs than so many an image only those are kept that hold the groups together.
+# The frames of a film, for example, are nearly all near each other. To stay fast, an image is
+# compared with at most so many that share a word. If there are more than so many pairs an image,
+# only the pairs that connect the groups are kept.
 MOST_SHARING_A_WORD = 256
 MOST_SHARING_A_WORD_WHEN_CROWDED = 8
 MOST_PAIRS_AT_ONCE = 1 << 20
-MOST_PAIRS_OF_A_IMAGE = 3
+MOST_PAIRS_OF_AN_IMAGE = 3
 FEWEST_PAIRS_TO_BE_MANY = 10_000
 
 
 def find_near_copies(hashes: list[str]) -> list[NearCopy]:
     """Return the pairs (first, second, distance) of `hashes` at most 30 bits apart, nearest first.
 
-    `hashes` are hexadecimal; empty ones are like no other. Of several that are the
-    same, each is paired with the first of them alone, and the first with all others.
-    Where there are more than ten thousand pairs and three for each hash, only those are
-    returned that join, by the nearest links, what hangs together.
+    `hashes` are hexadecimal; an empty one is near no other. Of equal hashes, only the first is
+    paired with others, and each of the rest with this first one. If there are more than ten
+    thousand pairs and more than three for each hash, only the nearest pairs that connect the same
+    groups are returned.
     """
     rows = np.array([row for row, text in enumerate(hashes) if text], dtype=np.int64)
     if len(rows) == 0:
@@ -56,10 +56,10 @@ def find_near_copies(hashes: list[str]) -> list[NearCopy]:
 
 
 def join_groups(groups: np.ndarray, pairs: Sequence[NearCopy]) -> np.ndarray:
-    """Return `groups` (N,) numbered anew so that the rows of each pair share a group too."""
+    """Return new numbers for `groups` (N,) so that the rows of each pair share a group too."""
     if not pairs:
         return groups
-    # Trials of sets without near-copies, which are most, need not load it.
+    # Most sets have no near-copies, and then a trial need not load SciPy.
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -70,36 +70,36 @@ def join_groups(groups: np.ndarray, pairs: Sequence[NearCopy]) -> np.ndarray:
 
 
 def _near_pairs(packed: np.ndarray) -> np.ndarray:
-    """Return the near pairs of the distinct hashes (N, 32), uint8, as (pairs, 3), int64."""
+    """Return the near pairs of distinct hashes, (N, 32), uint8, as (pairs, 3), int64."""
     words = packed.view(np.uint16)
     wide = packed.view(np.uint64)
     count = len(packed)
     most = MOST_SHARING_A_WORD
     found: list[np.ndarray] = [np.empty((0, 3), np.int64)]
     for column in range(WORDS):
-        for left, right in _sharing_word(words[:, column], most):
+        for left, right in _pairs_sharing_word(words[:, column], most):
             distances = np.bitwise_count(wide[left] ^ wide[right]).sum(axis=1)
             near = distances <= LARGEST_DISTANCE
             if near.any():
                 ends = np.sort(np.stack([left[near], right[near]], axis=1), axis=1)
                 found.append(np.column_stack([ends, distances[near].astype(np.int64)]))
-            if sum(map(len, found)) > MOST_PAIRS_AT_ONCE + MOST_PAIRS_OF_A_IMAGE * count:
-                found = [_few(np.concatenate(found), count)]
+            if sum(map(len, found)) > MOST_PAIRS_AT_ONCE + MOST_PAIRS_OF_AN_IMAGE * count:
+                found = [_without_surplus(np.concatenate(found), count)]
                 most = MOST_SHARING_A_WORD_WHEN_CROWDED
-    return _few(np.concatenate(found), count)
+    return _without_surplus(np.concatenate(found), count)
 
 
-def _few(pairs: np.ndarray, count: int) -> np.ndarray:
-    """Return each pair once; of too many only those that hold the groups together."""
+def _without_surplus(pairs: np.ndarray, count: int) -> np.ndarray:
+    """Return each pair once; if there are too many, only those that connect the groups."""
     _, first = np.unique(pairs[:, 0] * count + pairs[:, 1], return_index=True)
     pairs = pairs[first]
-    if len(pairs) > max(MOST_PAIRS_OF_A_IMAGE * count, FEWEST_PAIRS_TO_BE_MANY):
+    if len(pairs) > max(MOST_PAIRS_OF_AN_IMAGE * count, FEWEST_PAIRS_TO_BE_MANY):
         return _nearest_links(pairs, count)
     return pairs
 
 
 def _nearest_links(pairs: np.ndarray, count: int) -> np.ndarray:
-    """Return those of `pairs` that hang together what all of them do, with the least distances."""
+    """Return the minimum spanning tree of `pairs`: it connects the same groups by nearest pairs."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
@@ -108,21 +108,23 @@ def _nearest_links(pairs: np.ndarray, count: int) -> np.ndarray:
     return np.stack([kept.row, kept.col, kept.data], axis=1).astype(np.int64)
 
 
-def _sharing_word(values: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield in portions all pairs of places whose values, (N,), uint16, differ in at most a bit."""
+def _pairs_sharing_word(values: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield, in portions, all pairs of indices of `values` (N,), uint16, at most a bit apart."""
     order = np.argsort(values, kind="stable")
     counts = np.bincount(values, minlength=1 << WORD_BITS)
     starts = np.cumsum(counts) - counts
     places = np.arange(len(values))
-    # Each pair once: in the same bucket those further on, else from the smaller value.
-    yield from _ranges(order, places + 1, (starts + counts)[values[order]], order, most)
+    # Each pair once: within a bucket with later indices, between buckets from the smaller value.
+    yield from _pairs_with_ranges(order, places + 1, (starts + counts)[values[order]], order, most)
     for bit in range(WORD_BITS):
-        without = order[(values[order] >> bit) & 1 == 0]
-        other = values[without].astype(np.int64) | (1 << bit)
-        yield from _ranges(without, starts[other], starts[other] + counts[other], order, most)
+        without_bit = order[(values[order] >> bit) & 1 == 0]
+        other = values[without_bit].astype(np.int64) | (1 << bit)
+        yield from _pairs_with_ranges(
+            without_bit, starts[other], starts[other] + counts[other], order, most
+        )
 
 
-def _ranges(
+def _pairs_with_ranges(
     left: np.ndarray, starts: np.ndarray, ends: np.ndarray, order: np.ndarray, most: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield each of `left` with the first `most` of `order[start:end]`, in portions."""

@@ -1,4 +1,4 @@
-"""Some images read by one process, which does this and loads nothing that it does not need."""
+"""Reading some images in one process. This module imports only what that process needs."""
 
 import ctypes
 import sys
@@ -15,21 +15,21 @@ from keiryo.data.items import Item, LeftOut, SurveyedImage
 from keiryo.data.sources.source import Source
 from keiryo.files import checksum_of
 
-if TYPE_CHECKING:  # which would load pydantic in every process
+if TYPE_CHECKING:  # at run time, this would load pydantic in each process
     from keiryo.records.data import Fit
 
 EXAMINED_SIZE = 128
-# Written in blocks, images take half the time: the system gives a file larger pages then. Of
-# more than this, the processor's caches would hold less of what is worked on.
+# Writing in blocks takes half the time, since the system then gives a file larger pages. Larger
+# blocks would push other data out of the processor's caches.
 BLOCK_BYTES = 1 << 20
-# The numbers that glibc's malloc.h gives these settings, and their values.
+# Parameters of mallopt, numbered as in glibc's malloc.h, and their values.
 GLIBC_TRIM_THRESHOLD, KEPT_BYTES = -1, 256 << 20
 GLIBC_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK_BYTES = -3, 32 << 20
 
 
 @dataclass(frozen=True)
 class PartEntries:
-    """Some images in a row, read."""
+    """The entries of some successive images, from image number `start` on."""
 
     start: int
     entries: list[SurveyedImage | LeftOut]
@@ -37,7 +37,7 @@ class PartEntries:
 
 @dataclass(frozen=True)
 class WriteTarget:
-    """Where fitted images go: image number n at byte `offset` + n times its size."""
+    """The file to write fitted images to: image n goes to byte `offset` + n times its bytes."""
 
     path: Path
     offset: int
@@ -48,9 +48,9 @@ class WriteTarget:
 def read_part(
     source: Source, items: Sequence[Item], part: range, target: WriteTarget | None
 ) -> PartEntries:
-    """Read the images `part` of `source`, which are `items`, and write them to `target`.
+    """Read the images with the numbers `part` of `source` and write them to `target`.
 
-    The place of one that cannot be read is left black.
+    `items` are those of the part. An image that cannot be read is written as black.
     """
     size, fit = (target.size, target.fit) if target else (EXAMINED_SIZE, "crop")
     row_bytes = size * size * 3
@@ -81,9 +81,9 @@ def read_part(
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed, since each image needs as much again as the one before.
+    """Let glibc keep freed memory, since each image needs about as much as the one before.
 
-    Given back to the system and cleared by it each time, it would take a third of the time.
+    Returning it to the system, which clears it each time, would take a third of the time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

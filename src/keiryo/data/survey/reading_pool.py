@@ -1,4 +1,4 @@
-"""The images of a source read on all cores, part by part."""
+"""Reading the images of a source on all cores, part by part."""
 
 import os
 import pickle
@@ -22,22 +22,21 @@ FEWEST_FOR_PROCESSES = 1000
 
 
 class ReadingProcessError(RuntimeError):
-    """A process that was reading images has ended before it was done."""
+    """A process that was reading images ended too early."""
 
 
 def divide_into_parts(total: int) -> list[range]:
-    """Return the numbers of `total` images in portions that are read by one process each."""
+    """Return the numbers of `total` images in parts, each of which one process reads."""
     return [range(start, min(start + PART_IMAGES, total)) for start in range(0, total, PART_IMAGES)]
 
 
 def read_parts(
     source: Source, parts: Sequence[range], *, workers: int, target: WriteTarget | None = None
 ) -> Iterator[PartEntries]:
-    """Read the images of `parts` on `workers` cores; yield what came of each, in that order.
+    """Read the images of `parts` on `workers` cores; yield the entries of each part, in order.
 
-    With `target`, the fitted pixels of each are written there. Many images are read by
-    processes, since Python runs but one thread at a time. Raises ReadingProcessError where
-    one of them is killed.
+    With `target`, the fitted pixels are written there. Many images are read by processes, since
+    Python runs one thread at a time. Raises ReadingProcessError if a process is killed.
     """
     workers = max(1, min(workers, len(parts)))
     idle: SimpleQueue[_ReadingProcess] = SimpleQueue()
@@ -53,10 +52,10 @@ def read_parts(
             idle.put(process)
 
     by_processes = workers > 1 and sum(map(len, parts)) >= FEWEST_FOR_PROCESSES
-    # Left early, the processes are killed first, so that no thread waits for them any more.
+    # On an early exit, the processes are killed first, so that no thread waits for them.
     with ThreadPoolExecutor(workers) as threads, ExitStack() as processes:
         if by_processes:
-            with _interrupts_put_off():
+            with _ignore_interrupts():
                 for _ in range(workers):
                     process = _ReadingProcess()
                     processes.callback(process.kill)
@@ -65,14 +64,14 @@ def read_parts(
 
 
 class _ReadingProcess:
-    """A process of `keiryo.data.survey.reading_process`, seen from here.
+    """A process of `keiryo.data.survey.reading_process`, as its parent uses it.
 
-    The standard library's, and those forked from here, would be ready no sooner, or not
-    safely: they run the user's own script again, or copy the locks that torch's threads hold.
+    Processes of `multiprocessing` would run the user's script again or, if forked, copy locks that
+    threads of torch hold.
     """
 
     def __init__(self) -> None:
-        # It finds the modules that are found here, in the same order.
+        # The process finds the same modules in the same order.
         path = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "keiryo.data.survey.reading_process"],
@@ -84,7 +83,7 @@ class _ReadingProcess:
     def read(
         self, source: Source, items: Sequence[Item], part: range, target: WriteTarget | None
     ) -> PartEntries:
-        """Let it `read_part`."""
+        """Call `read_part` in the process."""
         jobs, answers = self._process.stdin, self._process.stdout
         assert jobs
         assert answers
@@ -96,20 +95,20 @@ class _ReadingProcess:
             status = self._process.wait()
             raise ReadingProcessError(
                 f"a process that was reading images ended with status {status}; "
-                "most likely it was killed for want of memory"
+                "most likely memory ran out and it was killed"
             ) from None
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def kill(self) -> None:
-        """End it at once, and wait until it has."""
+        """Kill the process and wait for its end."""
         self._process.kill()
         self._process.wait()
 
 
 @contextmanager
-def _interrupts_put_off() -> Iterator[None]:
+def _ignore_interrupts() -> Iterator[None]:
     """Ignore SIGINT while workers start.
 
     They inherit this, so Ctrl-C prints no traceback from each.

@@ -1,8 +1,8 @@
 """A process that reads parts of a source: `python -m keiryo.data.survey.reading_process`.
 
-It takes jobs, the arguments of `read_part`, pickled, on its standard input, and answers each
-on its standard output with what came of it, or with the exception. It ends when its input
-does, so that none outlives a parent that was killed.
+It reads jobs from its standard input: the pickled arguments of `read_part`. It writes the result of
+each, or its exception, to its standard output. It ends with its input, so that it does not outlive
+a killed parent.
 """
 
 import os
@@ -18,9 +18,9 @@ from keiryo.data.survey.reading import keep_freed_memory, read_part
 
 def main() -> None:
     """Answer jobs until there are no more."""
-    # A Ctrl-C reaches every process of the terminal, and is for the parent to act on.
+    # Ctrl-C reaches each process of the terminal, but the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever a library prints must not get between the answers.
+    # Output that a library prints must not get between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     cv2.setNumThreads(1)
@@ -32,7 +32,7 @@ def main() -> None:
             return
         try:
             answer = read_part(*job)
-        except Exception as error:  # whatever it is, the parent raises it
+        except Exception as error:  # any exception is raised by the parent
             error.add_note(traceback.format_exc())
             answer = error
         try:

@@ -12,7 +12,7 @@ from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
 
-FOLDS = 5  # parts that each class is cut into; one is held out
+FOLDS = 5  # parts of each class; one is held out
 
 
 def _no_rows() -> np.ndarray:
@@ -21,10 +21,10 @@ def _no_rows() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Splits:
-    """Rows of a survey; no image, nor one that looks nearly the same, is on both sides.
+    """Rows of a survey; no image, copy or near-copy is on both sides.
 
-    `leaked_val` and `leaked_test` are those that their owner held out although they are
-    training images too: they are in neither, since an accuracy over them would be too high.
+    `leaked_val` and `leaked_test` are held-out images of the owner's split that are training
+    images too. They are not in `val` or `test`, since the accuracy over them would be too high.
     """
 
     train: np.ndarray
@@ -38,11 +38,11 @@ class Splits:
 def split_images(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
     """Split the rows of a survey into training and held-out images.
 
-    The owner's own split is kept, but held-out images that are also training
-    images, copies or near-copies, are left out. Without one, a fifth of each class is
-    held out, chosen by `seed`; copies and near-copies stay on one side. Each of the five
-    folds, from 0, holds out another fifth; an owner's split has but one. Raises
-    InputError where nothing could be trained or measured.
+    The owner's split is kept, except that held-out copies and near-copies of training images
+    are left out. Without an owner's split, a fifth of each class is held out, chosen by `seed`;
+    copies and near-copies stay on one side. Each of the five folds, from 0, holds out another
+    fifth; an owner's split has a single fold. Raises InputError if fewer than two classes have
+    training images, or if no held-out image is left.
     """
     alike = group_alike(survey)
     if has_own_split(survey):
@@ -54,7 +54,7 @@ def split_images(survey: Survey, *, seed: int, fold: int = 0) -> Splits:
 
 
 def has_own_split(survey: Survey) -> bool:
-    """Return whether the owner of the images said which are held out."""
+    """Return whether the set has held-out images of its owner's choice."""
     return any(image.split in ("val", "test") for image in survey.images)
 
 
@@ -80,7 +80,7 @@ def _owner_split(images: Sequence[SurveyedImage], alike: AlikeGroups) -> Splits:
 
 
 def _stratified_split(survey: Survey, alike: AlikeGroups, seed: int, fold: int) -> Splits:
-    # A group under several labels counts as the label of its first image.
+    # A group with several labels counts for the label of its first image.
     groups_of_class: dict[int, list[list[int]]] = defaultdict(list)
     for group in rows_by_group(alike.groups):
         groups_of_class[survey.images[group[0]].label].append(group)
@@ -124,6 +124,6 @@ def _check(survey: Survey, splits: Splits) -> None:
         )
     if splits.val.size == 0:
         raise InputError(
-            f"{survey.name}: no image held out from training is left to measure with: there is "
-            "none, or each is a training image too; add others"
+            f"{survey.name}: no held-out image is left to measure accuracy with: there is none, or "
+            "each is a training image too; add others"
         )

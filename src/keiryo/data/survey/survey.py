@@ -1,4 +1,4 @@
-"""All images of a source looked at once, on all cores: what each is, and which are alike."""
+"""The survey of a source: its images are read once, on all cores, and near-copies are found."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from keiryo.data.survey_record import NearCopy, Survey
 def survey(
     source: Source, *, workers: int, progress: Progress = lambda done, total: None
 ) -> Survey:
-    """Read all images of `source` and return what they are; nothing is written.
+    """Read all images of `source` and return their survey; nothing is written.
 
-    `progress` is told how many are done, of how many.
+    `progress` is told the number of images done and the number of all.
     """
     if (known := source.known_survey()) is not None:
         return known
@@ -33,7 +33,7 @@ def survey(
 
 
 def conclude_survey(source: Source, entries: Sequence[SurveyedImage | LeftOut]) -> Survey:
-    """Return the survey of `source` whose images were read as `entries`, in order."""
+    """Return the survey of `source`, given the `entries` of all its images in order."""
     rows = [index for index, entry in enumerate(entries) if isinstance(entry, SurveyedImage)]
     images = [entry for entry in entries if isinstance(entry, SurveyedImage)]
     near = find_near_copies([image.facts.hash for image in images])
@@ -55,10 +55,10 @@ def conclude_survey(source: Source, entries: Sequence[SurveyedImage | LeftOut]) 
 def _with_copies_across_scales(
     source: Source, rows: Sequence[int], images: list[SurveyedImage], near: Sequence[NearCopy]
 ) -> list[SurveyedImage]:
-    """Give the same digest to images of the same pixels that were decoded at different scales.
+    """Give the same digest to images with the same pixels that were decoded at different scales.
 
-    Only a JPEG is decoded at a smaller one; so a copy of it as PNG can be told by its
-    own pixels alone, which are looked at where images look the same and are as large.
+    Only JPEG files are decoded at a smaller scale, so a PNG copy of one has another digest.
+    Near-copies of the same size but another scale are therefore decoded whole and compared.
     """
     images = list(images)
     similar: dict[tuple[int, int, int], list[int]] = defaultdict(list)

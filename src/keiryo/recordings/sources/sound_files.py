@@ -1,4 +1,4 @@
-"""One sound file read block by block: WAV of every kind, FLAC, OGG."""
+"""Reading a sound file block by block: WAV of all kinds, FLAC, OGG."""
 
 import os
 import struct
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import numpy as np
 
-if TYPE_CHECKING:  # which takes time to load
+if TYPE_CHECKING:  # it takes time to load
     from soundfile import SoundFile
 
 SOUND_SUFFIXES = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus"}
 BLOCK_FRAMES = 1 << 16
 MOST_FRAMES = 1 << 48
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
-# What programs that write to a pipe put where the length would stand, since they cannot know it:
-# the most that fits, or nearly, with a sign or without.
+# Programs that write to a pipe do not know the length. They give the largest signed or unsigned
+# number, or nearly.
 UNKNOWN_LENGTHS = (range(0x7FFF_F000, 0x8000_0000), range(0xFFFF_F000, 0x1_0000_0000))
 OGG_LARGEST_PAGE = 65_307
 OGG_HEADER = struct.Struct("<4sBB20xB")
@@ -25,7 +25,7 @@ OGG_LAST_PAGE = 4
 
 
 class UnusableRecordingError(Exception):
-    """A recording that nothing can be learned from; `code` is that of the finding."""
+    """A recording that cannot be used; `code` is that of its finding, the text the reason."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -34,7 +34,7 @@ class UnusableRecordingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SoundFormat:
-    """The head of a file: its rate in Hz, its channels, the samples of each."""
+    """The header of a file: rate in Hz, number of channels, samples a channel."""
 
     rate: int
     channels: int
@@ -42,28 +42,28 @@ class SoundFormat:
 
 
 def read_sound_format(path: Path) -> SoundFormat:
-    """Return what the head of the file says; raise as `read_sound_blocks` does.
+    """Return the header of the file; raise as `read_sound_blocks` does.
 
-    Whether all that it promises is there is not looked at.
+    It does not check that the file is complete.
     """
-    with _opened(path) as sound:
+    with _open(path) as sound:
         return SoundFormat(sound.samplerate, sound.channels, sound.frames)
 
 
 def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
-    """Yield the samples of the file, (frames, channels), float32, full scale being [-1, 1].
+    """Yield the samples of the file, (frames, channels), float32; full scale is [-1, 1].
 
-    Raises UnusableRecordingError, before the first block or after any, with the code
-    `unreadable` (what is there is no sound file, or a damaged one), `cut_short` (it ends
-    before its end), `no_samples` or `not_numbers` (NaN or infinite).
+    Raises UnusableRecordingError, before the first block or after any, with the code `unreadable`
+    (not a sound file, or a damaged one), `cut_short`, `no_samples` or `not_numbers` (NaN or
+    infinite).
     """
     from soundfile import SoundFileError
 
-    with _opened(path) as sound:
+    with _open(path) as sound:
         _check_is_whole(path)
         if sound.frames == 0:
             raise UnusableRecordingError("no_samples", "there is not one sample in it")
-        if sound.frames > MOST_FRAMES:  # as libsndfile says of FLAC that was written to a pipe
+        if sound.frames > MOST_FRAMES:  # libsndfile gives this for FLAC written to a pipe
             reason = "it does not say how long it is; save it again, not through a pipe"
             raise UnusableRecordingError("unreadable", reason)
         done = 0
@@ -73,7 +73,7 @@ def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
             except SoundFileError as error:
                 end = min(done + BLOCK_FRAMES, sound.frames) / sound.samplerate
                 where = f"between {done / sound.samplerate:.1f} and {end:.1f} s"
-                reason = f"damaged {where}: {_words(error)}"
+                reason = f"damaged {where}: {_message_of(error)}"
                 raise UnusableRecordingError("unreadable", reason) from None
             if not len(block):
                 break
@@ -87,19 +87,19 @@ def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
             _refuse_cut_short(f"{done} of {sound.frames} samples are there")
 
 
-def _opened(path: Path) -> "SoundFile":
+def _open(path: Path) -> "SoundFile":
     from soundfile import SoundFile, SoundFileError
 
     try:
         if path.stat().st_size == 0:
             raise UnusableRecordingError("no_samples", "the file is empty")
-        # As bytes, since a name need not be text; soundfile takes them but does not declare it.
+        # As bytes, since a name need not be text; soundfile accepts them without declaring it.
         name: Any = os.fsencode(path) if os.name == "posix" else str(path)
         sound = SoundFile(name)
     except OSError as error:
         raise UnusableRecordingError("unreadable", error.strerror or str(error)) from None
     except SoundFileError as error:
-        reason = f"not a sound file that can be read: {_words(error)}"
+        reason = f"not a sound file that can be read: {_message_of(error)}"
         raise UnusableRecordingError("unreadable", reason) from None
     if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
         sound.close()
@@ -108,16 +108,16 @@ def _opened(path: Path) -> "SoundFile":
     return sound
 
 
-def _words(error: Exception) -> str:
-    """Return what libsndfile says, without the path, which is named anyway."""
+def _message_of(error: Exception) -> str:
+    """Return the message of libsndfile without the path, which is named anyway."""
     words = getattr(error, "error_string", str(error))
     return words.removeprefix("Error :").strip().rstrip(".")
 
 
 def _check_is_whole(path: Path) -> None:
-    """Raise UnusableRecordingError where the file is a WAV or OGG that was cut off.
+    """Raise UnusableRecordingError if the file is a WAV or OGG file that was cut off.
 
-    libsndfile takes what there is for all of it. In FLAC it notices.
+    libsndfile notices this in FLAC only; in others it takes the rest for all.
     """
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
@@ -136,7 +136,7 @@ def _check_wav(file: BinaryIO, size: int, order: str) -> None:
     long_length: int | None = None
     while len(head := file.read(8)) == 8:
         name, length = struct.unpack(f"{order}4sI", head)
-        if name == b"ds64" and length >= 16:  # of more than 4 GB: EBU Tech 3306
+        if name == b"ds64" and length >= 16:  # files of more than 4 GB, EBU Tech 3306
             _, long_length = struct.unpack("<QQ", file.read(16))
             file.seek(-16, os.SEEK_CUR)
         if name == b"data":
@@ -146,7 +146,7 @@ def _check_wav(file: BinaryIO, size: int, order: str) -> None:
             if length > there and is_known:
                 _refuse_cut_short(f"{there} of {length} bytes of samples are there")
             return
-        file.seek(length + length % 2, os.SEEK_CUR)  # chunks begin at even places
+        file.seek(length + length % 2, os.SEEK_CUR)  # chunks begin at even offsets
 
 
 def _check_ogg(file: BinaryIO, size: int) -> None:

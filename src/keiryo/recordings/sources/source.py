@@ -1,4 +1,4 @@
-"""Where recordings come from, behind one small interface."""
+"""The interface of all sources of recordings, and the source of sound files."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -13,10 +13,9 @@ from keiryo.records.base import Finding
 
 
 class RecordingSource(ABC):
-    """A set of recordings that can be read one by one, by several threads at once.
+    """A set of recordings, read one by one, by several threads at once.
 
-    `names` are how they are spoken of, `conditions` what they are labelled by, in the same
-    order.
+    `names` are shown to the user; `conditions` are their labels, in the same order.
     """
 
     def __init__(
@@ -37,18 +36,18 @@ class RecordingSource(ABC):
 
     @abstractmethod
     def format(self, index: int) -> SoundFormat:
-        """Return what recording `index` says it is; raise UnusableRecordingError where nothing."""
+        """Return the header of recording `index`; raise UnusableRecordingError if it has none."""
 
     @abstractmethod
     def blocks(self, index: int) -> Iterator[np.ndarray]:
         """Yield the samples of recording `index`, (frames, channels), float32, block by block.
 
-        Raises UnusableRecordingError where it cannot be used, at any block.
+        Raises UnusableRecordingError, at any block, if it cannot be used.
         """
 
 
 class FileRecordings(RecordingSource):
-    """Sound files, wherever the list of them came from."""
+    """Sound files; `paths` are in the order of `names`."""
 
     def __init__(
         self,

@@ -1,9 +1,9 @@
-"""`tones`: short sounds made by the program, labelled by pitch and by timbre.
+"""The built-in set `tones`: short synthetic sounds, labelled by pitch and timbre.
 
-Three timbres are instruments, which play little melodies about the pitch that is their
-label; three are vowels, sung on that pitch: pulses as the vocal folds give them, through
-resonators where the formants of the mouth are (source and filter, Fant 1960). Recording
-`index` of a seed depends on nothing else but the rate and the seconds.
+Three timbres are instruments that play short melodies around the pitch of the label. Three are
+vowels sung at that pitch: pulses of the vocal folds, filtered by resonators at the formants of the
+mouth (source and filter, Fant 1960). A recording depends on its index, the seed, the rate and the
+seconds alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ DEFAULT_RATE = 8000
 DEFAULT_SECONDS = 1.0
 # Hz, of equal temperament with A4 = 440.
 PITCHES = {"A2": 110.0, "D3": 146.83, "G3": 196.0, "C4": 261.63, "F4": 349.23}
-# How a melody goes, in frequencies relative to its pitch; it is there more than half the time.
+# Melodies as frequencies relative to the pitch; the pitch itself has most of the notes.
 MELODIES = (
     (1.0, 1.25, 1.5, 1.0, 1.0),
     (1.0, 1.5, 1.0, 1.25, 1.0),
@@ -29,18 +29,18 @@ MELODIES = (
     (1.0, 2.0, 1.0, 1.5, 1.0),
     (1.0, 1.0, 1.0),
 )
-# Frequencies in Hz of the first formants of men: Peterson & Barney 1952, table II; how wide
-# they are, about as in Klatt 1980.
+# Frequencies in Hz of the first formants of men (Peterson & Barney 1952, table II); their widths
+# are about those of Klatt 1980.
 FORMANTS = {
     "vowel_a": (730.0, 1090.0, 2440.0),
     "vowel_i": (270.0, 2290.0, 3010.0),
     "vowel_u": (300.0, 870.0, 2240.0),
 }
 FORMANT_WIDTHS = (60.0, 90.0, 150.0)
-# Of one cycle, how long the vocal folds take to open and to close (Rosenberg 1971).
+# Shares of a cycle in which the vocal folds open and close (Rosenberg 1971).
 OPENING, CLOSING = 0.4, 0.16
-HIGHEST_SHARE = 0.45  # of the rate: nothing above it is made
-NOISE = 0.001  # of full scale, beneath everything: 60 dB below
+HIGHEST_SHARE = 0.45  # of the rate: there is no frequency above it
+NOISE = 0.001  # of full scale, added to all sounds: 60 dB below it
 
 LIMITS = {
     "count": (10, 1_000_000),
@@ -51,9 +51,9 @@ LIMITS = {
 
 
 class Tones(RecordingSource):
-    """`count` sounds, drawn from `seed`, of every timbre and every pitch in turn.
+    """`count` sounds drawn from `seed`, of all timbres and pitches in turn.
 
-    Each is of `seconds` at `rate` samples a second, one channel.
+    Each lasts `seconds` at `rate` samples a second and has one channel.
     """
 
     def __init__(
@@ -114,9 +114,9 @@ def open_tones(data: str, condition: str | None = None) -> Tones:
 def make_tone(
     pitch: str, timbre: str, *, rate: int, samples: int, seed: tuple[int, ...]
 ) -> np.ndarray:
-    """Return one sound, (samples,), float32, its loudest sample between 0.4 and 0.9."""
+    """Return one sound, (samples,), float32; its loudest sample is between 0.4 and 0.9."""
     random = np.random.default_rng(seed)
-    # Singers and players are a little out of tune, by up to a seventh of a semitone.
+    # Singers and players are out of tune by up to a seventh of a semitone.
     frequency = PITCHES[pitch] * 2 ** (random.uniform(-0.14, 0.14) / 12)
     sound = TIMBRES[timbre](random, frequency, rate, samples)
     sound *= random.uniform(0.4, 0.9) / max(1e-9, np.abs(sound).max())
@@ -127,9 +127,9 @@ Timbre = Callable[[np.random.Generator, float, int, int], np.ndarray]
 
 
 def _instrument(strengths: tuple[float, ...], *, attack: float, decay: float) -> Timbre:
-    """Return a timbre by how strong its harmonics are.
+    """Return a timbre with these strengths of harmonics.
 
-    Notes rise within `attack` seconds and fall to a third within `decay` seconds.
+    Notes rise within `attack` seconds and fall to about a third within `decay` seconds.
     """
 
     def play(random: np.random.Generator, frequency: float, rate: int, samples: int) -> np.ndarray:
@@ -149,7 +149,7 @@ def _instrument(strengths: tuple[float, ...], *, attack: float, decay: float) ->
             is_heard = harmonic * frequencies < HIGHEST_SHARE * rate
             sound += strength * is_heard * np.sin(2 * np.pi * harmonic * phase)
         rise = np.minimum(1, since / attack)
-        fall = np.minimum(1, left / 0.01)  # in a hundredth of a second, so that no note clicks
+        fall = np.minimum(1, left / 0.01)  # within 10 ms, so that no note clicks
         return sound * rise * fall * np.exp(-since / decay)
 
     return play
@@ -160,12 +160,12 @@ def _vowel(formants: tuple[float, ...]) -> Timbre:
         from scipy.signal import lfilter
 
         time = np.arange(samples) / rate
-        # Vibrato of some five swings a second, and a voice that does not quite hold its pitch.
+        # Vibrato of about 5 Hz, and a slow drift of the pitch.
         swing = np.sin(2 * np.pi * (random.uniform(4.5, 6) * time + random.random()))
         drift = np.sin(2 * np.pi * (random.uniform(0.3, 1) * time + random.random()))
         frequencies = frequency * (1 + random.uniform(0.002, 0.01) * swing + 0.005 * drift)
         sound = _glottal_pulses(np.cumsum(frequencies) / rate + random.random())
-        size = random.uniform(0.92, 1.08)  # of the mouth: formants lie lower in a larger one
+        size = random.uniform(0.92, 1.08)  # of the mouth: a larger one has lower formants
         for formant, width in zip(formants, FORMANT_WIDTHS, strict=True):
             if formant / size < HIGHEST_SHARE * rate:
                 sound = lfilter(*_resonator(formant / size, width, rate), sound)
@@ -177,9 +177,9 @@ def _vowel(formants: tuple[float, ...]) -> Timbre:
 
 
 def _glottal_pulses(phase: np.ndarray) -> np.ndarray:
-    """Return how fast the air through the vocal folds changes, at a phase in cycles.
+    """Return the change of the air flow through the vocal folds, at a phase in cycles.
 
-    It is what leaves the lips, which pass on changes of it only.
+    The lips radiate the change of the flow, not the flow itself.
     """
     within = phase % 1
     flow = np.where(
