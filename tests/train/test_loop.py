@@ -263,7 +263,7 @@ def test_a_checkpoint_that_cannot_be_gone_on_with_is_named(
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     make_training(image_set, checkpoint=checkpoint).run(TrainingListener(wants_stop=stop_after(3)))
-    with pytest.raises(InputError, match=r"checkpoint\.safetensors: of another model.*remove it"):
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors: from another model.*remove it"):
         make_training(image_set, checkpoint=checkpoint, network=build("vgg11", classes=5))
     data = checkpoint.read_bytes()
     checkpoint.write_bytes(data[: len(data) // 3])
@@ -271,11 +271,15 @@ def test_a_checkpoint_that_cannot_be_gone_on_with_is_named(
         make_training(image_set, checkpoint=checkpoint)
 
 
-def test_a_network_learns_what_can_be_learnt(image_set: ImageSet) -> None:
-    # Each class is a shade of its own, under noise.
+def with_shades(image_set: ImageSet) -> ImageSet:
+    """Give each class a shade of its own, under noise, which is easily learnt."""
     noise = np.random.default_rng(0).integers(0, 60, image_set.images.shape)
     shades = (noise + 40 * image_set.labels[:, None, None, None]).astype(np.uint8)
-    training = make_training(replace(image_set, images=shades), recipe="plain", epochs=200)
+    return replace(image_set, images=shades)
+
+
+def test_a_network_learns_what_can_be_learnt(image_set: ImageSet) -> None:
+    training = make_training(with_shades(image_set), recipe="plain", epochs=200)
     training.run(TrainingListener())
     history = training.position.history
     assert len(history) == 200
@@ -384,13 +388,17 @@ def test_a_budget_of_time_ends_the_training_and_the_schedule(image_set: ImageSet
     assert history[-1].learning_rate < 0.2 * max(epoch.learning_rate for epoch in history)
 
 
-def test_a_real_model_trains_under_either_recipe(image_set: ImageSet) -> None:
-    for recipe in ("plain", "keiryo"):
-        torch.manual_seed(0)
-        network = build("mobilenet_v2:width=0.35", classes=5)
-        training = make_training(image_set, recipe=recipe, epochs=1, network=network)
-        assert training.run(TrainingListener())
-        assert np.isfinite(training.position.history[0].train_loss)
+@pytest.mark.parametrize("recipe", ["plain", "keiryo"])
+def test_a_real_model_learns_under_either_recipe(recipe: str, image_set: ImageSet) -> None:
+    shades = with_shades(image_set)
+    small_images = replace(shades, images=np.ascontiguousarray(shades.images[:, ::2, ::2]))
+    torch.manual_seed(0)
+    network = build("densenet:layers=1-1,growth=8", classes=5)
+    training = make_training(small_images, recipe=recipe, epochs=4, network=network)
+    assert training.run(TrainingListener())
+    losses = [epoch.train_loss for epoch in training.position.history]
+    # With each of five seeds it falls by 0.08 or more, and by less than 0.01 at a rate of zero.
+    assert losses[-1] < losses[0] - 0.05
 
 
 def test_fifty_kills_at_random_moments_change_no_bit(
