@@ -12,8 +12,8 @@ from keiryo.train.optimizer.muon import (
     RATE_FACTOR,
     UPDATE_SIZE,
     Muon,
-    is_made_orthogonal,
     orthogonalize,
+    suits_muon,
 )
 from keiryo.train.optimizer.without_compiler import step_without_compiler
 from keiryo.train.recipe import RECIPES, make_optimizer
@@ -121,9 +121,9 @@ def test_large_matrices_small_ones_and_vectors_are_told_apart() -> None:
         (9, 9): True,
     }
     shapes |= {(4096, 25088): False, (512, 512, 3, 3): False, (8, 64): False, (64,): False}
-    found = {shape: is_made_orthogonal(nn.Parameter(torch.empty(shape))) for shape in shapes}
+    found = {shape: suits_muon(nn.Parameter(torch.empty(shape))) for shape in shapes}
     assert found == shapes
-    assert not is_made_orthogonal(nn.Parameter(torch.empty(20, 30).T))
+    assert not suits_muon(nn.Parameter(torch.empty(20, 30).T))
 
 
 def test_an_update_is_as_large_as_the_rate_says() -> None:

@@ -16,7 +16,7 @@ from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.precision import (
     Precision,
-    computed_precision,
+    choose_precision,
     has_bfloat16_units,
     mixed_precision,
 )
@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_what_is_asked_for_is_taken(precision: Precision) -> None:
     network = nn.Conv2d(3, 4, 1)
-    assert computed_precision(network, CPU, precision) == precision
+    assert choose_precision(network, CPU, precision) == precision
     with mixed_precision(network, CPU, precision)():
         y = network(torch.ones(1, 3, 2, 2))
     assert y.dtype == getattr(torch, precision)
@@ -36,9 +36,9 @@ def test_what_is_asked_for_is_taken(precision: Precision) -> None:
 
 def test_otherwise_the_processor_decides() -> None:
     best = "bfloat16" if has_bfloat16_units(CPU) else "float32"
-    assert computed_precision(nn.Conv2d(3, 4, 1), CPU, "auto") == best
-    assert computed_precision(nn.GroupNorm(2, 16), CPU, "auto") == best
-    assert computed_precision(nn.GroupNorm(8, 16), CPU, "auto") == "float32"
+    assert choose_precision(nn.Conv2d(3, 4, 1), CPU, "auto") == best
+    assert choose_precision(nn.GroupNorm(2, 16), CPU, "auto") == best
+    assert choose_precision(nn.GroupNorm(8, 16), CPU, "auto") == "float32"
 
 
 def test_the_original_experiment_is_repeated_in_its_own_precision() -> None:

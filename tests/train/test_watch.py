@@ -72,7 +72,7 @@ def test_what_is_seen_of_a_step_is_what_was_done() -> None:
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     watch = StepWatch(network, optimizer)
     inputs = 3.0 + 2.0 * torch.randn(16, 3, 8, 8)
-    with watch.watched_forward():
+    with watch.during_forward():
         output = network(inputs)
     loss = output.square().mean()
     loss.backward()

@@ -229,7 +229,7 @@ class _Run:
 
     def _fill(self, training: Training[ChunkBatch], record: WaveNetTraining) -> None:
         position = training.position
-        steps_per_epoch = training.task.steps
+        steps_per_epoch = training.task.steps_per_epoch
         record.history = [
             summary_of_epoch(epoch, steps=min(epoch.epoch * steps_per_epoch, position.steps))
             for epoch in position.history

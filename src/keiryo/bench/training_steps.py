@@ -24,7 +24,7 @@ from keiryo.train.classification.task import ImageTask
 from keiryo.train.device import ALLOCATOR_SETTINGS, prepare_device
 from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
-from keiryo.train.precision import computed_precision
+from keiryo.train.precision import choose_precision
 from keiryo.train.recipe import RECIPES
 
 WARMUP_STEPS = 3
@@ -48,7 +48,7 @@ def measure_training(
 ) -> Speed:
     """Measure steps of keiryo's own loop on random images, in a new process.
 
-    Raises subprocess.CalledProcessError, with the last words in `stderr`, where that fails.
+    Raises subprocess.CalledProcessError, with the process's `stderr`, if that fails.
     """
     command = [sys.executable, "-m", "keiryo.bench.training_steps", model]
     command += ["--size", str(size), "--classes", str(classes), "--batch", str(batch)]
@@ -117,7 +117,7 @@ def _measure_here(options: argparse.Namespace) -> Speed:
             device=options.device,
         ),
         images_per_second=options.batch / median(measured),
-        precision=computed_precision(network, device, recipe.precision),
+        precision=choose_precision(network, device, recipe.precision),
         peak_memory_bytes=peak_memory_bytes(device.type),
     )
 

@@ -1,5 +1,4 @@
 """Recipe, loop, checkpoint and diagnosis: from a network and batches to trained weights.
 
-This room must never know that there are other networks to compare with, nor how
-results are shown.
+This room must not know about comparing networks or about showing results.
 """

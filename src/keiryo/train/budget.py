@@ -13,10 +13,10 @@ class Budget:
     seconds: float | None = None
 
     def share(self, position: Position, steps_per_epoch: int) -> float:
-        """Return how much is used up, from 0 to 1.
+        """Return the share of the budget that is used up, from 0 to 1.
 
-        Of seconds, what the last evaluation will take is kept back, and the step that is
-        nearest to the end is the last one.
+        A budget of seconds reserves the expected time of the last evaluation. Its last step is
+        the one that ends nearest to the end of the time that remains.
         """
         if self.epochs is not None:
             done = position.epoch * steps_per_epoch + position.step

@@ -1,6 +1,6 @@
 """Checkpoints: a training continues from one as if it had never stopped.
 
-One file, replaced whole: tensors by name, and a JSON of plain figures beside them.
+A checkpoint is one file, replaced as a whole: tensors by name, and figures as JSON.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ _BEGIN_AGAIN = "remove it to begin this trial again"
 
 
 class Position(Record):
-    """The position of a training: `step` steps into `epoch`, and `steps` in all.
+    """The position of a training: `step` steps into `epoch`, from 0, and `steps` in all.
 
-    `loss_sum` and `correct` are over the `examples` of the epoch so far. `fingerprint` names what
-    is trained on what.
+    `loss_sum` and `correct` are sums over the `examples` of the epoch so far. `fingerprint`
+    identifies the network, its configuration and the data.
     """
 
     fingerprint: str = ""
@@ -38,11 +38,11 @@ class Position(Record):
     learning_rate: float = 0.0
     examples_seen: int = 0
     training_seconds: float = 0.0
-    waiting_seconds: float = 0.0  # of the training, for its batches
+    waiting_seconds: float = 0.0  # the part of training_seconds spent waiting for batches
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
     last_step_seconds: float = 0.0
-    last_evaluation_seconds: float = 0.0  # or, before the first, what it is expected to take
+    last_evaluation_seconds: float = 0.0  # expected, of the evaluation at the end of the budget
     epoch_started_at_seconds: float = 0.0
     history: list[Epoch] = []
     snapshots: list[Snapshot] = []
@@ -51,7 +51,7 @@ class Position(Record):
     @model_validator(mode="before")
     @classmethod
     def rename_old_keys(cls, data: Any) -> Any:
-        """Read the keys of checkpoints that were written before images and sounds shared them."""
+        """Rename keys of checkpoints written before images and recordings shared one loop."""
         if isinstance(data, dict):
             data.pop("epoch_ends", None)
             for old, new in (("pictures_seen", "examples_seen"), ("targets", "examples")):
@@ -61,13 +61,13 @@ class Position(Record):
 
     @property
     def seconds(self) -> float:
-        """All wall time so far, over every stop and start."""
+        """The wall time so far, over all runs that continued from one another."""
         return self.training_seconds + self.evaluation_seconds + self.saving_seconds
 
 
 @dataclass(frozen=True)
-class Trainee:
-    """The objects that a checkpoint saves and restores, beside the position."""
+class TrainingState:
+    """The objects whose state a checkpoint saves and restores, beside the position."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -75,22 +75,23 @@ class Trainee:
     average: WeightAverage | None = None
 
 
-def save_checkpoint(path: Path, trainee: Trainee, position: Position) -> None:
-    """Write the state of the training to `path`, whole or not at all."""
-    tensors = {f"network/{name}": t for name, t in trainee.network.state_dict().items()}
-    if trainee.average is not None:
-        average = trainee.average.network.state_dict()
+def save_checkpoint(path: Path, state: TrainingState, position: Position) -> None:
+    """Write a checkpoint to `path`, whole or not at all."""
+    tensors = {f"network/{name}": t for name, t in state.network.state_dict().items()}
+    if state.average is not None:
+        average = state.average.network.state_dict()
         tensors |= {f"average/{name}": t for name, t in average.items()}
-    for number, state in trainee.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{number}/{key}": t for key, t in state.items()}
-    tensors |= {f"random/{name}": state for name, state in _random_states(trainee.device).items()}
+    for number, figures in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{number}/{key}": t for key, t in figures.items()}
+    tensors |= {f"random/{name}": t for name, t in _random_states(state.device).items()}
     write_tensors(path, tensors, position.model_dump_json())
 
 
-def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
-    """Restore the training from `path` in place; return None if there is no checkpoint.
+def load_checkpoint(path: Path, state: TrainingState) -> Position | None:
+    """Restore `state` in place from the checkpoint at `path`, and return its position.
 
-    Raises InputError if the checkpoint is damaged, or of another network, recipe or version.
+    Returns None if there is no checkpoint. Raises InputError if it is damaged, or belongs to
+    another network, recipe, device or version.
     """
     if not path.exists():
         return None
@@ -100,19 +101,19 @@ def load_checkpoint(path: Path, trainee: Trainee) -> Position | None:
     except TensorFileError as error:
         raise InputError(f"{path}: damaged ({error}); {_BEGIN_AGAIN}") from None
     except ValidationError:
-        raise InputError(f"{path}: by another version of keiryo; {_BEGIN_AGAIN}") from None
+        raise InputError(f"{path}: from another version of keiryo; {_BEGIN_AGAIN}") from None
     try:
-        trainee.network.load_state_dict(_under("network/", tensors))
-        if trainee.average is not None:
-            trainee.average.network.load_state_dict(_under("average/", tensors))
-        _restore_optimizer(trainee.optimizer, _under("optimizer/", tensors))
+        state.network.load_state_dict(_strip_prefix("network/", tensors))
+        if state.average is not None:
+            state.average.network.load_state_dict(_strip_prefix("average/", tensors))
+        _restore_optimizer(state.optimizer, _strip_prefix("optimizer/", tensors))
         torch.set_rng_state(tensors["random/cpu"])
-        if trainee.device.type == "cuda":
+        if state.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["random/cuda"])
     except (RuntimeError, LookupError, ValueError) as error:
         reason = " ".join(str(error).split())[:LONGEST_REASON]
         raise InputError(
-            f"{path}: of another model, recipe, device or version ({reason}); {_BEGIN_AGAIN}"
+            f"{path}: from another model, recipe, device or version ({reason}); {_BEGIN_AGAIN}"
         ) from None
     return position
 
@@ -131,14 +132,14 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
         number, key = name.split("/")
         parameter = parameters[int(number)]
         if tensor.shape == parameter.shape:
-            # In the parameter's own memory layout, or the fused step would round differently.
+            # Keep the parameter's memory layout: in another, the fused step rounds differently.
             tensor = torch.empty_like(parameter).copy_(tensor)
         state.setdefault(int(number), {})[key] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()

@@ -1,4 +1,4 @@
-"""The device that trains, and its settings."""
+"""The device of a training, and its settings."""
 
 import os
 
@@ -6,9 +6,9 @@ import torch
 
 from keiryo.errors import InputError
 
-# For the environment of a process that trains. glibc gives large blocks back to the system
-# when they are freed, and the next step pays for mapping and clearing them again; kept, a
-# training runs up to twice as fast.
+# Environment variables of a process that trains. By default glibc returns large blocks to the
+# system when they are freed, and the next step pays for mapping and clearing them again. Keeping
+# them makes a training up to twice as fast.
 ALLOCATOR_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 34),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 34),
@@ -16,7 +16,10 @@ ALLOCATOR_SETTINGS = {
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device that `name` (auto, cpu, cuda, mps) means on this machine."""
+    """Return the device that `name` (auto, cpu, cuda, mps) means on this machine.
+
+    Raises InputError if the machine has no such device.
+    """
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
@@ -25,12 +28,14 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
     if not available[name]:
-        raise InputError(f"--device {name}: this machine, or its torch, has none; use --device cpu")
+        raise InputError(
+            f"--device {name}: this machine, or its PyTorch, has none; use --device cpu"
+        )
     return torch.device(name)
 
 
 def prepare_device(device: torch.device, *, threads: int) -> None:
-    """Set the thread count and ask for the same bits in every run."""
+    """Set the number of threads, and deterministic algorithms, so that runs have the same bits."""
     torch.set_num_threads(threads)
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -1,4 +1,4 @@
-"""Fine-tuning: training from pretrained weights, some layers first."""
+"""Fine-tuning: training from pretrained weights, with some layers frozen for a time."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,18 @@ from keiryo.records.training import FineTune
 from keiryo.train.recipe import Recipe, learning_rate_factor
 
 DEFAULT_FINE_TUNE: FineTune = "two-stage"
-# The features are good already: a step as large as from scratch would undo them.
+# The pretrained features are good: steps as large as from scratch would spoil them.
 PEAK_FACTOR_OF_ALL = 0.1
-# The gradients of a random classifier mean nothing to the features, so it comes first.
+# The classifier is trained first: while it is random, its gradients only harm the features.
 HEAD_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the budget, by its shares; `peak_factor` multiplies the recipe's peak rate."""
+    """A stage from share `start` to share `end` of the budget, both from 0 to 1.
+
+    `peak_factor` multiplies the recipe's peak learning rate.
+    """
 
     start: float
     end: float
@@ -35,20 +38,20 @@ STAGES: dict[FineTune, tuple[Stage, ...]] = {
 
 
 class FineTuning:
-    """Freezes all of `network` but the layer named `head` for as long as `mode` says.
+    """Freezes all of `network` but the layer named `head`, in the stages of `mode`.
 
-    Mode "all" freezes nothing and can do without a head.
+    Mode "all" freezes nothing and needs no head.
 
-    What is frozen follows from the share of the budget alone, so that a training that
-    continues from a checkpoint freezes the same. Make the optimiser over all
-    parameters, before any is frozen: it leaves out those without a gradient.
+    The frozen layers depend on the share of the budget alone, so that a training that continues
+    from a checkpoint freezes the same ones. Make the optimiser before any layer is frozen: it
+    takes only parameters that require a gradient.
     """
 
     def __init__(self, network: nn.Module, *, head: str | None, mode: FineTune) -> None:
         self._stages = STAGES[mode]
         classifier = None if head is None else network.get_submodule(head)
         own = {id(p) for p in classifier.parameters()} if classifier is not None else set()
-        # Those that the network's maker froze stay frozen.
+        # Parameters that were frozen before stay frozen.
         self._features = [p for p in network.parameters() if p.requires_grad and id(p) not in own]
         self._norms = [
             layer for layer in network.modules() if getattr(layer, "running_mean", None) is not None
@@ -56,16 +59,16 @@ class FineTuning:
         self._stilled: list[nn.Module] = []
 
     def begin_step(self, recipe: Recipe, share: float) -> float:
-        """Freeze or thaw for the step at `share`, from 0 to 1, of the budget.
+        """Freeze or unfreeze layers for the step at `share`, from 0 to 1, of the budget.
 
-        Returns what its peak learning rate is multiplied by: each stage has the
-        recipe's warm-up and schedule to itself. Expects the network in training mode.
+        Returns the factor of the recipe's peak learning rate; each stage has a warm-up and
+        schedule of its own. The network must be in training mode.
         """
         stage = next((stage for stage in self._stages if share < stage.end), self._stages[-1])
         for parameter in self._features:
             parameter.requires_grad_(not stage.head_only)
         if stage.head_only:
-            # Frozen features keep their running statistics too.
+            # Frozen features also keep their running statistics.
             self._stilled += [norm for norm in self._norms if norm.training]
             for norm in self._norms:
                 norm.eval()

@@ -1,7 +1,7 @@
-"""A network as `keras.applications` would have set it up, for the experiment as reported.
+"""The defaults of `keras.applications`, for the experiment as reported.
 
-Keras 2.7's defaults differ from what the papers, and keiryo, do: they belong to what
-made the reported trainings fail.
+The defaults of Keras 2.7 differ from those of the papers and of keiryo. They are among the causes
+for which the reported trainings failed.
 """
 
 import math
@@ -12,18 +12,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from keiryo.models.saved import set_batch_norm_epsilon
 
 KERAS_EPSILON = 1e-3
-# Keras's momentum of 0.999 is the share that stays; torch's is the share that is new.
+# Keras's momentum of 0.999 is the share of the old statistics; PyTorch's is that of the new.
 KERAS_MOMENTUM = 1.0 - 0.999
 
 
-def make_as_keras(network: nn.Module) -> None:
-    """Draw the weights of `network` anew and set its batch norms, in place, as Keras does.
+def set_up_as_keras(network: nn.Module) -> None:
+    """Initialise `network` and set its batch norms and dropout, in place, as Keras does.
 
     - Glorot's uniform initialisation with zero biases (Glorot & Bengio 2010, equation 16),
       with Keras's fans of a depthwise kernel (H, W, C, 1): H W C in, H W out.
-    - batch norm with an epsilon of 1e-3 and running statistics that move by a thousandth a step,
-      as `keras.applications.MobileNetV2` has them.
-    - no dropout, which `keras.applications.VGG16` leaves out.
+    - Batch norm with an epsilon of 1e-3 and running statistics that move by a thousandth a step,
+      as in `keras.applications.MobileNetV2`.
+    - No dropout, as in `keras.applications.VGG16`.
     """
     set_batch_norm_epsilon(network, KERAS_EPSILON)
     for layer in network.modules():

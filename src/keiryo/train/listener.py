@@ -1,4 +1,4 @@
-"""The listener of a training: told how it goes, it may ask it to stop."""
+"""The listener of a training: it hears of the progress, and may ask to stop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from keiryo.records.training import Epoch
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The progress of a training: `share` of its budget, from 0 to 1, in `epoch`, from 1."""
+    """The progress of a training: the `share` of its budget, from 0 to 1, and `epoch`, from 1."""
 
     share: float
     epoch: int
@@ -18,7 +18,10 @@ class TrainingProgress:
 
 @dataclass(frozen=True)
 class TrainingListener:
-    """Functions that a training calls; by default they do nothing and never stop it."""
+    """Functions that a training calls: after a step, after an epoch, and to ask whether to stop.
+
+    By default they do nothing and never stop it.
+    """
 
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None

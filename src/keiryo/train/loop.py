@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from keiryo.errors import InputError
 from keiryo.records.training import Epoch, Pause
 from keiryo.train.budget import Budget
-from keiryo.train.checkpoint import Position, Trainee, load_checkpoint, save_checkpoint
+from keiryo.train.checkpoint import Position, TrainingState, load_checkpoint, save_checkpoint
 from keiryo.train.listener import TrainingListener, TrainingProgress
 from keiryo.train.optimizer.averaging import WeightAverage
 from keiryo.train.optimizer.without_compiler import step_without_compiler
@@ -21,18 +21,18 @@ from keiryo.train.stopwatch import Stopwatch
 from keiryo.train.task import AnyBatch, Task
 from keiryo.train.watching.step_watch import StepWatch, is_watched, thin_out
 
-# A checkpoint is written when the time since the last one is this many times
-# what writing it took, and at every stop.
+# A checkpoint is written at every stop, and when the time since the last one is this many times
+# the time that writing it took.
 CHECKPOINT_INTERVAL_FACTOR = 30
 SHORTEST_CHECKPOINT_INTERVAL_SECONDS = 5.0
 
 
 class Training(Generic[AnyBatch]):
-    """A task being trained; its network is changed in place.
+    """The training of a task's network, in place.
 
-    With `checkpoint`, the training continues from the one at that path, if there is one, and
-    saves one there when it is stopped or paused. `fingerprint` names what is trained on what:
-    InputError is raised where the checkpoint has another, or is damaged.
+    With `checkpoint`, the training continues from the checkpoint at that path, if there is one,
+    and saves one there when it is stopped or paused. Raises InputError if that checkpoint is
+    damaged or has another `fingerprint`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Training(Generic[AnyBatch]):
         self._parameters = list(task.network.parameters())
         average = WeightAverage(task.network, task.averaged_steps) if task.averaged_steps else None
         optimizer = make_optimizer(task.network, task.recipe)
-        self._trainee = Trainee(task.network, optimizer, task.device, average)
+        self._state = TrainingState(task.network, optimizer, task.device, average)
         self._checkpoint = checkpoint
         self._until = 1.0
         self._stopwatch = Stopwatch()
@@ -59,17 +59,17 @@ class Training(Generic[AnyBatch]):
 
     @property
     def trained_network(self) -> nn.Module:
-        """The network to evaluate and save: of averaged weights where the recipe averages."""
-        average = self._trainee.average
+        """The network to evaluate and save: with averaged weights if the task averages them."""
+        average = self._state.average
         return self.task.network if average is None else average.network
 
     def run(self, listener: TrainingListener, *, until: float = 1.0) -> bool:
         """Train until the share `until` of the budget is used up; return False if stopped.
 
         If `until` is below 1, stop at the first step that reaches it, save a checkpoint and
-        append a Pause to the position. The schedule is that of the whole budget, so a training
-        that continues after a pause comes to the same bits as one without. Raises
-        FloatingPointError when the loss is no longer a number.
+        append a Pause to the position; only tasks with an accuracy can pause. The schedule is
+        that of the whole budget, so a training that continues after a pause comes to the same
+        bits as one without. Raises FloatingPointError when the loss is no longer a number.
         """
         self._until = until
         while not self._has_paused() and (self._share() < until or self._ends_epoch()):
@@ -80,34 +80,34 @@ class Training(Generic[AnyBatch]):
         return True
 
     def examples_per_second(self) -> float:
-        """Return the examples trained on per second of training, evaluation excluded."""
+        """Return the number of examples trained on per second, evaluation excluded."""
         position = self.position
         return position.examples_seen / max(position.training_seconds, 1e-9)
 
     def waiting_share(self) -> float:
-        """Return the share, from 0 to 1, of the training time that was spent waiting for batches.
+        """Return the share, from 0 to 1, of the training time spent waiting for batches.
 
-        Where a GPU still computes while the next batch is made, it is an upper bound.
+        It is an upper bound where a GPU still computes while the next batch is made.
         """
         position = self.position
         return position.waiting_seconds / max(position.training_seconds, 1e-9)
 
     def save(self) -> None:
-        """Save a checkpoint, between two calls of `run`."""
+        """Save a checkpoint, before or after a call of `run`."""
         self._save(self._sums())
 
     def _continue_from(self, checkpoint: Path) -> None:
-        found = load_checkpoint(checkpoint, self._trainee)
+        found = load_checkpoint(checkpoint, self._state)
         if found is None:
             return
         if found.fingerprint != self.position.fingerprint:
             raise InputError(
-                f"{checkpoint}: of another configuration, or the data has changed since; "
+                f"{checkpoint}: from another configuration, or the data has changed since; "
                 "begin again with --force"
             )
-        if not found.steps:  # written before these were counted
-            found.steps = found.epoch * self.task.steps + found.step
-            found.examples = found.step * self.task.batch
+        if not found.steps:  # checkpoints of images once did not count these
+            found.steps = found.epoch * self.task.steps_per_epoch + found.step
+            found.examples = found.step * self.task.batch_size
         self.position = found
         self._next_checkpoint += found.seconds
 
@@ -125,7 +125,9 @@ class Training(Generic[AnyBatch]):
         sums = self._sums()
         self.task.network.train()
         self._stopwatch.lap()
-        for batch in self._timed(self.task.batches(position.epoch, first_step=position.step)):
+        for batch in self._time_waiting(
+            self.task.batches(position.epoch, first_step=position.step)
+        ):
             seen_before = sums.examples
             self._step(batch, sums)
             position.step += 1
@@ -151,8 +153,8 @@ class Training(Generic[AnyBatch]):
         self._finish_epoch(sums, listener)
         return True
 
-    def _timed(self, batches: Iterator[AnyBatch]) -> Iterator[AnyBatch]:
-        """Yield `batches`, and add up the time spent waiting for them."""
+    def _time_waiting(self, batches: Iterator[AnyBatch]) -> Iterator[AnyBatch]:
+        """Yield `batches`, adding the time spent waiting for them to the position."""
         while True:
             stopwatch = Stopwatch()
             batch = next(batches, None)
@@ -162,16 +164,16 @@ class Training(Generic[AnyBatch]):
             yield batch
 
     def _step(self, batch: AnyBatch, sums: Sums) -> None:
-        position, task, optimizer = self.position, self.task, self._trainee.optimizer
+        position, task, optimizer = self.position, self.task, self._state.optimizer
         share, step = self._share(), position.steps
         position.learning_rate = task.learning_rate(share)
         for group in optimizer.param_groups:
             group["lr"] = position.learning_rate
-        is_looked_at = is_watched(step, position.snapshots)
-        watch = StepWatch(task.network, optimizer) if is_looked_at else None
+        watched = is_watched(step, position.snapshots)
+        watch = StepWatch(task.network, optimizer) if watched else None
         optimizer.zero_grad(set_to_none=True)
         loss = task.add_gradients(batch, share, sums, watch)
-        # Elsewhere than on the processor, to look is to wait for the step to end.
+        # On a GPU, reading the loss would wait for the step to end, so only watched steps do.
         if (watch or task.device.type == "cpu") and not loss.isfinite():
             self._fail(batch, share)
         if watch:
@@ -181,8 +183,8 @@ class Training(Generic[AnyBatch]):
         step_without_compiler(optimizer)
         if watch:
             self._append_snapshot(watch, step, loss)
-        if self._trainee.average is not None:
-            self._trainee.average.update(step + 1)
+        if self._state.average is not None:
+            self._state.average.update(step + 1)
 
     def _append_snapshot(self, watch: StepWatch, step: int, loss: Tensor) -> None:
         snapshot = watch.after_step(
@@ -190,7 +192,7 @@ class Training(Generic[AnyBatch]):
             step=step,
             loss=loss,
             learning_rate=self.position.learning_rate,
-            batch=self.task.batch,
+            batch=self.task.batch_size,
         )
         self.position.snapshots.append(snapshot)
         thin_out(self.position.snapshots)
@@ -222,7 +224,7 @@ class Training(Generic[AnyBatch]):
         position.epoch += 1
         position.step, position.loss_sum, position.correct, position.examples = 0, 0.0, 0, 0
         listener.on_epoch(epoch)
-        # The listener may take its time: after an epoch, a WaveNet generates a sound.
+        # The listener may take long: it generates a sound after an epoch of a WaveNet.
         listened = self._stopwatch.lap()
         position.evaluation_seconds += listened
         last = self.task.last_evaluation_seconds(took, share)
@@ -236,15 +238,16 @@ class Training(Generic[AnyBatch]):
             )
 
     def _ends_epoch(self) -> bool:
-        # A checkpoint may have been written between the last step and the evaluation.
-        return self.position.step == self.task.steps
+        # A checkpoint may have been saved between an epoch's last step and its evaluation.
+        return self.position.step == self.task.steps_per_epoch
 
     def _has_paused(self) -> bool:
-        # Of seconds, the share may fall again when an evaluation takes less than was expected.
+        # Not by the share: in a budget of seconds, it falls when an evaluation takes less time
+        # than expected.
         return any(pause.share >= self._until for pause in self.position.pauses)
 
     def _pause(self, sums: Sums) -> None:
-        """Append a Pause with the accuracy by now, within an epoch or at its end."""
+        """Append a Pause with the current accuracy, and save a checkpoint."""
         position, task = self.position, self.task
         if position.step == 0:
             accuracy = position.history[-1].val_accuracy
@@ -261,7 +264,7 @@ class Training(Generic[AnyBatch]):
         self._save(sums)
 
     def _share(self) -> float:
-        return self._budget.share(self.position, self.task.steps)
+        return self._budget.share(self.position, self.task.steps_per_epoch)
 
     def _progress(self) -> TrainingProgress:
         share = self._share()
@@ -278,7 +281,7 @@ class Training(Generic[AnyBatch]):
         position = self.position
         position.loss_sum, position.correct = sums.loss, sums.correct
         position.examples = sums.examples
-        save_checkpoint(self._checkpoint, self._trainee, position)
+        save_checkpoint(self._checkpoint, self._state, position)
         took = self._stopwatch.lap()
         position.saving_seconds += took
         self._next_checkpoint = position.seconds + max(

@@ -1,4 +1,4 @@
-"""In which precision a network is trained."""
+"""The precision of a training: float32, or bfloat16 where that is faster."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,19 +10,19 @@ from torch import nn
 from keiryo.nn.strided_depthwise import FastStridedDepthwise, has_strided_depthwise
 from keiryo.records.training import Precision
 
-# Makes the context of one forward pass: autocast to bfloat16, or nothing.
+# Makes the context manager of one forward pass: autocast to bfloat16, or nothing.
 ForwardContext = Callable[[], AbstractContextManager[object]]
-# PyTorch's group norm of fewer channels in a group is slower in bfloat16 than in float32.
+# With fewer channels in a group, PyTorch's group norm is slower in bfloat16 than in float32.
 FEWEST_CHANNELS_OF_A_GROUP = 8
 
 
-def computed_precision(
+def choose_precision(
     network: nn.Module, device: torch.device, precision: Precision
 ) -> Literal["float32", "bfloat16"]:
-    """Return what `precision` means for `network` on `device`.
+    """Return the precision that `precision` means for `network` on `device`.
 
-    `auto` is bfloat16 where that is faster: where the device has units for it, which are
-    CUDA's from Ampere on and those of processors with AMX or AVX-512 BF16.
+    `auto` is bfloat16 where that is faster: on devices with units for it, which are GPUs of
+    CUDA from Ampere on, and processors with AMX or AVX-512 BF16.
     """
     if precision != "auto":
         return precision
@@ -42,12 +42,12 @@ def has_bfloat16_units(device: torch.device) -> bool:
 def mixed_precision(
     network: nn.Module, device: torch.device, precision: Precision
 ) -> ForwardContext:
-    """Return what a forward pass of `network` is to run within.
+    """Return the context of forward passes of `network` in a training.
 
-    In bfloat16 convolutions and products are, and what they put out; weights, their
+    In bfloat16, convolutions and matrix products compute and return bfloat16; weights, their
     gradients and the sums within norms stay float32.
     """
-    if computed_precision(network, device, precision) == "float32":
+    if choose_precision(network, device, precision) == "float32":
         return nullcontext
     needs_help = device.type == "cpu" and has_strided_depthwise(network)
 

@@ -1,4 +1,4 @@
-"""The training recipes, with every figure in one place."""
+"""The training recipes, with all their figures."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.models.vgg import VGG
 from keiryo.nn.residual import zero_residual_scales
 from keiryo.records.training import Precision
-from keiryo.train.keras_defaults import make_as_keras
-from keiryo.train.optimizer.muon import Muon, is_made_orthogonal
+from keiryo.train.keras_defaults import set_up_as_keras
+from keiryo.train.optimizer.muon import Muon, suits_muon
 from keiryo.train.optimizer.without_compiler import leave_compiler_out
 
 SIZE_STEP = 32
@@ -25,20 +25,19 @@ NORM_LAYERS = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimiser, schedule, loss and augmentation.
+    """Optimiser, schedule, loss and augmentation. All shares are from 0 to 1.
 
-    `learning_rate` is for networks with normalisation, `learning_rate_without_norm`
-    for those without, which a large step destroys. `warmup` is the share of
-    the training over which the learning rate rises from zero. `average_epochs`: over how
-    many epochs the weights are averaged, 0: they are not. `smallest_size`: the share of
-    the images' side that the training begins with; by `grown_by`, a share of the
-    training, it has grown to `largest_size` (progressive resizing). That is less than all
-    of it where crops show things larger than whole images do, by as much: the network is
-    to see them as large as it will later (Touvron et al. 2019, "Fixing the train-test
-    resolution discrepancy"). `epsilon` is Adam's;
-    `as_keras` sets the network up as Keras does (`keiryo.train.keras_defaults`),
-    `zero_residual_scales` lets inverted residuals begin as their shortcuts. `precision` is
-    that of the training (`keiryo.train.precision`).
+    `learning_rate` is for networks with normalisation, `learning_rate_without_norm` for those
+    without, which large steps destroy. `warmup` is the share of the training over which the
+    learning rate rises from zero. `average_epochs` is the number of epochs over which the weights
+    are averaged; 0: they are not. `epsilon` is that of Adam. `as_keras` sets the network up as
+    Keras does (`keiryo.train.keras_defaults`). `zero_residual_scales` makes inverted residuals
+    begin as their shortcuts. `precision` is that of the training (`keiryo.train.precision`).
+
+    Progressive resizing: the training begins with images of `smallest_size`, a share of their
+    side, which grows to `largest_size` by the share `grown_by` of the training. `largest_size` is
+    below 1 where crops enlarge things by as much, so that the network sees them as large as in
+    whole images later (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
     """
 
     name: str
@@ -61,7 +60,7 @@ class Recipe:
     precision: Precision = "auto"
 
 
-# Adam at its defaults, nothing else.
+# Adam with its defaults, and nothing else.
 PLAIN = Recipe(
     name="plain",
     optimizer="adam",
@@ -101,10 +100,10 @@ KEIRYO = Recipe(
 
 RECIPES = {
     "plain": PLAIN,
-    # The original experiment to the letter: Keras 2.7's defaults as well.
+    # The original experiment, with the defaults of Keras 2.7.
     "reported": replace(PLAIN, name="reported", epsilon=1e-7, as_keras=True, precision="float32"),
     "keiryo": KEIRYO,
-    # For so many epochs that a network would otherwise overfit.
+    # For trainings of so many epochs that the network would overfit with less augmentation.
     "long": replace(
         KEIRYO,
         name="long",
@@ -123,9 +122,9 @@ RECIPES = {
 
 
 def prepare_network(network: nn.Module, recipe: Recipe) -> None:
-    """Prepare the random weights of `network` as the recipe says, in place."""
+    """Change the random initialisation of `network` as the recipe says, in place."""
     if recipe.as_keras:
-        make_as_keras(network)
+        set_up_as_keras(network)
     if recipe.zero_residual_scales:
         zero_residual_scales(network)
 
@@ -133,8 +132,8 @@ def prepare_network(network: nn.Module, recipe: Recipe) -> None:
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return the recipe's optimiser over the parameters of `network`.
 
-    Weight decay acts on weights of matrices and convolutions only, not on biases,
-    nor on the scales and shifts of norms.
+    Weight decay acts on the weights of matrices and convolutions, not on biases or on the scales
+    and shifts of norms.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     decayed = [p for p in parameters if p.ndim > 1]
@@ -148,8 +147,8 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         case "adamw":
             return torch.optim.AdamW(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
         case "muon":
-            # Not the last, the classifier.
-            matrices = [p for p in decayed[:-1] if is_made_orthogonal(p)]
+            # All but the last, the classifier.
+            matrices = [p for p in decayed[:-1] if suits_muon(p)]
             chosen = set(map(id, matrices))
             left = [p for p in decayed if id(p) not in chosen]
             groups = [
@@ -167,10 +166,10 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def peak_learning_rate(network: nn.Module, recipe: Recipe) -> float:
     """Return the recipe's learning rate for a network with, or without, normalisation.
 
-    VGG counts as without, whatever norm its convolutions have.
+    VGG counts as a network without, even if its convolutions have a norm.
     """
-    # Its three fully connected layers have none, and the first has 25,088 inputs: at the higher
-    # rate they blow up, where smaller ones of other networks do not (docs/recipe.md).
+    # VGG's three fully connected layers have no norm, and the first has 25,088 inputs: they
+    # diverge at the higher rate, while smaller ones of other networks do not (docs/recipe.md).
     has_norm = not isinstance(network, VGG) and any(
         isinstance(layer, NORM_LAYERS) for layer in network.modules()
     )
@@ -178,10 +177,10 @@ def peak_learning_rate(network: nn.Module, recipe: Recipe) -> float:
 
 
 def learning_rate_factor(recipe: Recipe, progress: float) -> float:
-    """Return what the peak learning rate is multiplied by at `progress`, from 0 to 1.
+    """Return the factor of the peak learning rate at `progress`, from 0 to 1.
 
-    Linear warm-up, then constant or a half cosine to zero (Loshchilov & Hutter 2017,
-    "SGDR", equation 5 without restarts).
+    A linear warm-up is followed by a constant, or by half a cosine that ends at zero (Loshchilov
+    & Hutter 2017, "SGDR", equation 5 without restarts).
     """
     if progress < recipe.warmup:
         return progress / recipe.warmup
@@ -192,9 +191,9 @@ def learning_rate_factor(recipe: Recipe, progress: float) -> float:
 
 
 def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
-    """Return the side in pixels that images are trained at, at `progress` from 0 to 1.
+    """Return the side, in pixels, of the training images at `progress`, from 0 to 1.
 
-    In whole multiples of what networks halve an image by in all, 32.
+    It is a multiple of 32, by which networks reduce an image in all, or `full_size`.
     """
     grown = 1.0 if progress >= recipe.grown_by else progress / recipe.grown_by
     share = recipe.smallest_size + (recipe.largest_size - recipe.smallest_size) * grown
@@ -202,7 +201,7 @@ def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
 
 
 def evaluation_size(recipe: Recipe, full_size: int, progress: float) -> int:
-    """Return the side of images that suits what has been trained at until `progress`."""
+    """Return the side, in pixels, of evaluation images that suits the training at `progress`."""
     if progress >= recipe.grown_by:
         return full_size
     return _in_steps(training_size(recipe, full_size, progress) / recipe.largest_size, full_size)

@@ -8,14 +8,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Score:
-    """Mean cross-entropy, in nats, and the share of examples classified correctly, if any are."""
+    """Mean cross-entropy, in nats, and accuracy from 0 to 1; None: a task without classes."""
 
     loss: float
     accuracy: float | None = None
 
 
 class Sums:
-    """Loss and correct answers summed on the device, so that no step waits for a figure."""
+    """Sums of loss and correct classifications, on the device, so that no step waits for them."""
 
     def __init__(
         self, device: torch.device, *, loss: float = 0.0, correct: int = 0, examples: int = 0
@@ -26,7 +26,7 @@ class Sums:
         self.examples = examples
 
     def add(self, mean_loss: Tensor, examples: int, correct: Tensor | None = None) -> None:
-        """Add `examples` with their mean loss and how many of them are classified correctly."""
+        """Add a number of examples, their mean loss and the number classified correctly."""
         self._loss += mean_loss * examples
         self.examples += examples
         if correct is not None:
@@ -47,5 +47,5 @@ class Sums:
 
     @property
     def accuracy(self) -> float:
-        """The share of the examples that are classified correctly."""
+        """The share of examples classified correctly."""
         return self.correct / max(1, self.examples)

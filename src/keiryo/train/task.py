@@ -14,16 +14,15 @@ AnyBatch = TypeVar("AnyBatch")
 
 
 class Task(Protocol[AnyBatch]):
-    """A network with the examples to train it on and to evaluate it on.
+    """A network, with examples to train it on and examples to evaluate it on.
 
-    `network` is trained in place; the one to evaluate may be another, of averaged weights.
-    `batch` is the number of examples in a full batch, `steps` the number of batches in an epoch.
-    Weights are averaged over `averaged_steps` steps; 0: they are not. `share` is the share of the
-    budget that is used up, from 0 to 1.
+    Every `share` below is the share of the budget that is used up, from 0 to 1.
     """
 
     @property
-    def network(self) -> nn.Module: ...
+    def network(self) -> nn.Module:
+        """The network, trained in place."""
+        ...
 
     @property
     def recipe(self) -> Recipe: ...
@@ -32,43 +31,56 @@ class Task(Protocol[AnyBatch]):
     def device(self) -> torch.device: ...
 
     @property
-    def batch(self) -> int: ...
+    def batch_size(self) -> int:
+        """The number of examples in a full batch."""
+        ...
 
     @property
-    def steps(self) -> int: ...
+    def steps_per_epoch(self) -> int:
+        """The number of batches in an epoch."""
+        ...
 
     @property
-    def averaged_steps(self) -> float: ...
+    def averaged_steps(self) -> float:
+        """The number of steps over which the weights are averaged; 0: they are not."""
+        ...
 
     def batches(self, epoch: int, *, first_step: int) -> Iterator[AnyBatch]:
-        """Yield the batches of `epoch` from `first_step` on; each follows from the seed alone."""
+        """Yield the batches of `epoch`, from 0, beginning with that of step `first_step`.
+
+        A batch depends on the seed, the epoch and the step alone.
+        """
         ...
 
     def learning_rate(self, share: float) -> float:
-        """Return the learning rate of the next step."""
+        """Return the learning rate of the next step. Called once before each step."""
         ...
 
     def add_gradients(
         self, batch: AnyBatch, share: float, sums: Sums, watch: StepWatch | None
     ) -> Tensor:
-        """Add the gradients of the mean loss over `batch`, and its figures to `sums`.
+        """Compute the gradients of the mean loss over `batch`, and add its figures to `sums`.
 
-        Return the mean loss, detached. `watch` looks at the forward pass where it is given.
+        Return the mean loss, detached. If there is a `watch`, run the forward pass within
+        `watch.during_forward()`.
         """
         ...
 
     def explain_non_finite(self, batch: AnyBatch, share: float) -> str:
-        """Return in words where numbers ceased to be finite in a step on `batch`."""
+        """Return a clause that says where numbers are not finite in a step on `batch`."""
         ...
 
     def evaluate(self, network: nn.Module, share: float) -> Score:
-        """Return the score of `network` on the held-out examples."""
+        """Return the score of `network` on the held-out examples.
+
+        It is the network of the task, or a copy of it with averaged weights.
+        """
         ...
 
     def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
-        """Return how long the last evaluation will take, from how long a step took."""
+        """Estimate the time of the last evaluation from that of a step, before any evaluation."""
         ...
 
     def last_evaluation_seconds(self, seconds: float, share: float) -> float:
-        """Return how long the last evaluation will take, from the `seconds` that this one took."""
+        """Estimate the time of the last evaluation from the `seconds` of the one at `share`."""
         ...

@@ -63,8 +63,8 @@ class WaveNetTask:
         self.recipe = recipe
         self.device = device
         self._batches = batches
-        self.batch = batches.batch
-        self.steps = batches.steps
+        self.batch_size = batches.batch
+        self.steps_per_epoch = batches.steps
         self.averaged_steps = AVERAGED_STEPS
         self.held_out = held_out
         self._mixed_precision = mixed_where_faster(self.network, device)
@@ -81,7 +81,7 @@ class WaveNetTask:
         sounds = on_device(batch, self.device)
         with (
             self._mixed_precision(),
-            watch.watched_forward() if watch else nullcontext(),
+            watch.during_forward() if watch else nullcontext(),
         ):
             # Hooks look at layers, which the faster way does not call.
             forward = outputs_by_layers if watch else outputs_for_targets

@@ -17,7 +17,7 @@ from keiryo.train.diagnosis import HeldOut, diagnose
 from keiryo.train.keras_defaults import KERAS_EPSILON
 from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
-from keiryo.train.precision import computed_precision
+from keiryo.train.precision import choose_precision
 from keiryo.version import __version__
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -56,7 +56,7 @@ def run_trial(
     figures: dict[str, object] = {
         "status": status,
         "error": failure,
-        "precision": computed_precision(task.network, job.device, job.recipe.precision),
+        "precision": choose_precision(task.network, job.device, job.recipe.precision),
         "history": position.history,
         "pauses": position.pauses,
         "epochs": len(position.history),

@@ -63,8 +63,8 @@ class ImageTask:
         self._batches = training_batches(
             image_set, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
         )
-        self.batch = self._batches.batch
-        self.steps = self._batches.steps
+        self.batch_size = self._batches.batch
+        self.steps_per_epoch = self._batches.steps
         self.averaged_steps = recipe.average_epochs * self._batches.steps
         self._fine_tuning = fine_tuning
         self._saves_memory = save_memory
@@ -103,7 +103,7 @@ class ImageTask:
         inputs = inputs_of(part, self._image_set, self._size(training_size, share))
         with (
             self._mixed_precision(),
-            watch.watched_forward() if watch else nullcontext(),
+            watch.during_forward() if watch else nullcontext(),
             recompute_activations() if self._saves_memory else nullcontext(),
         ):
             stopwatch = Stopwatch()

@@ -1,1 +1,1 @@
-"""Optimisers: Muon, averaged weights, and PyTorch's own without its compiler."""
+"""Optimisers: Muon, weight averaging, and PyTorch's optimisers without its compiler."""

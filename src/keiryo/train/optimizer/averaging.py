@@ -1,7 +1,7 @@
 """The exponential moving average of a network's weights (Polyak & Juditsky 1992, in its EMA form).
 
-The average of the last steps lies nearer the middle of where they wander about than
-any of them, and so is evaluated and kept in place of the last step's weights.
+The weights of single steps scatter around a good point. Their average lies nearer to it than the
+last step's weights, so the average is evaluated and saved.
 """
 
 import copy
@@ -13,20 +13,20 @@ from torch import Tensor, nn
 class WeightAverage:
     """A copy of a network whose parameters and running statistics are averages over steps.
 
-    After `steps` steps the average reaches some `horizon_steps` back, and never further
-    than a tenth of the way to the start, where weights are still far from anything.
+    The average reaches about `horizon_steps` steps back, but never over more than a tenth of the
+    steps so far, since early weights are poor.
     """
 
     def __init__(self, network: nn.Module, horizon_steps: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._horizon_steps = max(1.0, horizon_steps)
-        # Looked up once: to walk through all modules takes longer than to average.
+        # Collected once: walking through all modules takes longer than averaging.
         pairs = list(zip(_state(self.network), _state(network), strict=True))
         self._averaged = [pair for pair in pairs if pair[0].is_floating_point()]
         self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     def update(self, steps: int) -> None:
-        """Take in the state of the network after `steps` steps."""
+        """Update the average with the network's state after `steps` steps."""
         reach = min(self._horizon_steps, 1.0 + steps / 10.0)
         averages, current = zip(*self._averaged, strict=True)
         with torch.no_grad():

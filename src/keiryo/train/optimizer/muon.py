@@ -1,8 +1,8 @@
-"""Muon: momentum made orthogonal for matrices, AdamW for the rest.
+"""Muon: orthogonalised momentum for matrices, AdamW for the other parameters.
 
 Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", with the scale of
-Liu et al. 2025, "Muon is Scalable for LLM Training", section 2.2. PyTorch's own takes matrices
-alone, no convolutions, and one at a time; here those of one shape are made orthogonal together.
+Liu et al. 2025, "Muon is Scalable for LLM Training", section 2.2. PyTorch's Muon takes no
+convolutions, and orthogonalises one matrix at a time; this one does all of a shape together.
 """
 
 import math
@@ -16,24 +16,24 @@ from torch import Tensor, nn
 from keiryo.train.optimizer.without_compiler import step_without_compiler
 
 MOMENTUM = 0.95
-# Root mean square of an update at a learning rate of 1: as large as AdamW's are.
+# The root mean square of an update at a learning rate of 1, as that of AdamW.
 UPDATE_SIZE = 0.2
-# So many times AdamW's learning rate suits these updates (docs/recipe.md).
+# The learning rate of these updates, as a multiple of AdamW's (docs/recipe.md).
 RATE_FACTOR = 10.0 / 3.0
-# A quintic polynomial that draws every singular value to somewhere about 1, whatever it was.
+# A quintic polynomial that moves every singular value towards 1.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 SMALLEST_NORM = 1e-7
-# Of a smaller side there is little to make orthogonal.
+# A matrix with a smaller side gains little from being orthogonalised.
 SMALLEST_SIDE = 9
-# Of one iteration. Larger matrices would take as long as all else of a step on small images.
+# In one iteration. Larger matrices would take as long as the rest of a step on small images.
 MOST_MULTIPLY_ACCUMULATES = 45_000_000
 
 
 class Muon(torch.optim.Optimizer):
-    """Makes the updates of groups marked `orthogonal` so, and leaves the others to AdamW.
+    """Orthogonalises the updates of groups marked `orthogonal`; AdamW updates the others.
 
-    Weights of convolutions (out, in / groups, height, width) count as matrices of `out` rows.
+    The weights of a convolution (out, in / groups, height, width) are a matrix of `out` rows.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], *, lr: float, eps: float) -> None:
@@ -45,7 +45,7 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Change every parameter that has a gradient."""
-        # What is loaded takes the place of both.
+        # Loading a state replaces both attributes.
         self._adamw.state = self.state
         self._adamw.param_groups = [group for group in self.param_groups if not group["orthogonal"]]
         step_without_compiler(self._adamw)
@@ -65,7 +65,7 @@ class Muon(torch.optim.Optimizer):
             average = state["momentum"].lerp_(parameter.grad, 1.0 - MOMENTUM)
             ahead = parameter.grad.lerp(average, MOMENTUM)
             parameter.mul_(1.0 - rate * group["weight_decay"])
-            matrix, update = _matrices(parameter, ahead)
+            matrix, update = _view_as_matrices(parameter, ahead)
             of_shape[matrix.shape].append((matrix, update))
         for shape, pairs in of_shape.items():
             updates = orthogonalize(torch.stack([update for _, update in pairs]))
@@ -75,13 +75,13 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Return (N, rows, columns), no more rows than columns, with singular values near 1.
+    """Return matrices (N, rows, columns), rows <= columns, with singular values near 1.
 
-    They keep their singular vectors; the values come to lie between some 0.5 and 1.4, by the
-    iteration of Newton and Schulz (Jordan et al. 2024), but for those that were next to none.
+    The singular vectors stay. The singular values come to lie between about 0.5 and 1.4, except
+    those that were almost 0, by the iteration of Newton and Schulz (Jordan et al. 2024).
     """
     first, second, third = COEFFICIENTS
-    # The iteration bears the precision that a GPU is fastest in.
+    # bfloat16, in which a GPU is fastest, is precise enough for the iteration.
     x = matrices.bfloat16() if matrices.is_cuda else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=SMALLEST_NORM)
     for _ in range(ITERATIONS):
@@ -91,8 +91,11 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     return x.to(matrices.dtype)
 
 
-def is_made_orthogonal(parameter: nn.Parameter) -> bool:
-    """Return whether `parameter` is a matrix, as it lies, that gains by Muon in little time."""
+def suits_muon(parameter: nn.Parameter) -> bool:
+    """Return whether `parameter` is a matrix that gains by Muon and takes it little time.
+
+    It must lie in memory as a matrix: contiguous, or in channels_last.
+    """
     if parameter.ndim < 2 or not (parameter.is_contiguous() or _is_channels_last(parameter)):
         return False
     rows = parameter.shape[0]
@@ -101,10 +104,10 @@ def is_made_orthogonal(parameter: nn.Parameter) -> bool:
     return side >= SMALLEST_SIDE and multiply_accumulates <= MOST_MULTIPLY_ACCUMULATES
 
 
-def _matrices(parameter: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
-    """Return `parameter` seen as a matrix with no more rows than columns, and `update` like it."""
+def _view_as_matrices(parameter: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
+    """Return views of `parameter` and `update` as matrices with rows <= columns."""
     if _is_channels_last(parameter):
-        # As it lies in memory; the order of a matrix's columns makes no difference.
+        # Its order in memory: the order of a matrix's columns makes no difference.
         parameter, update = parameter.permute(0, 2, 3, 1), update.permute(0, 2, 3, 1)
     rows = len(parameter)
     matrix, update = parameter.view(rows, -1), update.reshape(rows, -1)

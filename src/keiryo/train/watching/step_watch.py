@@ -71,7 +71,7 @@ class StepWatch:
         self._gradient_norm = torch.tensor(0.0)
 
     @contextmanager
-    def watched_forward(self) -> Iterator[None]:
+    def during_forward(self) -> Iterator[None]:
         """Take down what each layer that runs in this block puts out.
 
         Batch norms are looked at before and after, not by hooks, with which they and their
