@@ -1,6 +1,7 @@
 """What every model that can be named must hold."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from keiryo.models.saved import Preprocessing, SavedModel, load_model, save_model
 from keiryo.models.spec import FACTORIES, build, model_options
-from keiryo.nn.normalization import NORMS
+from keiryo.nn.normalization import Norm
 
 CLASSES = 7
 # VGG's columns differ in nothing but how often a layer is repeated, and are large.
@@ -32,7 +33,7 @@ def build_seeded(spec: str, seed: int = 0) -> nn.Module:
 
 @pytest.mark.parametrize(
     ("name", "norm"),
-    [(name, norm) for name in DISTINCT for norm in NORMS]
+    [(name, norm) for name in DISTINCT for norm in get_args(Norm)]
     + [(name, "none") for name in LARGE_TWINS],
 )
 def test_logits_and_gradients(name: str, norm: str) -> None:
@@ -78,4 +79,4 @@ def test_the_seed_decides_every_bit(name: str) -> None:
 @pytest.mark.parametrize("name", FACTORIES)
 def test_every_family_can_swap_its_norm(name: str) -> None:
     norm = next(option for option in model_options(name) if option.key == "norm")
-    assert set(norm.choices) == set(NORMS)
+    assert set(norm.choices) == set(get_args(Norm))

@@ -10,14 +10,14 @@ from keiryo.models.meta import build_weightless
 from keiryo.models.saved import Preprocessing, SavedModel
 from keiryo.models.spec import FACTORIES, build, parse_spec
 from keiryo.models.weights.foreign_names import IMAGENET_MEAN, INCEPTION_MEAN, foreign_namings
-from keiryo.models.weights.matching import Fitted, fit_weights, load_fitted
+from keiryo.models.weights.matching import FittedWeights, fit_weights, load_fitted
 from keiryo.models.weights.weight_file import Weights
 from models.published_states import RECORDS, image, recorded
 
 PATH = Path("weights.pth")
 
 
-def fitted(spec: str, state: dict[str, Tensor], *, classes: int = 1000) -> Fitted:
+def fitted(spec: str, state: dict[str, Tensor], *, classes: int = 1000) -> FittedWeights:
     network = build_weightless(parse_spec(spec), classes=classes)
     return fit_weights(Weights(PATH, state), parse_spec(spec), network, classes=classes)
 

@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -8,12 +9,12 @@ from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.models.spec import build, parse_spec, parse_specs
-from keiryo.nn.normalization import NORMS
+from keiryo.nn.normalization import Norm
 
 
 @given(
     width=st.floats(0.1, 2.0).map(lambda width: round(width, 3)),
-    norm=st.sampled_from(NORMS),
+    norm=st.sampled_from(get_args(Norm)),
 )
 def test_a_spec_reads_back_as_itself(width: float, norm: str) -> None:
     spec = parse_spec(f"mobilenet_v2:norm={norm},width={width}")

@@ -95,7 +95,7 @@ def test_wrong_conditions_are_refused() -> None:
     with pytest.raises(InputError, match="labels: 2 for each"):
         labelled(codes)
     local = small_wavenet("local, repeated").network
-    with pytest.raises(InputError, match="stands for 75 samples, there are 50"):
+    with pytest.raises(InputError, match="local: is for 75 samples, there are 50"):
         local(codes, None, torch.zeros(1, 3, 3))
     with pytest.raises(InputError, match="3 channels are needed"):
         local(codes, None, torch.zeros(1, 2, 2))

@@ -119,7 +119,7 @@ def test_a_file_that_is_not_whole(kind: str, share: float, tmp_path: Path) -> No
 def test_values_that_are_no_numbers(value: float, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save({**STATE, "layer.bias": torch.tensor([1.0, value])}, path)
-    assert "layer.bias holds values that are no numbers" in refused(path)
+    assert "layer.bias holds NaN or infinite values" in refused(path)
 
 
 def test_no_file(tmp_path: Path) -> None:

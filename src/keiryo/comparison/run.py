@@ -14,7 +14,7 @@ from keiryo.comparison.plan import Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained import checked_pretrained
 from keiryo.comparison.rank import rank
 from keiryo.comparison.rungs import Rungs
-from keiryo.comparison.trial.held_out import find_suspects
+from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
 from keiryo.data.audit.thumbnails import make_thumbnails, names_to_show
@@ -105,7 +105,7 @@ def run_comparison(
     listener.data_ready(data)
     trials, complete = Rungs(plan, out, costs, listener).run()
     comparison = _conclude(plan, data, trials, complete=complete)
-    find_suspects(comparison, pack, out)
+    fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)
     write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
     write_text(out / TABLE_FILE, _as_csv(trials))

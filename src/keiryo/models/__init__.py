@@ -1,5 +1,5 @@
-"""The network families, a file each, that read like their papers' tables.
+"""The network families, a file each; each reads like the tables of its paper.
 
-`spec` turns a name with options into a module, `saved` writes and reads trained
-ones. This room must never know where images come from or how weights are found.
+`spec` turns a name with options into a module; `saved` writes and reads trained models.
+This room must never know where images come from or how weights are trained.
 """

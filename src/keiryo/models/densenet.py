@@ -49,8 +49,8 @@ class DenseNet(nn.Module):
         self.features.append(nn.ReLU(inplace=True))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(channels, classes)
-        # Its convolutions take in many more channels than they give: where no norm brings the
-        # signal back, it would grow by that with each.
+        # The convolutions have many more input than output channels. Without a norm, the signal
+        # would grow by that factor in each.
         he_initialize(self, convolutions="forward" if norm == "none" else "backward")
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Models without weights: built at once and in no memory, to be weighed."""
+"""Models without weights, built fast and without memory, to compute their cost."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from keiryo.models.spec import FACTORIES, ModelSpec, build
 def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
     """Build the model that `spec` names with tensors that hold no data ("meta").
 
-    A factory that is not keiryo's and cannot do without data is given real tensors. Raises
-    InputError as `build` does.
+    A user's factory that needs data is called again with real tensors. Raises InputError as
+    `build` does.
     """
     try:
-        with torch.device("meta"), _NoDraws():
+        with torch.device("meta"), _WithoutInitialization():
             return build(spec, classes=classes)
     except Exception:
         if spec.name in FACTORIES:
@@ -24,12 +24,12 @@ def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
         return build(spec, classes=classes)
 
 
-class _NoDraws(TorchDispatchMode):
-    """Leaves out the drawing of initial weights, which would take longer than all the rest."""
+class _WithoutInitialization(TorchDispatchMode):
+    """Skips random initialisation, which would take longer than all the rest."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Nothing is compiled here; guarding against it loads the compiler, which takes a second.
+        # Nothing is compiled here, and guarding against it would load the compiler (a second).
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

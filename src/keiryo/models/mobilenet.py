@@ -1,7 +1,7 @@
 """MobileNetV1 (Howard et al. 2017) and MobileNetV2 (Sandler et al. 2018).
 
-Channel counts for a width multiplier follow the authors' published code, which
-Keras's `keras.applications` carries on.
+Channel counts for a width multiplier follow the authors' published code, as
+`keras.applications` does.
 """
 
 from torch import Tensor, nn
@@ -73,7 +73,7 @@ def mobilenet_v1(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> M
 def mobilenet_v2(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> MobileNet:
     """Build MobileNetV2 with width multiplier `width`, called alpha by Keras.
 
-    The last 1 x 1 convolution is widened above 1.0 but not narrowed below it
+    A width above 1.0 widens the last 1 x 1 convolution; one below does not narrow it
     (section 6.1).
     """
     channels = round_channels(V2_STEM_CHANNELS * width)

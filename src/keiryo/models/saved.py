@@ -1,8 +1,7 @@
-"""A trained model as one safetensors file that says how to rebuild itself.
+"""A trained model as one safetensors file, with the description to rebuild it.
 
-The weights are ordinary safetensors; the header's metadata holds, as JSON, everything
-else that is needed to use them: the model's name,
-the classes, the input size and how an image is prepared. Nothing is unpickled.
+The weights are ordinary safetensors. The header's metadata holds, as JSON, the model's name,
+the classes, the input size and the preprocessing of an image. Nothing is unpickled.
 """
 
 from pathlib import Path
@@ -23,10 +22,10 @@ PIXEL_MAXIMUM = 255.0
 
 
 class Preprocessing(BaseModel):
-    """The way from an RGB image of values 0 to 255 to the network's input.
+    """The preprocessing of an RGB image with values 0 to 255 to the network's input.
 
-    It is made a square of `size` as `fit` says (`keiryo.data.image.fit`); then each channel
-    becomes (value / 255 - mean) / std.
+    The image becomes a square of `size` pixels by `fit` (`keiryo.data.image.fit`); then each
+    channel becomes (value / 255 - mean) / std.
     """
 
     size: int
@@ -36,14 +35,14 @@ class Preprocessing(BaseModel):
 
 
 class SavedModel(BaseModel):
-    """The description that is saved with the weights."""
+    """The description of a model that is saved with its weights."""
 
     format_version: int = FORMAT_VERSION
     keiryo_version: str
     model: str
     classes: list[str]
     preprocessing: Preprocessing
-    # Where it is not that of the family: None. Files of before have none.
+    # None: the family's own. Older files lack this field.
     batch_norm_epsilon: float | None = None
 
 
@@ -67,7 +66,7 @@ def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Return uint8 images (N, 3, H, W) as the float32 input of a network, same layout."""
     mean = torch.tensor(preprocessing.mean, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(preprocessing.std, device=images.device).view(1, 3, 1, 1)
-    # In place, as one scale and one shift: this touches every pixel of every step.
+    # In place, as one scale and one shift, since it processes every pixel of every step.
     return images.float().mul_(1 / (PIXEL_MAXIMUM * std)).sub_(mean / std)
 
 
@@ -77,9 +76,9 @@ def save_model(path: Path, network: nn.Module, description: SavedModel) -> None:
 
 
 def read_description(path: Path) -> SavedModel:
-    """Return what stands beside the weights in `path`, without reading them.
+    """Return the description in `path`, without reading the weights.
 
-    Raises InputError where the file is missing, damaged or not one of keiryo's.
+    Raises InputError if the file is missing, damaged or not saved by keiryo.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -95,7 +94,7 @@ def read_description(path: Path) -> SavedModel:
 def load_model(path: Path) -> tuple[nn.Module, SavedModel]:
     """Rebuild the network in `path` on the CPU, in evaluation mode, with its description.
 
-    Raises InputError where the file is damaged or does not fit its own description.
+    Raises InputError if the file is damaged or does not fit its own description.
     """
     description = read_description(path)
     with torch.device("meta"):

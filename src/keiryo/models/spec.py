@@ -66,7 +66,7 @@ class ModelOption:
 
 
 def parse_spec(text: str) -> ModelSpec:
-    """Read one model name; raise InputError where it names nothing that can be built."""
+    """Parse one model name; raise InputError if it names no model."""
     name, colon, rest = text.strip().partition(":")
     if name.startswith(TIMM_PREFIX):
         if rest:
@@ -92,9 +92,9 @@ def parse_spec(text: str) -> ModelSpec:
 
 
 def parse_specs(text: str) -> list[ModelSpec]:
-    """Read a comma-separated list of models, whose options are separated by commas too.
+    """Parse a comma-separated list of models, whose options are separated by commas too.
 
-    A piece such as `growth=12` carries on the model before it.
+    A piece such as `growth=12` is an option of the model before it.
     """
     specs: list[str] = []
     for piece in (piece.strip() for piece in text.split(",")):
@@ -116,9 +116,9 @@ def parse_specs(text: str) -> list[ModelSpec]:
 def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
     """Build the model that `spec` names, for `classes` classes.
 
-    Returns a module from images (N, 3, H, W) to logits (N, classes). Weights are
-    drawn from torch's default generator. Raises InputError for an unknown model or
-    option, or a factory that cannot be found or called.
+    Returns a module from images (N, 3, H, W) to logits (N, classes). Weights are initialised
+    at random by torch's default generator. Raises InputError for an unknown model or option,
+    or a factory that cannot be found or called.
     """
     if isinstance(spec, str):
         spec = parse_spec(spec)
@@ -133,7 +133,7 @@ def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
 
 
 def model_options(name: str) -> list[ModelOption]:
-    """Return the options of family member `name`, as its constructor declares them."""
+    """Return the options of the model `name`, as its constructor declares them."""
     options = []
     for parameter in inspect.signature(FACTORIES[name]).parameters.values():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -145,7 +145,7 @@ def model_options(name: str) -> list[ModelOption]:
 
 
 def option_choices(option: ModelOption) -> str:
-    """Return what `option` may be, its default first: `batch|layer|...`, or the default alone."""
+    """Return the choices of `option`, its default first (`batch|layer|...`), or its default."""
     if not option.choices:
         return _format(option.default)
     others = [choice for choice in option.choices if choice != option.default]
@@ -206,7 +206,7 @@ def _build_from_factory(spec: ModelSpec, classes: int) -> nn.Module:
 def _build_from_timm(spec: ModelSpec, classes: int) -> nn.Module:
     try:
         timm = importlib.import_module("timm")
-    except Exception as error:  # torchvision, which it needs, may fail in many ways
+    except Exception as error:  # timm needs torchvision, whose import may fail in many ways
         raise InputError(
             f"{spec}: timm cannot be imported ({str(error).splitlines()[0]}); "
             "pip install 'keiryo[timm]'"
@@ -221,7 +221,7 @@ def _build_from_timm(spec: ModelSpec, classes: int) -> nn.Module:
 
 
 def _import(name: str) -> object:
-    # A console script does not have the working folder on its path, `python -m` has.
+    # Unlike `python -m`, a console script does not have the working folder on its path.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:

@@ -1,6 +1,6 @@
-"""Named tensors with a JSON text beside them, in one safetensors file.
+"""Named tensors and a JSON text in one safetensors file.
 
-Writing is whole or not at all; reading never unpickles.
+A file is written whole or not at all; reading never unpickles.
 """
 
 import errno
@@ -22,7 +22,7 @@ class TensorFileError(Exception):
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
-    """Write `tensors` and `text` to `path`. Raises OSError where the disk will not take them."""
+    """Write `tensors` and `text` to `path`; raise OSError if the disk is full."""
     with replace_file(path) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode
@@ -33,11 +33,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
                 metadata={METADATA_KEY: text},
             )
         except SafetensorError as error:
-            # It wraps the system's errors in its own; a full disk is the one that happens.
+            # safetensors wraps the system's errors in its own; a full disk is the common one.
             if os.strerror(errno.ENOSPC) in str(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
             raise
-        # It makes files that none but their owner may read, whatever the user's umask says.
+        # safetensors makes files that only the owner may read, whatever the user's umask is.
         temporary.chmod(mode)
 
 
@@ -56,7 +56,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """Return all tensors in `path`, on the CPU."""
     try:
         with safe_open(path, framework="pt") as file:
-            # The open file is no mapping: it cannot be gone through but by its keys.
+            # The open file is not a mapping; only its keys can be iterated.
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise TensorFileError(str(error)) from None

@@ -6,8 +6,8 @@ from keiryo.nn.initialization import he_initialize
 from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
 
-# Simonyan & Zisserman 2014, table 1: how many 3 x 3 convolutions stand in each of
-# the five stages, a 2 x 2 max pooling after each.
+# Simonyan & Zisserman 2014, table 1: the number of 3 x 3 convolutions in each of the five
+# stages; a 2 x 2 max pooling follows each stage.
 STAGE_CHANNELS = (64, 128, 256, 512, 512)
 VGG_COLUMNS = {
     11: (1, 1, 2, 2, 2),  # column A
@@ -31,8 +31,8 @@ class VGG(nn.Module):
                 self.features.append(_convolution(channels, out_channels, norm=norm))
                 channels = out_channels
             self.features.append(nn.MaxPool2d(2))
-        # The paper's input of 224 x 224 arrives here as 7 x 7 and passes unchanged;
-        # any other size is brought to 7 x 7, so that the parameters stay the paper's.
+        # The paper's input of 224 x 224 is 7 x 7 here and passes unchanged; any other size is
+        # pooled to 7 x 7, so that the parameters remain the paper's.
         self.pool = nn.AdaptiveAvgPool2d(POOLED_SIZE)
         self.classifier = nn.Sequential(
             nn.Linear(channels * POOLED_SIZE**2, HIDDEN_FEATURES),
@@ -70,7 +70,7 @@ def vgg19(classes: int, *, norm: Norm = "none") -> VGG:
 
 
 def _convolution(in_channels: int, out_channels: int, *, norm: Norm) -> FusedSequential:
-    # Unlike the other families, the published VGG keeps its biases beside a norm.
+    # Unlike the other families, the published VGG has biases before a norm too.
     return FusedSequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1),
         normalization(norm, out_channels),

@@ -44,10 +44,10 @@ class WaveNetConfiguration:
     gate_channels: int = 32
     skip_channels: int = 128
     output: Output = "softmax"
-    # Values that a sample can have: codes of a softmax, levels of a mixture (65,536: 16 bits).
+    # The number of values of a sample: codes of a softmax, levels of a mixture (65,536: 16 bits).
     levels: int = 256
     mixtures: int = 10
-    # Global conditioning: of each label, how many values it has; and how each is embedded.
+    # Global conditioning: the number of values of each label, and the size of its embedding.
     labels: tuple[int, ...] = ()
     label_channels: int = 16
     # Local conditioning: channels of a series with a frame every `samples_per_frame` samples.
@@ -72,35 +72,35 @@ class WaveNetConfiguration:
 
     @property
     def receptive_field(self) -> int:
-        """Number of samples before it that a sample's distribution depends on.
+        """The number of earlier samples that a sample's distribution depends on.
 
-        1 + (K - 1) for the input convolution, and (K - 1) · d for each layer.
+        It is 1 + (K - 1) for the input convolution, plus (K - 1) · d for each layer.
         """
         return 1 + (self.kernel_size - 1) * (1 + sum(self.dilations))
 
     @property
     def input_channels(self) -> int:
-        """Codes in one-hot form, or the sample itself."""
+        """The number of input channels: codes in one-hot form, or 1 for the sample itself."""
         return self.levels if self.output == "softmax" else 1
 
     @property
     def output_channels(self) -> int:
-        """A logit for each code, or the parameters of the mixture."""
+        """The number of output channels: a logit for each code, or the mixture's parameters."""
         return self.levels if self.output == "softmax" else PARAMETERS * self.mixtures
 
 
 class WaveNet(nn.Module):
-    """Says of each sample of a recording how it is distributed, given those before it (eq. 1).
+    """Predicts each sample's distribution from the samples before it (equation 1).
 
-    A causal convolution, gated residual units with growing dilations, the sum of their skips,
-    and ReLU, 1 x 1, ReLU, 1 x 1 (figure 4). Output t depends on samples before t, and on
-    conditions at t, so that output and input of training are the same recording.
+    It is a causal convolution, gated residual units with growing dilations, the sum of their
+    skips, and ReLU, 1 x 1, ReLU, 1 x 1 (figure 4). Output t depends on samples before t, and on
+    conditions at t, so training takes the same recording as input and as target.
     """
 
     def __init__(self, configuration: WaveNetConfiguration) -> None:
         super().__init__()
         self.configuration = c = configuration
-        normalize = _with_weight_norm if c.weight_norm else _as_it_is
+        normalize = _with_weight_norm if c.weight_norm else _unchanged
         self.input: PastConvolution = normalize(
             PastConvolution(c.input_channels, c.residual_channels, c.kernel_size, bias=c.bias)
         )
@@ -108,7 +108,7 @@ class WaveNet(nn.Module):
             nn.Embedding(values, c.label_channels) for values in c.labels
         )
         if c.local_channels and c.upsampling == "transposed":
-            # Each frame becomes its samples, whatever its neighbours are.
+            # Each frame's samples depend on that frame alone.
             self.upsampling = nn.ConvTranspose1d(
                 c.local_channels, c.local_channels, c.samples_per_frame, c.samples_per_frame
             )
@@ -136,7 +136,7 @@ class WaveNet(nn.Module):
 
     @property
     def units(self) -> list[GatedResidualUnit]:
-        """The layers, the first first."""
+        """The gated residual units, in order."""
         return cast("list[GatedResidualUnit]", list(self.layers))
 
     def forward(
@@ -144,10 +144,10 @@ class WaveNet(nn.Module):
     ) -> Tensor:
         """Return logits (N, levels, T), or parameters of the mixture (N, 3 · mixtures, T).
 
-        x: codes (N, T), or their one-hot form (N, levels, T); of a mixture samples (N, 1, T) or
+        x: codes (N, T), or their one-hot form (N, levels, T); for a mixture, samples (N, 1, T) or
         (N, T) from -1 to 1. labels (N, number of labels), integers. local (N, local channels,
-        frames), of which each stands for `samples_per_frame` samples.
-        Raises InputError for conditions that are missing, too many, or of another length.
+        frames), with a frame for every `samples_per_frame` samples.
+        Raises InputError if conditions are missing, too many, or of another length.
         """
         if x.is_floating_point() and x.dim() == 2:
             x = x[:, None]
@@ -155,7 +155,7 @@ class WaveNet(nn.Module):
         upsampled = self.upsample(local)
         if upsampled is not None and upsampled.shape[-1] != x.shape[-1]:
             raise InputError(
-                f"local: stands for {upsampled.shape[-1]} samples, there are {x.shape[-1]}"
+                f"local: is for {upsampled.shape[-1]} samples, there are {x.shape[-1]}"
             )
         residual = self.input(x)
         total = torch.zeros((), dtype=residual.dtype, device=residual.device)
@@ -165,7 +165,7 @@ class WaveNet(nn.Module):
         return self.output(self.hidden(total.relu()).relu())
 
     def embed(self, labels: Tensor | None) -> Tensor | None:
-        """Return labels (N, number of labels) as (N, label channels of all of them)."""
+        """Return the embeddings of labels (N, number of labels), (N, label channels of all)."""
         expected = len(self.configuration.labels)
         given = 0 if labels is None else labels.shape[-1]
         if given != expected:
@@ -192,11 +192,11 @@ class WaveNet(nn.Module):
     def log_likelihood(
         self, x: Tensor, labels: Tensor | None = None, local: Tensor | None = None
     ) -> Tensor:
-        """Return ln P of each sample given those before it, (N, T).
+        """Return ln P of each sample given the samples before it, (N, T).
 
-        Arguments are those of `forward`, codes as (N, T). The negative mean is the loss of
-        training, and divided by ln 2 it is bits per sample; leave out of it the first
-        `receptive_field` samples, which see less than the others.
+        Arguments are those of `forward`, with codes as (N, T). The negative mean is the training
+        loss; divided by ln 2, it is in bits per sample. Leave out the first `receptive_field`
+        samples, which see less than the others.
         """
         outputs = self.forward(x, labels, local)
         if self.configuration.output == "softmax":
@@ -205,10 +205,10 @@ class WaveNet(nn.Module):
         return mixture_log_likelihood(outputs, samples, levels=self.configuration.levels)
 
 
-def _as_it_is(layer: Any) -> Any:
+def _unchanged(layer: Any) -> Any:
     return layer
 
 
 def _with_weight_norm(layer: Any) -> Any:
-    """Return `layer` with its weight as direction and length (Salimans & Kingma 2016)."""
+    """Return `layer` with its weight split into direction and length (Salimans & Kingma 2016)."""
     return weight_norm(layer)

@@ -1,11 +1,11 @@
 """Normalisation layers, chosen by name so that every family can swap them."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from torch import nn
 
 Norm = Literal["batch", "layer", "instance", "group", "none"]
-NORMS: tuple[str, ...] = get_args(Norm)
+
 
 # Wu & He 2018, "Group Normalization", section 4.1: 32 groups is the default.
 # Narrow layers get fewer, so that a group still averages over several channels.

@@ -65,7 +65,7 @@ def diagnose_wavenet(evidence: SoundEvidence) -> list[Finding]:
 
 def learns_no_past(evidence: SoundEvidence) -> Finding | None:
     """Find a network that after enough steps makes nothing of what came before a sample."""
-    if not evidence.at_chance or not evidence.can_be_judged:
+    if not evidence.at_chance or not evidence.is_long_enough:
         return None
     last = evidence.history[-1]
     return Finding(

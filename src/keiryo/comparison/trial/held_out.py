@@ -9,7 +9,7 @@ from keiryo.data.packs.pack import Pack
 from keiryo.files import replace_file
 from keiryo.records.comparison import Comparison
 from keiryo.records.data import SuspectLabel
-from keiryo.train.classification.label_errors import suspect_labels
+from keiryo.train.classification.label_errors import find_suspect_labels
 
 HELD_OUT_FILE = "held-out.npz"
 MOST_SUSPECTS = 50
@@ -21,7 +21,7 @@ def write_held_out(folder: Path, rows: np.ndarray, probabilities: np.ndarray) ->
         np.savez(file, rows=rows, probabilities=probabilities.astype(np.float32))
 
 
-def find_suspects(comparison: Comparison, pack: Pack, out: Path) -> None:
+def fill_suspect_labels(comparison: Comparison, pack: Pack, out: Path) -> None:
     """Set the suspect labels of `comparison`, by its best model's trials in `out`.
 
     Over several seeds the probabilities are averaged; over five folds, each image
@@ -46,7 +46,7 @@ def find_suspects(comparison: Comparison, pack: Pack, out: Path) -> None:
             label_probability=round(float(probabilities[place, labels[place]]), 4),
             suggested_probability=round(float(probabilities[place, likeliest]), 4),
         )
-        for place, likeliest in suspect_labels(probabilities, labels)[:MOST_SUSPECTS]
+        for place, likeliest in find_suspect_labels(probabilities, labels)[:MOST_SUSPECTS]
     ]
 
 

@@ -99,7 +99,7 @@ def prepare_job(out: Path, plan: Plan, trial_plan: TrialPlan) -> TrialJob:
     )
 
 
-def evidence_of(
+def gather_evidence(
     position: Position, *, classes: Sequence[str], recipe: str, batch: int, accumulate: int
 ) -> Evidence:
     """Return what a training shows of itself at `position`."""

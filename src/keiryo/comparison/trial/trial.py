@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 from keiryo.comparison.trial.evaluation import measure_accuracies, sample_rows
 from keiryo.comparison.trial.held_out import write_held_out
-from keiryo.comparison.trial.job import TrialJob, evidence_of
+from keiryo.comparison.trial.job import TrialJob, gather_evidence
 from keiryo.files import write_text
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE, SavedModel, save_model
@@ -43,7 +43,7 @@ def run_trial(
     snapshots = SnapshotFile(snapshots=position.snapshots)
     write_text(job.folder / SNAPSHOTS_FILE, snapshots.model_dump_json())
     evidence = replace(
-        evidence_of(
+        gather_evidence(
             position,
             classes=job.pack.survey.classes,
             recipe=job.recipe.name,

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, TrialPlan, pack_place, read_plan
-from keiryo.comparison.trial.job import evidence_of
+from keiryo.comparison.trial.job import gather_evidence
 from keiryo.comparison.trial.trial import CHECKPOINT_FILE, TRIAL_FILE
 from keiryo.data.packs.pack import open_pack
 from keiryo.errors import InputError
@@ -63,7 +63,7 @@ def _read_checkpoint(
     trial.epochs = len(position.history)
     trial.train_seconds = position.seconds
     classes = open_pack(pack_place(out, plan), verify=False).survey.classes
-    evidence = evidence_of(
+    evidence = gather_evidence(
         position,
         classes=classes,
         recipe=trial_plan.recipe,

@@ -1,1 +1,1 @@
-"""Weights from elsewhere: reading files, and matching their names and shapes to a model's."""
+"""Weights trained elsewhere: reading files, and matching names and shapes to a model's."""

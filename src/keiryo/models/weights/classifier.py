@@ -6,10 +6,10 @@ CLASSIFYING_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def classifier_name(network: nn.Module, classes: int) -> str | None:
-    """Return the name of the last layer of `network` with one output a class.
+    """Return the name of the last layer of `network` with one output for each class.
 
-    It is a linear layer, or a convolution as in SqueezeNet; "" where the network is itself
-    that layer, None where there is none.
+    It is a linear layer, or a convolution as in SqueezeNet. "" means that the network is itself
+    that layer, None that there is none.
     """
     names = [
         name

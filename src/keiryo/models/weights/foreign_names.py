@@ -1,8 +1,8 @@
 """The names that torchvision and timm give to the modules of keiryo's networks.
 
-A function a family, which walks the same table of the paper as the family's own file and
-puts keiryo's name of every module beside the other library's. Names as of torchvision 0.28
-and timm 1.0; `benchmarks/pretrained_agreement.py` checks that the logits agree.
+Each family has a function that follows the same table of the paper as the family's own file,
+and yields keiryo's name of every module with the other library's. Names are as of torchvision
+0.28 and timm 1.0; `benchmarks/pretrained_agreement.py` checks that the logits agree.
 """
 
 import itertools
@@ -19,22 +19,22 @@ from keiryo.models.vgg import VGG_COLUMNS
 Names = Iterator[tuple[str, str]]
 Channels = tuple[float, float, float]
 
-# What the published weights expect of images of 0 to 1: torchvision's `transforms`, timm's
-# IMAGENET_DEFAULT_MEAN and IMAGENET_INCEPTION_MEAN.
+# The normalisation of images of 0 to 1 that published weights expect: torchvision's
+# `transforms`, timm's IMAGENET_DEFAULT_MEAN and IMAGENET_INCEPTION_MEAN.
 IMAGENET_MEAN: Channels = (0.485, 0.456, 0.406)
 IMAGENET_STD: Channels = (0.229, 0.224, 0.225)
 INCEPTION_MEAN: Channels = (0.5, 0.5, 0.5)
 INCEPTION_STD: Channels = (0.5, 0.5, 0.5)
 
-# torchvision's DenseNets were published when a layer was still called `norm.1`.
+# torchvision published its DenseNets when a layer's name was still `norm.1`.
 OLD_DENSE_LAYER = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.(\d)\.")
 
 
 @dataclass(frozen=True)
-class Naming:
-    """The names of each module: keiryo's, and a library's.
+class ModuleNames:
+    """Another library's name of each module, by keiryo's name.
 
-    `mean` and `std` are of the channels that its published weights expect.
+    `mean` and `std` are those of the channels that the published weights expect.
     """
 
     library: str
@@ -43,43 +43,43 @@ class Naming:
     std: Channels = IMAGENET_STD
 
 
-def foreign_namings(spec: ModelSpec) -> list[Naming]:
-    """Return how other libraries name the modules of `spec`; none where none has that network.
+def foreign_namings(spec: ModelSpec) -> list[ModuleNames]:
+    """Return other libraries' names for the modules of `spec`; none if no library has it.
 
-    They publish networks with batch norm alone, and VGG without any too.
+    They publish networks only with batch norm, and VGG also without any norm.
     """
     norm = _norm(spec)
     if spec.name.startswith("vgg") and norm in ("batch", "none"):
         repeats, batch_norm = VGG_COLUMNS[_depth(spec)], norm == "batch"
         return [
-            Naming("torchvision", dict(torchvision_vgg(repeats, batch_norm=batch_norm))),
-            Naming("timm", dict(timm_vgg(repeats, batch_norm=batch_norm))),
+            ModuleNames("torchvision", dict(torchvision_vgg(repeats, batch_norm=batch_norm))),
+            ModuleNames("timm", dict(timm_vgg(repeats, batch_norm=batch_norm))),
         ]
     if norm != "batch":
         return []
     if spec.name == "mobilenet_v1":
         names = dict(timm_mobilenet_v1())
-        return [Naming("timm", names, mean=INCEPTION_MEAN, std=INCEPTION_STD)]
+        return [ModuleNames("timm", names, mean=INCEPTION_MEAN, std=INCEPTION_STD)]
     if spec.name == "mobilenet_v2":
         return [
-            Naming("torchvision", dict(torchvision_mobilenet_v2())),
-            Naming("timm", dict(timm_mobilenet_v2())),
+            ModuleNames("torchvision", dict(torchvision_mobilenet_v2())),
+            ModuleNames("timm", dict(timm_mobilenet_v2())),
         ]
     if spec.name.startswith("resnet"):
-        return [Naming("torchvision and timm", dict(resnet(_depth(spec))))]
+        return [ModuleNames("torchvision and timm", dict(resnet(_depth(spec))))]
     if spec.name.startswith("densenet") and spec.name != "densenet":
         layers = DENSENET_COLUMNS[_depth(spec)]
-        return [Naming("torchvision and timm", dict(densenet(layers)))]
+        return [ModuleNames("torchvision and timm", dict(densenet(layers)))]
     return []
 
 
 def current_name(name: str) -> str:
-    """Return what a tensor of an old torchvision DenseNet is called today; others as they are."""
+    """Return today's name for a tensor of an old torchvision DenseNet; other names unchanged."""
     return OLD_DENSE_LAYER.sub(r"\1\2.", name)
 
 
 def timm_mobilenet_v1() -> Names:
-    """timm's mobilenetv1_*: a stage holds the rows of the same width."""
+    """Yield timm's names for mobilenetv1_*: a stage holds the rows of the same width."""
     yield from _convolution_with_norm("features.0", "conv_stem", "bn1")
     block = itertools.count(1)
     stages = itertools.groupby(channels for channels, _ in MOBILENET_V1_ROWS)
@@ -96,13 +96,13 @@ def timm_mobilenet_v1() -> Names:
 
 
 def timm_mobilenet_v2() -> Names:
-    """timm's mobilenetv2_*: a stage is a row of the paper's table."""
+    """Yield timm's names for mobilenetv2_*: a stage is a row of the paper's table."""
     yield from _convolution_with_norm("features.0", "conv_stem", "bn1")
     block = itertools.count(1)
     for stage, (expansion, _, repeats, _) in enumerate(MOBILENET_V2_ROWS):
         for repeat in range(repeats):
             ours, theirs = f"features.{next(block)}.branch", f"blocks.{stage}.{repeat}"
-            # Without expansion it is a DepthwiseSeparable there, whose names count from its own.
+            # Without expansion, timm's block is a DepthwiseSeparableConv, with other names.
             steps = (
                 (("depthwise", "conv_dw"), ("project", "conv_pw"))
                 if expansion == 1
@@ -117,7 +117,7 @@ def timm_mobilenet_v2() -> Names:
 
 
 def torchvision_mobilenet_v2() -> Names:
-    """torchvision's mobilenet_v2: blocks are numbered as keiryo's are."""
+    """Yield torchvision's names for mobilenet_v2: blocks are numbered as keiryo's are."""
     yield from _convolution_with_norm("features.0", "features.0.0", "features.0.1")
     block = itertools.count(1)
     for expansion, _, repeats, _ in MOBILENET_V2_ROWS:
@@ -141,14 +141,14 @@ def torchvision_mobilenet_v2() -> Names:
 
 
 def torchvision_vgg(repeats: tuple[int, ...], *, batch_norm: bool) -> Names:
-    """torchvision's vgg* and vgg*_bn."""
+    """Yield torchvision's names for vgg* and vgg*_bn."""
     yield from _vgg_features(repeats, batch_norm=batch_norm)
     for index in (0, 3, 6):
         yield f"classifier.{index}", f"classifier.{index}"
 
 
 def timm_vgg(repeats: tuple[int, ...], *, batch_norm: bool) -> Names:
-    """timm's: the first two linear layers are convolutions over all of their input."""
+    """Yield timm's names: the first two linear layers are convolutions over all of their input."""
     yield from _vgg_features(repeats, batch_norm=batch_norm)
     yield "classifier.0", "pre_logits.fc1"
     yield "classifier.3", "pre_logits.fc2"
@@ -156,11 +156,11 @@ def timm_vgg(repeats: tuple[int, ...], *, batch_norm: bool) -> Names:
 
 
 def resnet(depth: int) -> Names:
-    """torchvision's and timm's resnet*."""
+    """Yield torchvision's and timm's names for resnet*."""
     block, stage_repeats = RESNET_COLUMNS[depth]
     convolutions = 2 if block.expansion == 1 else 3
     yield from _convolution_with_norm("features.0", "conv1", "bn1")
-    place = itertools.count(2)  # behind the stem and its pooling
+    place = itertools.count(2)  # after the stem and its pooling
     for stage, repeats in enumerate(stage_repeats, 1):
         for repeat in range(repeats):
             ours, theirs = f"features.{next(place)}", f"layer{stage}.{repeat}"
@@ -175,7 +175,7 @@ def resnet(depth: int) -> Names:
 
 
 def densenet(layers: tuple[int, ...]) -> Names:
-    """torchvision's and timm's densenet*."""
+    """Yield torchvision's and timm's names for densenet*."""
     yield from _convolution_with_norm("features.0.0", "features.conv0", "features.norm0")
     for block, block_layers in enumerate(layers, 1):
         # The stem, then blocks and transitions in turn.

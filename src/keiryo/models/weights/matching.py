@@ -1,4 +1,4 @@
-"""Fitting weights that were trained elsewhere to a network, tensor by tensor."""
+"""Weights that were trained elsewhere, matched to a network tensor by tensor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from keiryo.models.weights.foreign_names import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     Channels,
-    Naming,
+    ModuleNames,
     current_name,
     foreign_namings,
 )
-from keiryo.models.weights.weight_file import Weights, some
+from keiryo.models.weights.weight_file import Weights, first_few
 
-BATCH_COUNT = "num_batches_tracked"  # older files lack it, and batch norm does without
+BATCH_COUNT = "num_batches_tracked"  # older files lack it, and batch norm does not need it
 VGG_NAMES = tuple(f"vgg{depth}" for depth in VGG_COLUMNS)
-WHAT_TO_DO = "name the model, with its options, that these weights are of"
+ADVICE = "name the model, with its options, that these weights are of"
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Weights by a network's own names, those of its classifier left out where it is replaced.
+class FittedWeights:
+    """Weights by a network's own names, without the classifier's if that is replaced.
 
-    `mean` and `std` are of the channels of images of 0 to 1, as the weights expect them.
+    `mean` and `std` are those of the channels, for images of 0 to 1, that the weights expect.
     """
 
     state: dict[str, Tensor]
@@ -37,12 +37,14 @@ class Fitted:
     replaces_classifier: bool
 
 
-def fit_weights(weights: Weights, spec: ModelSpec, network: nn.Module, *, classes: int) -> Fitted:
+def fit_weights(
+    weights: Weights, spec: ModelSpec, network: nn.Module, *, classes: int
+) -> FittedWeights:
     """Return `weights` by the names of `network`, which `spec` names, for `classes` classes.
 
-    The network may be without values (on "meta"). A network of keiryo's takes torchvision's
-    and timm's names as well as its own; any other its own alone. The classifier's weights
-    are left out where they are for another number of classes. Raises InputError where a
+    The network may have no values (on "meta"). A network of keiryo's takes torchvision's and
+    timm's names as well as its own; any other network takes only its own. The classifier's
+    weights are left out if they are for another number of classes. Raises InputError if a
     tensor is missing, left over, or of another shape.
     """
     _check_description(weights, spec)
@@ -53,7 +55,7 @@ def fit_weights(weights: Weights, spec: ModelSpec, network: nn.Module, *, classe
     naming = _choose_naming(weights, given, spec, network, shapes)
     theirs = {ours: _their_name(ours, naming) for ours in shapes}
     classifier = classifier_name(network, classes)
-    replaced = _replaced(classifier, shapes, theirs, given)
+    replaced = _replaced_tensors(classifier, shapes, theirs, given)
     state: dict[str, Tensor] = {}
     missing: list[str] = []
     for ours, expected in shapes.items():
@@ -70,30 +72,30 @@ def fit_weights(weights: Weights, spec: ModelSpec, network: nn.Module, *, classe
         if tensor.shape != expected.shape:
             raise InputError(
                 f"{weights.path}: {theirs[ours]} is {_shape(tensor)}, where {spec} has "
-                f"{_shape(expected)}; {WHAT_TO_DO}"
+                f"{_shape(expected)}; {ADVICE}"
             )
         state[ours] = tensor
     if missing:
         raise InputError(
-            f"{weights.path}: lacks {len(missing)} tensors of {spec} ({some(missing)}); "
-            f"{WHAT_TO_DO}"
+            f"{weights.path}: lacks {len(missing)} tensors of {spec} ({first_few(missing)}); "
+            f"{ADVICE}"
         )
     known = set(theirs.values())
     if left_over := [name for name in given if name not in known]:
         raise InputError(
             f"{weights.path}: holds {len(left_over)} tensors that {spec} does not have "
-            f"({some(left_over)}); {WHAT_TO_DO}"
+            f"({first_few(left_over)}); {ADVICE}"
         )
-    return Fitted(state, naming.mean, naming.std, replaces_classifier=bool(replaced))
+    return FittedWeights(state, naming.mean, naming.std, replaces_classifier=bool(replaced))
 
 
-def load_fitted(network: nn.Module, fitted: Fitted) -> None:
-    """Put the weights into `network`, in place; what they leave out stays as it is."""
+def load_fitted(network: nn.Module, fitted: FittedWeights) -> None:
+    """Load the weights into `network`, in place; tensors that they lack are not changed."""
     network.load_state_dict({**network.state_dict(), **fitted.state})
 
 
 def _check_description(weights: Weights, spec: ModelSpec) -> None:
-    # Norms differ in what they do without differing in their tensors.
+    # Networks with different norms can have the same tensors, so the names are compared.
     if weights.description is None:
         return
     saved = parse_spec(weights.description.model)
@@ -114,35 +116,35 @@ def _choose_naming(
     spec: ModelSpec,
     network: nn.Module,
     shapes: Mapping[str, Tensor],
-) -> Naming:
+) -> ModuleNames:
     """Return the naming by which most of the network's tensors are found."""
     own = _own_naming(weights, network, shapes)
 
-    def found(naming: Naming) -> int:
+    def found(naming: ModuleNames) -> int:
         return sum(_their_name(ours, naming) in given for ours in shapes)
 
     namings = [own, *foreign_namings(spec)]
-    chosen = max(namings, key=found)  # of several the first, its own
+    chosen = max(namings, key=found)  # the first of several equal ones, its own before others
     if not found(chosen):
         raise InputError(
-            f"{weights.path}: none of its {len(given)} tensors ({some(sorted(given))}) is one of "
-            f"{spec}'s {_whose_names(spec)}; {WHAT_TO_DO}"
+            f"{weights.path}: none of its {len(given)} tensors ({first_few(sorted(given))}) is one "
+            f"of {spec}'s {_whose_names(spec)}; {ADVICE}"
         )
     if chosen is not own:
         _check_batch_norm(weights, spec, shapes)
     return chosen
 
 
-def _own_naming(weights: Weights, network: nn.Module, shapes: Mapping[str, Tensor]) -> Naming:
+def _own_naming(weights: Weights, network: nn.Module, shapes: Mapping[str, Tensor]) -> ModuleNames:
     modules = {ours.rpartition(".")[0] for ours in shapes}
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if weights.description is not None:
         mean = weights.description.preprocessing.mean
         std = weights.description.preprocessing.std
     elif isinstance(expected := getattr(network, "pretrained_cfg", None), dict):
-        # timm's networks say what their published weights expect.
+        # timm's networks hold the normalisation that their published weights expect.
         mean, std = expected.get("mean", mean), expected.get("std", std)
-    return Naming("keiryo", {module: module for module in modules}, mean=mean, std=std)
+    return ModuleNames("keiryo", {module: module for module in modules}, mean=mean, std=std)
 
 
 def _whose_names(spec: ModelSpec) -> str:
@@ -154,7 +156,10 @@ def _whose_names(spec: ModelSpec) -> str:
 
 
 def _check_batch_norm(weights: Weights, spec: ModelSpec, shapes: Mapping[str, Tensor]) -> None:
-    """Distinguish the two published kinds of VGG, whose numbering differs."""
+    """Raise InputError if weights of VGG with batch norm are for VGG without, or the reverse.
+
+    Their layers are numbered differently.
+    """
     theirs, ours = (
         any(name.endswith("running_mean") for name in names) for names in (weights.tensors, shapes)
     )
@@ -165,13 +170,13 @@ def _check_batch_norm(weights: Weights, spec: ModelSpec, shapes: Mapping[str, Te
         )
 
 
-def _replaced(
+def _replaced_tensors(
     classifier: str | None,
     shapes: Mapping[str, Tensor],
     theirs: Mapping[str, str],
     given: Mapping[str, Tensor],
 ) -> set[str]:
-    """Return the classifier's tensors where the weights are for other classes, or for none."""
+    """Return the names of the classifier's tensors if the weights are for other classes."""
     prefix = f"{classifier}." if classifier else ""
     weight = f"{prefix}weight"
     if classifier is None or weight not in shapes:
@@ -181,7 +186,7 @@ def _replaced(
     return {name for name in shapes if name.startswith(prefix)}
 
 
-def _their_name(ours: str, naming: Naming) -> str:
+def _their_name(ours: str, naming: ModuleNames) -> str:
     module, _, tensor = ours.rpartition(".")
     return f"{naming.modules[module]}.{tensor}".removeprefix(".")
 

@@ -1,7 +1,7 @@
-"""Reading weights from files that others made: safetensors, or what `torch.save` wrote.
+"""Weights read from other programs' files: safetensors, or what `torch.save` wrote.
 
-Nothing in them is ever run: torch's unpickler for weights alone makes tensors and plain
-containers, and refuses all else.
+No code in them is ever run: torch's unpickler for weights makes only tensors and plain
+containers, and refuses everything else.
 """
 
 import re
@@ -18,11 +18,11 @@ from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, SavedModel
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text
 
-# Under which keys training scripts put the state: torchvision's and timm's references.
+# Keys under which training scripts save the state, as torchvision's and timm's do.
 WRAPPINGS = ("state_dict", "model", "model_state_dict")
-# What DistributedDataParallel and torch.compile put before every name.
+# Prefixes that DistributedDataParallel and torch.compile add to every name.
 PREFIXES = ("module.", "_orig_mod.")
-SAFETENSORS_LENGTH_BYTES = 8  # of the header's length, with which such a file begins
+SAFETENSORS_LENGTH_BYTES = 8  # such a file begins with the header's length
 ZIP_START = b"PK\x03\x04"
 PICKLE_START = b"\x80"
 NAMES_SHOWN = 3
@@ -30,7 +30,7 @@ NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Weights:
-    """A state by its own names, and keiryo's description where it saved the file."""
+    """A state by its own names, and keiryo's description if keiryo saved the file."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -40,8 +40,8 @@ class Weights:
 def read_weights(path: Path) -> Weights:
     """Return the weights in `path`, on the CPU.
 
-    Raises InputError where there are none: a missing or damaged file, one that is something
-    else, a pickle of more than tensors, or a tensor that holds a value that is no number.
+    Raises InputError for a missing or damaged file, a file of another kind, a pickle of more
+    than tensors, or a tensor with NaN or infinity.
     """
     if not path.is_file():
         raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}")
@@ -62,7 +62,7 @@ def read_weights(path: Path) -> Weights:
     return weights
 
 
-def some(names: list[str]) -> str:
+def first_few(names: list[str]) -> str:
     """Return the first few of `names`, for a message."""
     return ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
 
@@ -91,7 +91,7 @@ def _unpickle(path: Path) -> object:
         if unsafe := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise InputError(
                 f"{path}: holds more than weights ({unsafe[1]}), which could be read only by "
-                "running code that it names; save its state_dict alone"
+                "running its code; save its state_dict alone"
             ) from None
         if "TorchScript" in str(error):
             raise InputError(
@@ -136,9 +136,7 @@ def _check_values(weights: Weights) -> None:
         if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
             raise InputError(f"{weights.path}: {name} is sparse, quantised or without values")
         if not torch.isfinite(tensor).all():
-            raise InputError(
-                f"{weights.path}: {name} holds values that are no numbers (NaN or infinite)"
-            )
+            raise InputError(f"{weights.path}: {name} holds NaN or infinite values")
 
 
 def _first_line(error: Any) -> str:

@@ -96,13 +96,13 @@ class Evaluation:
         with torch.inference_mode():
             for batch in batches:
                 on_device = to_device(batch, self._device)
-                inputs = inputs_of(on_device, image_set, size)
+                inputs = make_inputs(on_device, image_set, size)
                 with self._context():
                     logits = network(inputs)
                 yield logits.float(), on_device.labels
 
 
-def inputs_of(batch: DeviceBatch, image_set: ImageSet, size: int | None = None) -> Tensor:
+def make_inputs(batch: DeviceBatch, image_set: ImageSet, size: int | None = None) -> Tensor:
     """Return what a network is given of a batch: (N, C, H, W), normalised, in channels_last.
 
     Scaled to `size` x `size` where it is given.

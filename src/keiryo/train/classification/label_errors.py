@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def suspect_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
+def find_suspect_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
     """Return (row, class that it looks like) of the labels that are likely wrong, worst first.
 
     `probabilities` (N, C) are out-of-fold predictions for images labelled `labels` (N,).

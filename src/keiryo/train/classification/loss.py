@@ -6,7 +6,7 @@ from torch.nn import functional
 from keiryo.data.batches.device_batches import DeviceBatch
 
 
-def mixed_loss(logits: Tensor, batch: DeviceBatch, label_smoothing: float) -> Tensor:
+def classification_loss(logits: Tensor, batch: DeviceBatch, label_smoothing: float) -> Tensor:
     """Return the mean cross-entropy of `logits` (N, classes); mixed images have two labels."""
 
     def cross_entropy(labels: Tensor, reduction: str) -> Tensor:

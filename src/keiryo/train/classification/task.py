@@ -10,9 +10,9 @@ from keiryo.data.batches.batches import Batch
 from keiryo.data.batches.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import channels_last
 from keiryo.nn.recomputation import recompute_activations
-from keiryo.train.classification.evaluation import Evaluation, inputs_of, takes_size
+from keiryo.train.classification.evaluation import Evaluation, make_inputs, takes_size
 from keiryo.train.classification.image_set import ImageSet, training_batches
-from keiryo.train.classification.loss import mixed_loss
+from keiryo.train.classification.loss import classification_loss
 from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.precision import ForwardContext, mixed_precision
 from keiryo.train.recipe import (
@@ -100,7 +100,7 @@ class ImageTask:
         self, part: DeviceBatch, weight: float, share: float, sums: Sums, watch: StepWatch | None
     ) -> Tensor:
         """Add the gradients of a part that is `weight` of its batch; return its mean loss."""
-        inputs = inputs_of(part, self._image_set, self._size(training_size, share))
+        inputs = make_inputs(part, self._image_set, self._size(training_size, share))
         with (
             self._mixed_precision(),
             watch.during_forward() if watch else nullcontext(),
@@ -109,7 +109,7 @@ class ImageTask:
             stopwatch = Stopwatch()
             logits = self.network(inputs)
             self._forward_seconds += stopwatch.lap()
-        loss = mixed_loss(logits.float(), part, self.recipe.label_smoothing)
+        loss = classification_loss(logits.float(), part, self.recipe.label_smoothing)
         (loss * weight).backward()
         correct = (logits.detach().argmax(1) == part.labels).sum()
         sums.add(loss.detach(), len(part.labels), correct)
@@ -118,7 +118,7 @@ class ImageTask:
     def explain_non_finite(self, batch: Batch | DeviceBatch, share: float) -> str:
         size = self._size(training_size, share)
         return first_non_finite(
-            self.network, inputs_of(self._on_device(batch), self._image_set, size)
+            self.network, make_inputs(self._on_device(batch), self._image_set, size)
         )
 
     def evaluate(self, network: nn.Module, share: float) -> Score:

@@ -32,14 +32,14 @@ CHECKS = (
 
 # What only a training that has had its whole budget and schedule can be told: on its way it is
 # short by intent, and at a high learning rate a loss stands still that falls later.
-OF_WHOLE_TRAININGS = ("too_short", "plateau")
+NEEDS_WHOLE_BUDGET = ("too_short", "plateau")
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
     """Return what stands out in a training, the gravest first; causes before what they cause."""
     findings = [finding for check in CHECKS if (finding := check(evidence)) is not None]
     if evidence.has_paused:
-        findings = [finding for finding in findings if finding.code not in OF_WHOLE_TRAININGS]
+        findings = [finding for finding in findings if finding.code not in NEEDS_WHOLE_BUDGET]
     if any(finding.severity == "error" for finding in findings):
         # More of what goes wrong is no help.
         findings = [finding for finding in findings if finding.code != "too_short"]

@@ -33,7 +33,7 @@ def statistics_lag(evidence: Evidence) -> Finding | None:
         evidence=f"accuracy on the same training images is {by_batch:.1%} with each batch's own "
         f"statistics, and {evidence.train_accuracy:.1%} with batch norm's running ones, which "
         f"inference uses; so it is not overfitting{layer}",
-        advice=_faster(evidence),
+        advice=_advise_faster_statistics(evidence),
     )
 
 
@@ -61,7 +61,7 @@ def _norms(evidence: Evidence) -> list[LayerSnapshot]:
     return [layer for layer in layers if layer.kind == "batch norm" and layer.mean_gap is not None]
 
 
-def _faster(evidence: Evidence) -> str:
-    if not evidence.by_keiryo:
+def _advise_faster_statistics(evidence: Evidence) -> str:
+    if not evidence.uses_own_recipe:
         return "Use --recipe keiryo, whose running statistics follow within some ten steps."
     return "Train for more --epochs, with a smaller --batch, or use norm=group."

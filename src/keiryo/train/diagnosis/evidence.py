@@ -57,7 +57,7 @@ class Evidence:
         return f"'{self.class_names[number]}'" if self.class_names else f"class {number + 1}"
 
     @property
-    def by_keiryo(self) -> bool:
+    def uses_own_recipe(self) -> bool:
         """True if the recipe is one of keiryo's own."""
         return self.recipe in ("keiryo", "long")
 
@@ -74,7 +74,7 @@ class Evidence:
         return not self.history[-1].train_loss <= (1 - CHANCE_MARGIN) * self.chance_loss
 
     @property
-    def can_be_judged(self) -> bool:
+    def is_long_enough(self) -> bool:
         """True if the training was long enough to be called a failure."""
         steps = self.snapshots[-1].step if self.snapshots else 0
         return len(self.history) >= EPOCHS_BEFORE_VERDICT and steps >= STEPS_BEFORE_VERDICT

@@ -23,10 +23,10 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
     """
     if not evidence.at_chance:
         return None
-    ratios = [ratio for s in evidence.snapshots if (ratio := _first_over_last(s)) is not None]
+    ratios = [ratio for s in evidence.snapshots if (ratio := _gradient_ratio(s)) is not None]
     if not ratios or median(ratios) >= VANISHED:
         return None
-    worst = min(evidence.snapshots, key=lambda s: _first_over_last(s) or math.inf)
+    worst = min(evidence.snapshots, key=lambda s: _gradient_ratio(s) or math.inf)
     layers = layers_with_weights(worst)
     return Finding(
         code="vanishing_gradients",
@@ -46,8 +46,8 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
     if not snapshots:
         return None
     first = snapshots[0].gradient_norm
-    largest = max(snapshots, key=lambda s: _finite(s.gradient_norm))
-    size = _finite(largest.gradient_norm)
+    largest = max(snapshots, key=lambda s: _nan_as_infinite(s.gradient_norm))
+    size = _nan_as_infinite(largest.gradient_norm)
     grown = size > EXPLODED_GROWTH * first
     harmful = evidence.failure is not None or any(
         not s.loss <= EXPLODED_LOSS * evidence.chance_loss for s in snapshots
@@ -55,7 +55,7 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
     if not (harmful and (size > EXPLODED_NORM or grown)):
         return None
     layers = layers_with_weights(largest)
-    most = max(layers, key=lambda layer: _finite(layer.gradient_norm or 0.0), default=None)
+    most = max(layers, key=lambda layer: _nan_as_infinite(layer.gradient_norm or 0.0), default=None)
     where = f", most of it at {most.layer}" if most else ""
     return Finding(
         code="exploding_gradients",
@@ -63,7 +63,9 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
         evidence=f"the gradient's norm was {first:.3g} at first and {size:.3g} in epoch "
         f"{largest.epoch} (step {largest.step + 1}){where}; the loss there was {largest.loss:.3g}, "
         f"guessing gives {evidence.chance_loss:.2f}",
-        advice=_calmer(evidence, "whose warm-up and clipping of gradients bound each step"),
+        advice=_advise_smaller_steps(
+            evidence, "whose warm-up and clipping of gradients bound each step"
+        ),
     )
 
 
@@ -88,11 +90,11 @@ def dead_relus(evidence: Evidence) -> Finding | None:
         evidence=f"in {len(dead)} of {count} rectified layers at least {DEAD:.0%} of the channels "
         f"were zero for a whole batch in epoch {last.epoch}, in {name} {share:.0%}; such units get "
         "no gradient",
-        advice=_calmer(evidence, "whose smaller first steps keep units alive"),
+        advice=_advise_smaller_steps(evidence, "whose smaller first steps keep units alive"),
     )
 
 
-def _first_over_last(snapshot: Snapshot) -> float | None:
+def _gradient_ratio(snapshot: Snapshot) -> float | None:
     """Return the relative gradients of the first third of the layers over the last third's."""
     layers = layers_with_weights(snapshot)
     if len(layers) < FEWEST_LAYERS:
@@ -103,13 +105,13 @@ def _first_over_last(snapshot: Snapshot) -> float | None:
     return median(gradients[:third]) / last if last > 0 and math.isfinite(last) else None
 
 
-def _finite(value: float) -> float:
+def _nan_as_infinite(value: float) -> float:
     return value if math.isfinite(value) else math.inf
 
 
-def _calmer(evidence: Evidence, why: str) -> str:
+def _advise_smaller_steps(evidence: Evidence, why: str) -> str:
     has_norm = any(layer.kind == "batch norm" for layer in evidence.snapshots[-1].layers)
-    if not evidence.by_keiryo:
+    if not evidence.uses_own_recipe:
         variant = "" if has_norm else ", or a variant with a norm, such as norm=batch"
         return f"Use --recipe keiryo, {why}{variant}."
     if has_norm:

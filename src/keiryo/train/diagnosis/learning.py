@@ -3,7 +3,7 @@
 import numpy as np
 
 from keiryo.records.base import Finding
-from keiryo.train.classification.label_errors import suspect_labels
+from keiryo.train.classification.label_errors import find_suspect_labels
 from keiryo.train.classification.statistics import area_under_roc
 from keiryo.train.diagnosis.batch_norm import statistics_lag
 from keiryo.train.diagnosis.evidence import Evidence
@@ -37,12 +37,12 @@ def non_finite(evidence: Evidence) -> Finding | None:
 
 def stuck_at_chance(evidence: Evidence) -> Finding | None:
     """Find a training that is no better than guessing after enough epochs."""
-    if not evidence.at_chance or not evidence.can_be_judged:
+    if not evidence.at_chance or not evidence.is_long_enough:
         return None
     return Finding(
         code="stuck_at_chance",
         severity="error",
-        evidence=_against_chance(evidence),
+        evidence=_compare_with_chance(evidence),
         advice="Use --recipe keiryo if it was not, or a variant with normalisation, such as "
         "norm=batch; other findings may say why it does not learn.",
     )
@@ -54,13 +54,13 @@ def too_short(evidence: Evidence) -> Finding | None:
     if not history:
         return None
     advice = "Give it more --minutes or --epochs before judging it, or smaller images by --size."
-    if evidence.at_chance and not evidence.can_be_judged:
+    if evidence.at_chance and not evidence.is_long_enough:
         if not history[-1].train_loss < HARDLY_WORSE * evidence.chance_loss:
             return None
         return Finding(
             code="too_short",
             severity="warning",
-            evidence=f"{_against_chance(evidence)}: it has hardly begun to learn",
+            evidence=f"{_compare_with_chance(evidence)}: it has hardly begun to learn",
             advice=advice,
         )
     earlier = history[-1 - max(1, len(history) // 4)] if len(history) > 1 else None
@@ -85,7 +85,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
         return None
     if evidence.train_accuracy - evidence.val_accuracy <= OVERFITTING_GAP:
         return None
-    if not evidence.by_keiryo:
+    if not evidence.uses_own_recipe:
         more = "Use --recipe keiryo for its augmentation"
     elif evidence.recipe == "keiryo":
         more = "Use --recipe long with more --epochs"
@@ -104,7 +104,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
 def underfitting(evidence: Evidence) -> Finding | None:
     """Find a network that classifies even its training images badly, and no longer improves."""
     train, val = evidence.train_accuracy, evidence.val_accuracy
-    if train is None or val is None or evidence.at_chance or not evidence.can_be_judged:
+    if train is None or val is None or evidence.at_chance or not evidence.is_long_enough:
         return None
     if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
         return None
@@ -126,7 +126,7 @@ def class_collapse(evidence: Evidence) -> Finding | None:
     held_out = evidence.held_out
     if held_out is None or not len(held_out.labels):
         return None
-    if evidence.at_chance and not evidence.can_be_judged:
+    if evidence.at_chance and not evidence.is_long_enough:
         return None  # it has hardly begun to learn
     shares = np.bincount(held_out.predicted, minlength=evidence.classes) / len(held_out.labels)
     counts = np.bincount(held_out.labels, minlength=evidence.classes)
@@ -166,7 +166,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
     hits = held_out.predicted == held_out.labels
     if hits.all() or (~hits).sum() < FEWEST_ERRORS:
         return None
-    suspects = len(suspect_labels(held_out.probabilities, held_out.labels)) / len(hits)
+    suspects = len(find_suspect_labels(held_out.probabilities, held_out.labels)) / len(hits)
     separation = area_under_roc(hits, held_out.probabilities.max(1))
     if separation > BLIND_CONFIDENCE or suspects < SUSPECT_SHARE:
         return None
@@ -181,7 +181,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
     )
 
 
-def _against_chance(evidence: Evidence) -> str:
+def _compare_with_chance(evidence: Evidence) -> str:
     last = evidence.history[-1]
     return (
         f"after {last.epoch} epoch{'s' * (last.epoch > 1)} the training loss is "

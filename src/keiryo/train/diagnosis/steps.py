@@ -38,14 +38,14 @@ def step_too_large(evidence: Evidence) -> Finding | None:
         f"by {update:.1%} (median over layers; {USUAL_UPDATE:.1%} is usual), and {loss}, where "
         f"guessing gives {evidence.chance_loss:.2f}; the learning rate was up to "
         f"{max(s.learning_rate for s in evidence.snapshots):.2g}",
-        advice=_smaller(evidence),
+        advice=_advise_smaller_steps(evidence),
     )
 
 
 def step_too_small(evidence: Evidence) -> Finding | None:
     """Find steps that change almost nothing although the loss is high."""
     moving = [s for s in evidence.snapshots if s.learning_rate > 0]
-    if not evidence.history or not moving or not evidence.can_be_judged:
+    if not evidence.history or not moving or not evidence.is_long_enough:
         return None
     update = max(median_update(snapshot) for snapshot in moving)
     loss = evidence.history[-1].train_loss
@@ -88,7 +88,7 @@ def plateau(evidence: Evidence) -> Finding | None:
         f"the {len(losses) - half} epochs after, at {accuracy:.1%} of the training "
         f"images{noise}",
         advice="Use --recipe keiryo, which lets the learning rate fall to zero."
-        if not evidence.by_keiryo
+        if not evidence.uses_own_recipe
         else "Give a smaller --learning-rate, or a larger model or --size.",
     )
 
@@ -106,9 +106,9 @@ def input_bound(evidence: Evidence) -> Finding | None:
     )
 
 
-def _smaller(evidence: Evidence) -> str:
+def _advise_smaller_steps(evidence: Evidence) -> str:
     rate = max(s.learning_rate for s in evidence.snapshots)
-    if not evidence.by_keiryo:
+    if not evidence.uses_own_recipe:
         return (
             f"Use --recipe keiryo, which warms up and bounds each step, or --learning-rate "
             f"{rate / 10:.1g}."

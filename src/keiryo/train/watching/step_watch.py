@@ -40,18 +40,18 @@ FLAT_ENDS: dict[type[nn.Module], tuple[float, float]] = {
 
 def is_watched(step: int, snapshots: list[Snapshot]) -> bool:
     """Return whether step `step` of the training, from 0, is to be looked at."""
-    interval = WATCH_INTERVAL * _thinning(snapshots)
+    interval = WATCH_INTERVAL * _thinning_factor(snapshots)
     return step % interval == 0 or step in EARLY_STEPS
 
 
 def thin_out(snapshots: list[Snapshot]) -> None:
     """Remove every second snapshot if there are too many."""
     if len(snapshots) > MOST_SNAPSHOTS:
-        interval = 2 * WATCH_INTERVAL * _thinning(snapshots)
+        interval = 2 * WATCH_INTERVAL * _thinning_factor(snapshots)
         snapshots[:] = [kept for kept in snapshots if kept.step % interval == 0]
 
 
-def _thinning(snapshots: list[Snapshot]) -> int:
+def _thinning_factor(snapshots: list[Snapshot]) -> int:
     """Return how many times rarer than at first the kept steps are, from the steps themselves."""
     regular = [kept.step for kept in snapshots if kept.step % WATCH_INTERVAL == 0]
     gaps = [after - before for before, after in pairwise(regular)]
@@ -112,13 +112,13 @@ class StepWatch:
         return Snapshot(
             epoch=epoch,
             step=step,
-            loss=_rounded(float(loss.detach())),
-            learning_rate=_rounded(learning_rate),
-            gradient_norm=_rounded(float(self._gradient_norm)),
+            loss=_round(float(loss.detach())),
+            learning_rate=_round(learning_rate),
+            gradient_norm=_round(float(self._gradient_norm)),
             noise_scale=gradient_noise_scale(self._optimizer, batch),
             layers=[
                 self._layers[name].model_copy(
-                    update={key: _rounded(float(v)) for key, v in self._figures[name].items()}
+                    update={key: _round(float(v)) for key, v in self._figures[name].items()}
                 )
                 for name, _ in self._network.named_modules()
                 if name in self._layers
@@ -209,7 +209,7 @@ def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float 
         means = means + _sample(state["exp_avg_sq"]).sum() / (1 - beta2**steps)
     noise = float(means - squares) / (1 - (1 - beta1) / (1 + beta1))
     signal = float(means) - noise
-    return _rounded(batch * noise / signal) if noise > 0 and signal > 0 else None
+    return _round(batch * noise / signal) if noise > 0 and signal > 0 else None
 
 
 def _sample(tensor: Tensor) -> Tensor:
@@ -221,5 +221,5 @@ def _sample(tensor: Tensor) -> Tensor:
     return flat.reshape(-1)[:: max(1, flat.numel() // SAMPLED_ELEMENTS)]
 
 
-def _rounded(value: float) -> float:
+def _round(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
