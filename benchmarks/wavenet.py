@@ -26,7 +26,7 @@ from keiryo.audio.generation.naive import NaiveStepper
 from keiryo.audio.generation.packed_weights import pack
 from keiryo.audio.generation.sampling import Draws
 from keiryo.audio.generation.stepper import Stepper
-from keiryo.kernels.products import multiply, packed
+from keiryo.kernels.products import multiply, pack_matrix
 from keiryo.kernels.vector import add, load, store
 from keiryo.measure.machine import processor_name, usable_cores
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
@@ -137,7 +137,7 @@ def fastest_product(kind: WeightKind) -> float:
     """Return multiply-accumulates per second of a matrix in the first cache, 16 streams."""
     rows = columns = 64
     streams = 16
-    weights = packed(np.ones((rows, columns), kind))
+    weights = pack_matrix(np.ones((rows, columns), kind))
     x = np.zeros(streams * columns, np.int16 if kind == "int8" else np.float32)
     y, ones = np.zeros(streams * rows, np.float32), np.ones(rows, np.float32)
     repeats = 4000

@@ -252,7 +252,7 @@ class _Recorder(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class _Operator:
-    """How an operator is counted and followed."""
+    """The way an operator is counted and followed."""
 
     name: str
     is_composite: bool
