@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 import keiryo
-from keiryo.audio.folder import PACK_FOLDER
 from keiryo.audio.generation.sampling import Sampling
-from keiryo.audio.generation.sound import speak
+from keiryo.audio.generation.sound import make_sound
+from keiryo.audio.plan import PACK_FOLDER
 from keiryo.audio.saved import load_wavenet
 from keiryo.recordings.mu_law import decode
 from keiryo.recordings.pack import open_recording_pack
@@ -81,7 +81,7 @@ def main() -> None:
             lengths = pack.counts[splits.train][same]
             random = np.random.default_rng(number)
             samples = random.choice(lengths, options.each)
-            pieces = speak(
+            pieces = make_sound(
                 network,
                 int(samples.max()),
                 labels=labels.tolist(),

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from keiryo.audio.generation.buffered import BufferedStepper
-from keiryo.audio.generation.compiled import FastStepper
+from keiryo.audio.generation.compiled import CompiledStepper
 from keiryo.audio.generation.layer_weights import WeightKind
 from keiryo.audio.generation.naive import NaiveStepper
 from keiryo.audio.generation.packed_weights import pack
@@ -51,7 +51,7 @@ def loop(weights: WeightKind, streams: int, threads: int, steps: int) -> Side:
     name = f"loop, {weights}, {streams} stream{'s' * (streams > 1)}, {threads} thread"
     return Side(
         name + "s" * (threads > 1),
-        lambda network: FastStepper(network, weights=weights, streams=streams, threads=threads),
+        lambda network: CompiledStepper(network, weights=weights, streams=streams, threads=threads),
         steps,
         streams,
         weights,

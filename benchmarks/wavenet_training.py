@@ -22,7 +22,7 @@ from scipy.signal import lfilter
 from scipy.special import ndtr
 
 from keiryo import api
-from keiryo.audio.folder import PACK_FOLDER
+from keiryo.audio.plan import PACK_FOLDER
 from keiryo.audio.training.evaluation import counts_of_codes, entropy_of_codes
 from keiryo.audio.training.objective import NATS_PER_BIT
 from keiryo.recordings.mu_law import CODES, MU, decode

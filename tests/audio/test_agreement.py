@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from keiryo.audio.generation.buffered import BufferedStepper
-from keiryo.audio.generation.compiled import FastStepper
-from keiryo.audio.generation.layer_weights import rounded_to_int8
+from keiryo.audio.generation.compiled import CompiledStepper
+from keiryo.audio.generation.layer_weights import round_to_int8
 from keiryo.audio.generation.naive import NaiveStepper
 from keiryo.audio.generation.sampling import Draws, Sampling, draw
 from keiryo.models.wavenet import WaveNetConfiguration
@@ -45,7 +45,7 @@ def test_2000_steps_are_those_of_the_full_forward_pass(option: str) -> None:
     given = small_wavenet(option)
     configuration = given.network.configuration
     draws = Draws(1, 1, configuration).take(STEPS)
-    stepper = FastStepper(given.network, labels=given.labels, local=given.local)
+    stepper = CompiledStepper(given.network, labels=given.labels, local=given.local)
     steps = stepper.advance(draws, keep_outputs=True)
     assert steps.outputs is not None
     expected = full_outputs(given, torch.from_numpy(steps.samples))
@@ -62,7 +62,7 @@ def test_all_ways_draw_the_same_samples(option: str, kind: Any) -> None:
     given = small_wavenet(option, streams=3, samples=200)
     draws = Draws(2, 3, given.network.configuration).take(150)
     conditions = {"streams": 3, "labels": given.labels, "local": given.local}
-    fast = FastStepper(given.network, **conditions).advance(draws, keep_outputs=True)
+    fast = CompiledStepper(given.network, **conditions).advance(draws, keep_outputs=True)
     other = kind(given.network, **conditions)
     # In two calls, so that each goes on from where it was.
     first = other.advance(draws[:, :70], keep_outputs=True)
@@ -77,7 +77,7 @@ def test_all_ways_draw_the_same_samples(option: str, kind: Any) -> None:
 def test_in_int8_it_is_the_network_with_rounded_weights(option: str, streams: int) -> None:
     given = small_wavenet(option, streams=streams)
     draws = Draws(3, streams, given.network.configuration).take(STEPS)
-    stepper = FastStepper(
+    stepper = CompiledStepper(
         given.network,
         streams=streams,
         labels=given.labels,
@@ -86,7 +86,7 @@ def test_in_int8_it_is_the_network_with_rounded_weights(option: str, streams: in
         threads=2,
     )
     steps = stepper.advance(draws, keep_outputs=True)
-    rounded = given._replace(network=rounded_to_int8(given.network))
+    rounded = given._replace(network=round_to_int8(given.network))
     samples = torch.from_numpy(steps.samples)
     expected = full_outputs(rounded, samples)
     # Inputs of products are rounded to 16 bits too, which is less than weights are.
@@ -99,10 +99,10 @@ def test_many_streams_in_threads_are_each_as_if_alone() -> None:
     given = small_wavenet("labels", streams=7)
     draws = Draws(4, 7, given.network.configuration).take(300)
     assert given.labels is not None
-    together = FastStepper(given.network, streams=7, labels=given.labels, threads=2)
+    together = CompiledStepper(given.network, streams=7, labels=given.labels, threads=2)
     steps = together.advance(draws, keep_outputs=True)
     for stream in range(7):
-        alone = FastStepper(given.network, labels=given.labels[stream])
+        alone = CompiledStepper(given.network, labels=given.labels[stream])
         expected = alone.advance(draws[stream : stream + 1], keep_outputs=True)
         # Bit for bit: a difference in the last place would once be one in a sample.
         np.testing.assert_array_equal(steps.outputs[stream], expected.outputs[0])
@@ -115,9 +115,9 @@ def test_conditions_of_a_long_piece_are_taken_in_parts(
 ) -> None:
     given = small_wavenet(option, streams=2)
     draws = Draws(8, 2, given.network.configuration).take(190)
-    whole = FastStepper(given.network, streams=2, local=given.local).advance(draws)
+    whole = CompiledStepper(given.network, streams=2, local=given.local).advance(draws)
     monkeypatch.setattr("keiryo.audio.generation.compiled.CONDITION_BYTES", 1)
-    in_parts = FastStepper(given.network, streams=2, local=given.local)
+    in_parts = CompiledStepper(given.network, streams=2, local=given.local)
     buffered = BufferedStepper(given.network, streams=2, local=given.local, most_steps=32)
     for stepper in (in_parts, buffered):
         # 70 is amid a frame.
@@ -126,7 +126,7 @@ def test_conditions_of_a_long_piece_are_taken_in_parts(
         np.testing.assert_array_equal(samples, whole.samples)
 
 
-@pytest.mark.parametrize("kind", [FastStepper, BufferedStepper, NaiveStepper])
+@pytest.mark.parametrize("kind", [CompiledStepper, BufferedStepper, NaiveStepper])
 def test_given_samples_are_taken_and_what_follows_hangs_on_them(kind: Any) -> None:
     given = small_wavenet("local, transposed", streams=2, samples=200)
     primer = np.random.default_rng(0).integers(0, 32, (2, 90)).astype(np.float32)
@@ -148,7 +148,7 @@ def test_every_way_of_sampling(sampling: Sampling) -> None:
     given = small_wavenet("softmax")
     configuration = given.network.configuration
     draws = Draws(6, 1, configuration).take(STEPS)
-    steps = FastStepper(given.network, sampling=sampling).advance(draws, keep_outputs=True)
+    steps = CompiledStepper(given.network, sampling=sampling).advance(draws, keep_outputs=True)
     outputs = torch.from_numpy(steps.outputs)
     wrong = differences(steps.samples, outputs, draws, configuration, sampling)
     # Of top_p the set of codes itself may hang on rounding.
@@ -163,7 +163,7 @@ def test_what_is_not_finite_is_not_hidden(option: str, weights: Any) -> None:
     with torch.no_grad():
         given.network.units[3].filter_gate.bias[2] = torch.nan
     for stepper in (
-        FastStepper(given.network, weights=weights),
+        CompiledStepper(given.network, weights=weights),
         BufferedStepper(given.network),
         NaiveStepper(given.network),
     ):

@@ -42,7 +42,7 @@ def test_it_ends_with_the_local_series() -> None:
     primer = np.arange(30) % 32
     pieces = list(generate(given.network, None, local=given.local, primer=primer))
     assert sum(piece.shape[1] for piece in pieces) == 220
-    with pytest.raises(InputError, match="stands for 250 samples"):
+    with pytest.raises(InputError, match="local: is for 250 samples"):
         list(generate(given.network, 221, local=given.local, primer=primer))
 
 

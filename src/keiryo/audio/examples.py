@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keiryo.audio.generation.sound import speak
+from keiryo.audio.generation.sound import make_sound
 from keiryo.audio.generation.wav import level_db, write_wav
 from keiryo.models.wavenet import WaveNet
 from keiryo.recordings.forming import read_recording
@@ -68,7 +68,7 @@ class Examples:
         return made, len(self.rows) * each / max(seconds, 1e-9)
 
     def _speak(self, network: WaveNet, row: int, samples: int | None = None) -> np.ndarray:
-        pieces = speak(
+        pieces = make_sound(
             network,
             samples or self.samples,
             labels=[int(label) for label in self._pack.labels[row]],

@@ -1,4 +1,4 @@
-"""The speed of a WaveNet's generation on this machine, each way in turn."""
+"""The speed of each way to generate from a WaveNet on this machine."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from keiryo.audio.generation.buffered import BufferedStepper
-from keiryo.audio.generation.compiled import FastStepper
+from keiryo.audio.generation.compiled import CompiledStepper
 from keiryo.audio.generation.layer_weights import WeightKind
 from keiryo.audio.generation.naive import NaiveStepper
 from keiryo.audio.generation.sampling import Draws
@@ -26,7 +26,7 @@ from keiryo.records.wavenet import GenerationBench, GenerationSpeed
 from keiryo.version import __version__
 
 DEFAULT_RATE = 16_000
-ROUND_SECONDS = 0.3  # about, of each way
+ROUND_SECONDS = 0.3  # of each way in a round, approximately
 MOST_STEPS = 20_000
 
 
@@ -45,11 +45,11 @@ def bench_generation(
     rounds: int = 5,
     threads: int = 1,
 ) -> GenerationBench:
-    """Measure all ways to generate from the model at `place`, or from one of random weights.
+    """Measure all ways to generate from the model at `place`, or from one with random weights.
 
-    `size` holds options of a training's plan by their names, `rate` samples a second, both for
-    random weights alone. Each round measures every way once. Raises InputError for a model that
-    cannot be read, and sizes beside one.
+    `size` holds options of a training's plan by their names, and `rate` is in samples a second;
+    both are only for random weights. Each round measures every way once. Raises InputError if the
+    model cannot be read, or if `size` or `rate` is given with a model.
     """
     torch.set_num_threads(threads)
     if place is None:
@@ -65,7 +65,7 @@ def bench_generation(
         rate = description.rate
     labels = torch.zeros(len(network.configuration.labels), dtype=torch.int64)
     ways = [
-        _ReadyWay(way, network, labels if len(labels) else None) for way in _ways(streams, threads)
+        _WarmWay(way, network, labels if len(labels) else None) for way in _ways(streams, threads)
     ]
     times: list[list[float]] = [[] for _ in ways]
     for _ in range(rounds):
@@ -99,7 +99,7 @@ def _ways(streams: int, threads: int) -> list[_Way]:
         return _Way(
             f"keiryo's loop, {weights}",
             count,
-            lambda network, labels: FastStepper(
+            lambda network, labels: CompiledStepper(
                 network, streams=count, labels=labels, weights=weights, threads=threads
             ),
         )
@@ -113,8 +113,8 @@ def _ways(streams: int, threads: int) -> list[_Way]:
     return ways + ([loop("float32", streams), loop("int8", streams)] if streams > 1 else [])
 
 
-class _ReadyWay:
-    """A way that has heard silence, as long as its receptive field, and knows its pace."""
+class _WarmWay:
+    """A way after warm-up: it was given a receptive field of silence, and its pace is known."""
 
     def __init__(self, way: _Way, network: WaveNet, labels: torch.Tensor | None) -> None:
         self.name, self.streams = way.name, way.streams
@@ -131,7 +131,7 @@ class _ReadyWay:
         self._steps = max(2, min(MOST_STEPS, round(ROUND_SECONDS / pace)))
 
     def run(self) -> float:
-        """Return the seconds of one step, the mean over some."""
+        """Return the mean seconds of a step, over `_steps` steps."""
         draws = self._draws.take(self._steps)
         start = time.perf_counter()
         self._stepper.advance(draws)

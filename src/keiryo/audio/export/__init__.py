@@ -1,1 +1,1 @@
-"""Exporting a WaveNet: one step of it as an ONNX file."""
+"""Export of a WaveNet: one step of it as an ONNX file."""

@@ -1,6 +1,6 @@
-"""The step of a WaveNet as an ONNX file, held against keiryo's own generation.
+"""The step of a WaveNet as an ONNX file, compared with keiryo's own generation.
 
-So a network generates wherever there is an ONNX runtime: in C, on a phone, in a browser.
+With it, a network generates wherever there is an ONNX runtime: in C, on a phone, in a browser.
 """
 
 import importlib
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from keiryo.audio.export.onnx_step import WaveNetStep
-from keiryo.audio.generation.compiled import FastStepper
+from keiryo.audio.generation.compiled import CompiledStepper
 from keiryo.audio.generation.sampling import Draws
 from keiryo.audio.saved import SavedWaveNet
 from keiryo.errors import InputError
@@ -26,31 +26,31 @@ from keiryo.records.wavenet import ExportedStep
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 OPERATOR_SET = 18
-# So much may outputs differ at any step: float32 sums in another order.
+# The most that outputs may differ at any step, since float32 sums are in another order.
 TOLERANCE = 1e-3
-# Past the receptive field, so that the oldest that is heard is checked as well.
+# Steps past the receptive field, so that the oldest sample in it is checked too.
 FEWEST_CHECKED_STEPS = 200
 MOST_CHECKED_STEPS = 8000
 DESCRIPTION_KEY = "keiryo"
 
 
 def export_step(path: Path, network: WaveNet, description: SavedWaveNet) -> ExportedStep:
-    """Write the step of `network` to `path`, once ONNX Runtime has given the same with it.
+    """Write the step of `network` to `path`, if ONNX Runtime computes the same outputs with it.
 
-    `description` goes into the file as JSON under the key "keiryo". Raises InputError where a
-    package that this needs is not installed, FloatingPointError where the network gives
-    numbers that are not finite.
+    `description` goes into the file as JSON under the key "keiryo". Raises InputError if a
+    package that this needs is not installed, FloatingPointError if the network's outputs are
+    not finite.
     """
     for module in NEEDED:
         try:
             importlib.import_module(module)
         except ImportError:
             raise InputError(f"{module} is not installed; pip install 'keiryo[onnx]'") from None
-    encoded = _encoded(network, description)
+    encoded = _encode_step(network, description)
     steps = min(network.configuration.receptive_field + FEWEST_CHECKED_STEPS, MOST_CHECKED_STEPS)
-    difference, rate = _checked(encoded, network, steps)
+    difference, rate = _compare(encoded, network, steps)
     if not difference <= TOLERANCE:
-        # No input can be at fault here.
+        # This is a fault of keiryo or ONNX Runtime, not of the user's input.
         raise RuntimeError(f"outputs of the ONNX file differ from the network's by {difference}")
     with replace_file(path) as temporary:
         temporary.write_bytes(encoded)
@@ -64,12 +64,12 @@ def export_step(path: Path, network: WaveNet, description: SavedWaveNet) -> Expo
     )
 
 
-def _encoded(network: WaveNet, description: SavedWaveNet) -> bytes:
+def _encode_step(network: WaveNet, description: SavedWaveNet) -> bytes:
     step = WaveNetStep(network).eval()
     inputs = step.first_inputs(2, [0] * len(network.configuration.labels))
     streams = torch.export.Dim("streams")
     shapes: dict[str, Any] = {name: {0: streams} for name in inputs}
-    # The exporter tells of its progress, and of what it would like better in torch.
+    # Silence the exporter, which prints its progress and warnings about torch.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
@@ -90,10 +90,10 @@ def _encoded(network: WaveNet, description: SavedWaveNet) -> bytes:
     return model.SerializeToString()
 
 
-def _checked(encoded: bytes, network: WaveNet, steps: int) -> tuple[float, float]:
-    """Return the largest difference to keiryo's generation, and ONNX Runtime's steps a second.
+def _compare(encoded: bytes, network: WaveNet, steps: int) -> tuple[float, float]:
+    """Return the largest difference from keiryo's generation, and ONNX Runtime's steps a second.
 
-    Both are given random samples, and the last value of each label.
+    Both are given random samples and the last value of each label.
     """
     import onnxruntime
 
@@ -108,7 +108,7 @@ def _checked(encoded: bytes, network: WaveNet, steps: int) -> tuple[float, float
     local = torch.from_numpy(random.normal(size=(1, configuration.local_channels, frames))).float()
     given_local = local if configuration.local_channels else None
     given_labels = labels if configuration.labels else None
-    stepper = FastStepper(network, labels=given_labels, local=given_local)
+    stepper = CompiledStepper(network, labels=given_labels, local=given_local)
     draws = Draws(0, 1, configuration).take(steps)
     expected = stepper.advance(draws, samples.astype(np.float32), keep_outputs=True).outputs
     assert expected is not None
@@ -129,7 +129,7 @@ def _checked(encoded: bytes, network: WaveNet, steps: int) -> tuple[float, float
         if upsampled is not None:
             inputs["local"] = upsampled[:, :, step].numpy()
         outputs, inputs["state"] = map(np.asarray, session.run(None, inputs))
-        # Not by max(), which passes over what is not a number.
+        # Not by max(), which would ignore NaN.
         largest = float(np.maximum(largest, np.abs(outputs - expected[:, step]).max()))
         inputs["sample"] = samples[:, step]
     return largest, steps / (time.perf_counter() - began)

@@ -1,4 +1,4 @@
-"""One step of a WaveNet that keeps nothing: its state goes in and comes out."""
+"""One step of a WaveNet as a module without memory: its state is an input and an output."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from keiryo.audio.generation.layer_weights import weights_of
+from keiryo.audio.generation.layer_weights import extract_weights
 from keiryo.models.wavenet import WaveNet
 
 NO_CODE = -1
 
 
 class WaveNetStep(nn.Module):
-    """The step of `network`, of which nothing is kept between calls but what is given and returned.
+    """The step of `network`; it keeps nothing between calls.
 
-    `sample` (N,) is the one before: a code, int64, -1 before the first; of a mixture a number,
-    float32, 0 before the first. `state` (N, state elements), zeros before the first. `labels`
-    (N, number of labels), int64. `local` (N, local channels), the upsampled series at the
-    sample that is foretold. To outputs (N, output channels) for the next sample, and the state.
+    `sample` (N,) is the previous sample: a code, int64, -1 before the first; for a mixture a
+    number, float32, 0 before the first. `state` (N, state elements), zeros before the first.
+    `labels` (N, number of labels), int64. `local` (N, local channels) is the upsampled series
+    at the predicted sample. Returns outputs (N, output channels) for that sample, and the state.
     """
 
     def __init__(self, network: WaveNet) -> None:
         super().__init__()
         self.configuration = configuration = network.configuration
-        weights = weights_of(network)
+        weights = extract_weights(network)
         self._taps = configuration.kernel_size
-        # A column for "no code" stands first.
+        # The first row is for "no code".
         table = torch.from_numpy(weights.input.transpose(2, 1, 0).copy())
         if configuration.output == "softmax":
             table = functional.pad(table, (0, 0, 1, 0))
@@ -47,12 +47,12 @@ class WaveNetStep(nn.Module):
 
     @property
     def state_elements(self) -> int:
-        """Size of each stream's state, in numbers."""
+        """The number of elements of each stream's state."""
         slots = sum(self.configuration.dilations) * (self._taps - 1)
         return self._taps - 1 + slots * self.configuration.residual_channels
 
     def first_inputs(self, streams: int, labels: Sequence[int]) -> dict[str, Tensor]:
-        """Return what the first step of `streams` streams is given, by name; `local` is zero."""
+        """Return the inputs of the first step of `streams` streams, by name; `local` is zero."""
         configuration = self.configuration
         is_code = configuration.output == "softmax"
         inputs = {
@@ -77,8 +77,8 @@ class WaveNetStep(nn.Module):
         newest = sample.float() + 1 if configuration.output == "softmax" else sample
         history = torch.cat((state[:, :earlier], newest[:, None]), dim=1)
         new_state, at = [history[:, 1:]], earlier
-        x = self._of_history(history)
-        conditions = self._of_conditions(labels, local)
+        x = self._input_convolution(history)
+        conditions = self._condition_sums(labels, local)
         skips = torch.zeros(1, configuration.skip_channels)
         for index, dilation in enumerate(configuration.dilations):
             channels = x.shape[1]
@@ -105,7 +105,7 @@ class WaveNetStep(nn.Module):
         self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)))
 
     def _put_conditions(self, network: WaveNet) -> None:
-        """Lay the conditions' weights of all layers side by side, so that they are one product."""
+        """Concatenate the conditions' weights of all layers, so that they are one product."""
         both = 2 * self.configuration.gate_channels
         parts: dict[str, list[Tensor]] = {"bias": [], "of_global": [], "of_local": []}
         for layer in network.units:
@@ -119,8 +119,8 @@ class WaveNetStep(nn.Module):
             if tensors:
                 self._put(f"condition_{name}", torch.cat(tensors).numpy().T)
 
-    def _of_history(self, history: Tensor) -> Tensor:
-        """Return the input convolution's output, (N, residual channels), of the last samples."""
+    def _input_convolution(self, history: Tensor) -> Tensor:
+        """Return the input convolution of the last samples, (N, residual channels)."""
         table = self.get_buffer("table")
         x = self.get_buffer("input_bias")
         for tap in range(self._taps):
@@ -130,8 +130,8 @@ class WaveNetStep(nn.Module):
                 x = x + history[:, tap : tap + 1] * table[tap]
         return x
 
-    def _of_conditions(self, labels: Tensor | None, local: Tensor | None) -> tuple[Tensor, ...]:
-        """Return what each layer's filter and gate are given, (N or 1, 2 · gate channels) each."""
+    def _condition_sums(self, labels: Tensor | None, local: Tensor | None) -> tuple[Tensor, ...]:
+        """Return the sums of conditions for each layer, each (N or 1, 2 · gate channels)."""
         total = self.get_buffer("condition_bias")[None]
         if labels is not None:
             parts = [embed(labels[:, index]) for index, embed in enumerate(self.embeddings)]

@@ -1,1 +1,1 @@
-"""Generating sound from a WaveNet: compiled, buffered, naive, or as a CUDA graph."""
+"""Generation of sound from a WaveNet: compiled, buffered, naive, or as a CUDA graph."""

@@ -1,8 +1,8 @@
 """Generation in PyTorch with a ring buffer for each layer.
 
 Le Paine et al. 2016, "Fast Wavenet Generation Algorithm". Everything that changes from step
-to step, the number of the step too, lies in tensors that stay where they are: so the same
-step can be recorded once and played again by a GPU (`keiryo.audio.generation.cuda_graph`).
+to step, the step's number too, is in tensors that are never reallocated. So a GPU can record
+the step once and replay it (`keiryo.audio.generation.cuda_graph`).
 """
 
 import numpy as np
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from keiryo.audio.generation.condition_rows import Conditions
-from keiryo.audio.generation.layer_weights import weights_of
+from keiryo.audio.generation.layer_weights import extract_weights
 from keiryo.audio.generation.sampling import Sampling, check_sampling, draw, draws_per_sample
 from keiryo.audio.generation.stepper import Steps, check_drawn, first_samples
 from keiryo.models.wavenet import WaveNet
 
-# Steps whose conditions and random numbers are held at a time.
+# Number of steps whose conditions and random numbers are in memory at once.
 MOST_STEPS = 1024
 
 
 class BufferedStepper:
-    """Streams of samples from `network`, on the device where that is.
+    """Streams of samples from `network`, on the network's device.
 
     labels and local are as in `keiryo.audio.generation.condition_rows.Conditions`.
     """
@@ -45,7 +45,7 @@ class BufferedStepper:
         self._put_weights(network)
         taps = configuration.kernel_size
         lengths = torch.tensor([(taps - 1) * d for d in configuration.dilations], device=device)
-        # Of each layer the slots to read, the oldest first, which is the one to be written next.
+        # Each layer's slots to read, the oldest first; that one is written next.
         self._lengths = lengths[:, None]
         ago = torch.arange(taps - 1, device=device)
         self._slots = ago * torch.tensor(configuration.dilations, device=device)[:, None]
@@ -54,7 +54,7 @@ class BufferedStepper:
             torch.zeros(int(length), streams, configuration.residual_channels, device=device)
             for length in lengths
         ]
-        # Codes count from 1 here: 0 is none, as before the first sample.
+        # Codes count from 1 here; 0 means no sample, as before the first.
         self._history = torch.zeros(streams, taps, device=device)
         self._put_step_tensors()
 
@@ -62,7 +62,7 @@ class BufferedStepper:
         def tensor(array: np.ndarray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
-        weights = weights_of(network)
+        weights = extract_weights(network)
         channels, inputs, taps = weights.input.shape
         table = weights.input.transpose(2, 1, 0)  # (taps, inputs, channels)
         if self._configuration.output == "softmax":
@@ -82,7 +82,7 @@ class BufferedStepper:
         self._output = tensor(weights.output_bias), tensor(weights.output.T)
 
     def _put_step_tensors(self) -> None:
-        """Make what a call of `_advance` fills for its steps."""
+        """Allocate the tensors that each call of `advance` fills for its steps."""
         configuration, streams, most = self._configuration, self._streams, self._most_steps
         each = self._conditions.samples_per_row
         rows = 1 if each == 0 else most // each + 2
@@ -127,7 +127,7 @@ class BufferedStepper:
             self._step()
 
     def _step(self) -> None:
-        """Go one step: everything that it reads and writes lies in tensors of this object."""
+        """Make one step; everything that it reads and writes is in tensors of this object."""
         number = self._step_number
         row = self._row_of_step.index_select(0, number)
         conditions = self._rows.index_select(1, row)[:, 0].unbind(1)

@@ -1,4 +1,4 @@
-"""Generation on the processor by a compiled loop: a step for each sample, many a call."""
+"""Generation on the processor by a compiled loop, with a step for each sample."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from keiryo.audio.generation.condition_rows import Conditions
 from keiryo.audio.generation.layer_weights import WeightKind
-from keiryo.audio.generation.packed_weights import PackedWeights, pack, spaced
+from keiryo.audio.generation.packed_weights import PackedWeights, pack, pad_filter_and_gate
 from keiryo.audio.generation.sampling import Sampling, check_sampling, draws_per_sample
 from keiryo.audio.generation.stepper import Steps, check_drawn, first_samples
 from keiryo.errors import InputError
@@ -17,17 +17,17 @@ from keiryo.kernels.openmp import call
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 from keiryo.nn.logistics import least_log_scale
 
-# So much memory may the conditions of one call take.
+# The most memory that the conditions of one call may take.
 CONDITION_BYTES = 32 * 2**20
 
 
-class FastStepper:
+class CompiledStepper:
     """Streams of samples from `network` (`keiryo.kernels.wavenet_loop`).
 
-    Weights are those of float32, or rounded to int8 with a scale for each row, which takes a
-    quarter of the memory and half of the instructions (`rounded_to_int8` says what that
-    costs). Streams are shared out among `threads`; those of one thread share each weight that
-    is read. labels and local are as in `Conditions`. Raises InputError for what does not fit.
+    Weights are float32, or rounded to int8 with a scale for each row; int8 needs a quarter of
+    the memory and half of the instructions (`round_to_int8` shows the loss in quality). Streams
+    are divided among `threads`; those of one thread share each weight that is read. labels and
+    local are as in `Conditions`. Raises InputError if arguments do not fit the network.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class FastStepper:
     ) -> None:
         steps = samples.shape[1]
         rows, row_of_step = self._conditions.rows(self._position, steps)
-        rows = spaced(rows.numpy(), self._weights.gate)
+        rows = pad_filter_and_gate(rows.numpy(), self._weights.gate)
         settings = np.array(
             (
                 self._sampling.temperature,
@@ -99,7 +99,7 @@ class FastStepper:
             )
         )
 
-        def go(group: _Group) -> None:
+        def run_group(group: _Group) -> None:
             own = slice(group.first, group.last)
             done, kept = group.advance(
                 draws[own], samples[own], min(given, steps), rows[own], row_of_step.numpy(),
@@ -110,16 +110,16 @@ class FastStepper:
                 outputs[own, piece] = kept[..., : outputs.shape[-1]]
 
         if len(self._groups) == 1:
-            go(self._groups[0])
+            run_group(self._groups[0])
         else:
-            # The interpreter's lock is released while kernels run.
+            # Kernels release the interpreter's lock while they run.
             with ThreadPoolExecutor(len(self._groups)) as threads:
-                list(threads.map(go, self._groups))
+                list(threads.map(run_group, self._groups))
         self._position += steps
 
 
 class _Group:
-    """Streams that one thread computes: their rings, and what was sampled last."""
+    """The streams that one thread computes: their rings and their last samples."""
 
     def __init__(
         self, configuration: WaveNetConfiguration, weights: PackedWeights, first: int, last: int
@@ -131,7 +131,7 @@ class _Group:
         self._ring_slots = int((taps - 1) * self._dilations.sum())
         self._positions = np.zeros(len(self._dilations), np.int64)
         self._rings = np.zeros((self._ring_slots, streams, weights.residual), np.float32)
-        # No code was sampled before the first, and silence where samples are numbers.
+        # Before the first sample there is no code (-1), or silence if samples are numbers.
         nothing = -1 if configuration.output == "softmax" else 0
         self._history = np.full((streams, taps), nothing, np.float32)
 
@@ -139,7 +139,7 @@ class _Group:
         self, draws: np.ndarray, samples: np.ndarray, given: int, conditions: np.ndarray,
         row_of_step: np.ndarray, settings: np.ndarray, *, keeps_outputs: bool,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Return samples (streams, steps) and what was kept of outputs."""
+        """Return samples (streams, steps) and the kept outputs, of no step or of all."""
         configuration, weights = self._configuration, self._weights
         streams, steps = samples.shape
         is_softmax = configuration.output == "softmax"

@@ -1,4 +1,4 @@
-"""The sums that labels and a local series add to gated units, computed before generation."""
+"""The sums that labels and a local series add to the gated units, computed before generation."""
 
 import torch
 from torch import Tensor
@@ -11,9 +11,10 @@ from keiryo.models.wavenet import WaveNet
 class Conditions:
     """V h + bias of every layer (van den Oord et al. 2016, section 2.5), as rows.
 
-    labels (streams, number of labels) or (number of labels,) for all streams alike; local
-    (streams, local channels, frames) or (local channels, frames). Computed on the processor
-    in double precision, so that the number of rows computed at a time leaves no trace in them.
+    labels (streams, number of labels), or (number of labels,) for all streams; local
+    (streams, local channels, frames) or (local channels, frames). They are computed on the
+    processor in double precision, so that they do not depend on the number of rows computed at
+    a time.
     """
 
     @torch.no_grad()
@@ -52,14 +53,14 @@ class Conditions:
 
     @property
     def samples(self) -> int | None:
-        """For how many samples there are conditions; None: any number."""
+        """The number of samples that there are conditions for; None: any number."""
         if self._local is None:
             return None
         return self._local.shape[-1] * self._configuration.samples_per_frame
 
     @property
     def samples_per_row(self) -> int:
-        """For how many samples a row holds; 0: for all."""
+        """The number of samples that a row is for; 0: for all."""
         if self._local is None:
             return 0
         is_transposed = self._configuration.upsampling == "transposed"
@@ -67,15 +68,16 @@ class Conditions:
 
     @torch.no_grad()
     def rows(self, start: int, count: int) -> tuple[Tensor, Tensor]:
-        """Return rows (streams, rows, layers, 2 · gate), and which of them each sample has.
+        """Return rows (streams, rows, layers, 2 · gate), and the number of each sample's row.
 
-        The latter (count,) for the samples from `start` on. Raises InputError past the series.
+        The numbers (count,) are for the samples from `start` on. Raises InputError past the end
+        of the series.
         """
         if self._local is None:
             return self._constant[:, None].float(), torch.zeros(count, dtype=torch.int64)
         known = self.samples
         if known is not None and start + count > known:
-            raise InputError(f"local: stands for {known} samples, {start + count} are asked for")
+            raise InputError(f"local: is for {known} samples, {start + count} are asked for")
         each = self._configuration.samples_per_frame
         first, last = start // each, -(-(start + count) // each)
         series = self._local[..., first:last]
@@ -91,7 +93,7 @@ class Conditions:
 
 
 def _for_streams(name: str, given: Tensor, dimensions: int, streams: int) -> Tensor:
-    """Return `given` with a row for each stream, which it has already or which are alike."""
+    """Return `given` with a row for each stream; if it has none, all streams get the same."""
     if given.dim() == dimensions:
         given = given.expand(streams, *given.shape)
     if given.dim() != dimensions + 1 or len(given) != streams:

@@ -1,8 +1,8 @@
-"""Generation on a GPU: a step is recorded as a CUDA graph and played again for each sample.
+"""Generation on a GPU: a step is recorded as a CUDA graph and replayed for each sample.
 
-A step is some 400 small operators, and starting each takes a GPU longer than computing it; a
-graph starts them all at once (pytorch.org/docs, "CUDA semantics", section "CUDA Graphs").
-What pays is many streams at a time.
+A step is about 400 small operators, and launching each takes longer than computing it; a graph
+launches them all at once (pytorch.org/docs, "CUDA semantics", section "CUDA Graphs"). It is
+worth it for many streams at a time.
 """
 
 import torch
@@ -16,9 +16,9 @@ WARM_UP_STEPS = 3
 class CudaGraphStepper(BufferedStepper):
     """Streams of samples from a network that is on a CUDA device.
 
-    Arguments are those of `BufferedStepper`. Raises InputError on any other device. This way
-    is written after PyTorch's documentation and shares its step with `BufferedStepper`, which
-    the tests hold against the network; the recording itself was never run on a GPU.
+    Arguments are those of `BufferedStepper`. Raises InputError on any other device. It follows
+    PyTorch's documentation and shares its step with `BufferedStepper`, which the tests compare
+    with the network; the recording itself was never run on a GPU.
     """
 
     _graph: torch.cuda.CUDAGraph | None = None
@@ -27,12 +27,12 @@ class CudaGraphStepper(BufferedStepper):
         if self._device.type != "cuda":
             raise InputError(f"a CUDA graph needs a network on a CUDA device, not {self._device}")
         if self._graph is None:
-            self._graph = self._recorded()
+            self._graph = self._record_graph()
         for _ in range(steps):
             self._graph.replay()
 
-    def _recorded(self) -> torch.cuda.CUDAGraph:
-        """Record one step, and leave everything as it was before."""
+    def _record_graph(self) -> torch.cuda.CUDAGraph:
+        """Record one step, and restore the state from before it."""
         changing = [self._slots, self._history, self._samples, self._step_number, *self._rings]
         before = [tensor.clone() for tensor in changing]
 
@@ -40,7 +40,7 @@ class CudaGraphStepper(BufferedStepper):
             for tensor, old in zip(changing, before, strict=True):
                 tensor.copy_(old)
 
-        # Libraries allocate what they need in the first steps, which must not be recorded.
+        # The first steps must not be recorded: libraries allocate memory in them.
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

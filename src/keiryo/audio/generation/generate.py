@@ -1,4 +1,4 @@
-"""Sound from a WaveNet, in pieces as it comes."""
+"""Samples from a WaveNet, in chunks as they are generated."""
 
 from collections.abc import Iterator
 from itertools import count as counting
@@ -31,28 +31,28 @@ def generate(
 ) -> Iterator[np.ndarray]:
     """Yield arrays (streams, at most `chunk`) until there are `samples` of each stream.
 
-    They hold codes of the network's softmax (uint8, or uint16 of more than 256 levels; of
-    mu-law, `keiryo.recordings.mu_law.decode` makes samples of them), or samples from -1 to 1
-    (float32). `samples` None: without end, or as long as `local` lasts.
+    They hold codes of the network's softmax (uint8, or uint16 for more than 256 levels;
+    `keiryo.recordings.mu_law.decode` turns mu-law codes into samples), or samples from -1 to 1
+    (float32). `samples` None: without end, or to the end of `local`.
 
     labels (streams, number of labels) or (number of labels,) for all streams; local (streams,
     local channels, frames) or (local channels, frames), from the primer's first sample on.
-    primer (streams, length) or (length,) are samples that come before, and are not yielded.
-    The same seed gives the same samples, whatever `chunk`, `threads` and the number of streams
-    are; another processor may round otherwise, and so differ from some sample on.
+    primer (streams, length) or (length,) holds earlier samples, which are not yielded. The same
+    seed gives the same samples, whatever `chunk`, `threads` and the number of streams are.
+    Another processor may round differently, and so give other samples from some place on.
 
     On the processor a compiled loop runs (`keiryo.audio.generation.compiled`), in float32 or
-    int8; on a CUDA device a graph. Raises InputError for what does not fit, FloatingPointError
-    where the network gives no finite numbers.
+    int8; on a CUDA device, a graph. Raises InputError if arguments do not fit the network, and
+    FloatingPointError if the network's outputs are not finite.
     """
     configuration = network.configuration
     if chunk < 1 or (samples is not None and samples < 0):
         raise InputError("chunk must be at least 1, and samples not negative")
-    given = _primer(primer, streams, configuration)
+    given = _check_primer(primer, streams, configuration)
     if samples is None and local is not None:
         samples = local.shape[-1] * configuration.samples_per_frame - given.shape[1]
-    stepper = _stepper(network, streams, labels, local, sampling, weights, threads)
-    # Checked before the first sample is asked for: what follows runs only then.
+    stepper = _make_stepper(network, streams, labels, local, sampling, weights, threads)
+    # A generator of its own, so that all checks run now and not at the first sample.
     return _chunks(
         stepper, Draws(seed, streams, configuration), given, samples, chunk, configuration
     )
@@ -67,7 +67,7 @@ def _chunks(
     configuration: WaveNetConfiguration,
 ) -> Iterator[np.ndarray]:
     if given.shape[1]:
-        # Drawn too, so that a primer's samples could have been drawn: numbers stay in step.
+        # The primer uses up random numbers too, so that generated samples can be a primer.
         stepper.advance(draws.take(given.shape[1]), given)
     kind = np.float32
     if configuration.output == "softmax":
@@ -79,7 +79,7 @@ def _chunks(
         yield stepper.advance(draws.take(count)).samples.astype(kind)
 
 
-def _stepper(
+def _make_stepper(
     network: WaveNet,
     streams: int,
     labels: Tensor | None,
@@ -96,9 +96,9 @@ def _stepper(
         return CudaGraphStepper(
             network, streams=streams, labels=labels, local=local, sampling=sampling
         )
-    from keiryo.audio.generation.compiled import FastStepper
+    from keiryo.audio.generation.compiled import CompiledStepper
 
-    return FastStepper(
+    return CompiledStepper(
         network,
         streams=streams,
         labels=labels,
@@ -109,7 +109,7 @@ def _stepper(
     )
 
 
-def _primer(
+def _check_primer(
     primer: np.ndarray | None, streams: int, configuration: WaveNetConfiguration
 ) -> np.ndarray:
     if primer is None:

@@ -1,4 +1,4 @@
-"""The weights of a WaveNet as plain matrices, weight norm applied, missing biases zero."""
+"""The weights of a WaveNet as plain matrices: weight norm applied, missing biases zero."""
 
 from dataclasses import replace
 from typing import Literal, NamedTuple
@@ -13,7 +13,7 @@ WeightKind = Literal["float32", "int8"]
 
 
 class LayerWeights(NamedTuple):
-    """Of one layer: filter and gate (2 · gate, residual, taps); residual and skip (C, gate)."""
+    """One layer's weights: filter_gate (2 · gate, residual, taps), residual and skip (C, gate)."""
 
     filter_gate: np.ndarray
     residual: np.ndarray
@@ -23,7 +23,7 @@ class LayerWeights(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """Of a network but for its conditions: `input` (residual, input channels, taps)."""
+    """A network's weights without conditions; `input` (residual, input channels, taps)."""
 
     input: np.ndarray
     input_bias: np.ndarray
@@ -34,8 +34,8 @@ class Weights(NamedTuple):
     output_bias: np.ndarray
 
 
-def weights_of(network: WaveNet) -> Weights:
-    """Return what `network` computes with, as float32."""
+def extract_weights(network: WaveNet) -> Weights:
+    """Return the weights of `network` as float32."""
     channels = network.configuration.residual_channels
     layers = []
     for layer in network.units:
@@ -65,19 +65,19 @@ def weights_of(network: WaveNet) -> Weights:
     )
 
 
-def rounded_to_int8(network: WaveNet) -> WaveNet:
-    """Return a copy of `network` with the weights that generation in int8 works with.
+def round_to_int8(network: WaveNet) -> WaveNet:
+    """Return a copy of `network` with the weights that generation in int8 uses.
 
-    Those of layers and head are whole multiples of a scale for each row; input, conditions
-    and biases stay as they are. Its loss on held-out recordings is what int8 costs. (What
-    generation rounds beside them, to 16 bits, are the inputs of each product.)
+    Weights of layers and head are integers times a scale for each row; input, conditions and
+    biases are not rounded. The copy's loss on held-out recordings shows the cost of int8.
+    (Generation also rounds the inputs of each product, to 16 bits.)
     """
     from keiryo.kernels.quantization import quantize_rows
 
     rounded = WaveNet(replace(network.configuration, weight_norm=False))
     with torch.no_grad():
         for name, module in rounded.named_modules():
-            # Weight norm's weight is computed when it is read.
+            # With weight norm, a weight is computed when its attribute is read.
             original = network.get_submodule(name)
             for own, parameter in module.named_parameters(recurse=False):
                 parameter.copy_(getattr(original, own))

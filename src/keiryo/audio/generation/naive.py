@@ -13,8 +13,8 @@ from keiryo.models.wavenet import WaveNet
 class NaiveStepper:
     """Runs `network` over the receptive field once for each sample.
 
-    The other ways are tested against it, and compared with it in speed. labels and
-    local are as in `keiryo.audio.generation.condition_rows.Conditions`.
+    The other ways to generate are tested against it, in results and speed. labels and local
+    are as in `keiryo.audio.generation.condition_rows.Conditions`.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class NaiveStepper:
         self._network = network.eval()
         self._sampling = sampling or Sampling()
         check_sampling(self._sampling, network.configuration)
-        Conditions(network, streams, labels, local)  # says what does not fit
+        Conditions(network, streams, labels, local)  # raises if they do not fit
         if labels is not None:
             labels = labels.expand(streams, -1)
         if local is not None:
@@ -68,7 +68,7 @@ class NaiveStepper:
     def _outputs(self, samples: np.ndarray, at: int) -> Tensor:
         """Return the outputs (streams, channels) for the sample at `at`."""
         configuration = self._network.configuration
-        # Conditions come in frames, so whole frames are run: what follows `at` changes nothing.
+        # Conditions come in frames, so whole frames are run; samples after `at` change nothing.
         frame = configuration.samples_per_frame if self._local is not None else 1
         first = max(0, at - configuration.receptive_field) // frame
         last = at // frame + 1

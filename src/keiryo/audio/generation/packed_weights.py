@@ -1,20 +1,20 @@
-"""Weights as the compiled loop reads them: one behind the other, in whole vectors."""
+"""Weights as the compiled loop reads them: in order, in whole vectors."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from keiryo.audio.generation.layer_weights import LayerWeights, WeightKind, Weights, weights_of
+from keiryo.audio.generation.layer_weights import LayerWeights, WeightKind, Weights, extract_weights
 from keiryo.kernels.products import pack_matrix, pad_to_vectors
 from keiryo.kernels.quantization import quantize_rows
 from keiryo.models.wavenet import WaveNet
 
 
 class PackedWeights(NamedTuple):
-    """Weights as `keiryo.kernels.wavenet_loop` takes them, and channels in whole vectors."""
+    """Weights for `keiryo.kernels.wavenet_loop`, and numbers of channels in whole vectors."""
 
-    values: np.ndarray  # all matrices, float32 or int8: of each layer two, then the head's two
-    scales: np.ndarray  # a scale for each row of them; float32 needs none, and has ones
+    values: np.ndarray  # all matrices, float32 or int8: two for each layer, then the head's two
+    scales: np.ndarray  # a scale for each row of the matrices; ones for float32
     biases: np.ndarray  # (layers, residual + skip)
     head_biases: np.ndarray  # (skip + outputs,)
     table: np.ndarray  # the input convolution: bias, then (taps, input channels, residual)
@@ -26,8 +26,8 @@ class PackedWeights(NamedTuple):
 
 
 def pack(network: WaveNet, kind: WeightKind) -> PackedWeights:
-    """Return the weights of `network` packed, rounded to whole numbers where `kind` is int8."""
-    weights = weights_of(network)
+    """Return the weights of `network` packed, rounded to integers if `kind` is int8."""
+    weights = extract_weights(network)
     configuration = network.configuration
     residual = pad_to_vectors(configuration.residual_channels)
     gate = pad_to_vectors(configuration.gate_channels)
@@ -65,8 +65,8 @@ def pack(network: WaveNet, kind: WeightKind) -> PackedWeights:
     )
 
 
-def spaced(rows: np.ndarray, gate: int) -> np.ndarray:
-    """Return rows (..., 2 · gate channels) with filter and gate filled up to `gate` each."""
+def pad_filter_and_gate(rows: np.ndarray, gate: int) -> np.ndarray:
+    """Return rows (..., 2 · gate channels) with filter and gate padded to `gate` channels each."""
     *front, both = rows.shape
     filled = np.zeros((*front, 2, gate), np.float32)
     filled[..., : both // 2] = rows.reshape(*front, 2, both // 2)
@@ -74,7 +74,7 @@ def spaced(rows: np.ndarray, gate: int) -> np.ndarray:
 
 
 def _filter_gate(layer: LayerWeights, residual: int, gate: int) -> np.ndarray:
-    """Return the matrix (2 · gate, taps · residual) for inputs of the oldest tap first."""
+    """Return the matrix (2 · gate, taps · residual) for inputs with the oldest tap first."""
     both, channels, taps = layer.filter_gate.shape
     matrix = np.zeros((2, gate, taps, residual), np.float32)
     matrix[:, : both // 2, :, :channels] = layer.filter_gate.reshape(
@@ -92,6 +92,6 @@ def _table(weights: Weights, residual: int) -> np.ndarray:
 
 
 def _put(target: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Write `source` to the front of `target`, and return that."""
+    """Write `source` to the front of `target` and return `target`."""
     target[tuple(slice(size) for size in source.shape)] = source
     return target

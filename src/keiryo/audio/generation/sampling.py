@@ -1,4 +1,4 @@
-"""Drawing samples from what a network says of them, by numbers that were drawn before.
+"""Samples drawn from a network's outputs, by random numbers that were drawn before.
 
 Every way to generate is given the same numbers, so that it must give the same samples.
 """
@@ -18,8 +18,8 @@ from keiryo.nn.logistics import PARAMETERS, least_log_scale
 class Sampling:
     """Settings for drawing a sample from a distribution.
 
-    Logits, and the scales of logistics, are divided or multiplied by `temperature`; 0 takes
-    the likeliest code, or the mean of the likeliest component. `top_p` below 1 leaves the
+    Logits are divided by `temperature`, and the scales of logistics multiplied by it; 0 takes
+    the likeliest code, or the mean of the likeliest component. `top_p` below 1 keeps only the
     likeliest codes that together have that probability (Holtzman et al. 2020, "The Curious
     Case of Neural Text Degeneration", section 3.1), and those as likely as the least of them.
     """
@@ -35,10 +35,10 @@ class Sampling:
 
 
 class Draws:
-    """Numbers from [0, 1) for each stream, from generators of their own.
+    """Random numbers from [0, 1) for each stream, from a generator of its own.
 
-    A stream's numbers depend on the seed and its own number alone, neither on how many streams
-    there are nor on how many samples are asked for at a time.
+    A stream's numbers depend only on the seed and the stream's number, not on how many streams
+    there are or how many samples are taken at a time.
     """
 
     def __init__(self, seed: int, streams: int, configuration: WaveNetConfiguration) -> None:
@@ -51,12 +51,12 @@ class Draws:
 
 
 def draws_per_sample(configuration: WaveNetConfiguration) -> int:
-    """Return how many numbers a sample takes: of a mixture, one more for its component."""
+    """Return the number of random numbers per sample; a mixture needs one for its component."""
     return 1 if configuration.output == "softmax" else 2
 
 
 def check_sampling(sampling: Sampling, configuration: WaveNetConfiguration) -> None:
-    """Raise InputError where a network's samples cannot be drawn so."""
+    """Raise InputError if the network's samples cannot be drawn with these settings."""
     if sampling.top_p < 1 and configuration.output == "logistics":
         raise InputError("top_p: is for codes; a mixture of logistics has none (top_p=1)")
 
@@ -66,8 +66,8 @@ def draw(
 ) -> Tensor:
     """Return a sample of each stream, (N,), float32: a code, or a number from -1 to 1.
 
-    NaN where the network gave a number that is not finite. outputs (N, output channels) of
-    the network; draws (N, per sample), float64.
+    It is NaN if an output is not finite. outputs (N, output channels) of the network; draws
+    (N, per sample), float64.
     """
     if configuration.output == "softmax":
         samples = _draw_index(outputs, draws[:, 0], sampling).float()
@@ -85,7 +85,7 @@ def _draw_level(
     if sampling.temperature > 0:
         log_scale = log_scales.gather(1, component)[:, 0]
         log_scale = log_scale.clamp(min=least_log_scale(configuration.levels))
-        # 0 and 1 have no logit.
+        # The logit of 0 and 1 is infinite.
         logistic = torch.logit(draws[:, 1].clamp(1e-12, 1 - 1e-12))
         samples = samples + log_scale.exp() * sampling.temperature * logistic
     steps = configuration.levels - 1
@@ -94,13 +94,13 @@ def _draw_level(
 
 
 def _draw_index(logits: Tensor, draws: Tensor, sampling: Sampling) -> Tensor:
-    """Return indices drawn by softmax(logits / temperature) by inversion, (N,)."""
+    """Return indices (N,) drawn from softmax(logits / temperature) by inversion."""
     if sampling.temperature == 0:
         return logits.argmax(dim=1)
     probabilities = torch.softmax(logits.double() / sampling.temperature, dim=1)
     if sampling.top_p < 1:
         ordered = probabilities.sort(dim=1, descending=True).values
-        # The first place where the share is reached, and the probability there.
+        # The first place at which the share is reached, and the probability there.
         place = (ordered.cumsum(dim=1) < sampling.top_p).sum(dim=1, keepdim=True)
         least = ordered.gather(1, place.clamp(max=logits.shape[1] - 1))
         probabilities = torch.where(probabilities >= least, probabilities, 0.0)

@@ -1,4 +1,4 @@
-"""Sound from a trained WaveNet: what it is told, what comes before, samples as they come."""
+"""Sound from a trained WaveNet: labels and earlier sound in, samples out."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from keiryo.models.wavenet import WaveNet
 from keiryo.recordings.mu_law import SILENCE, decode, encode
 
 
-def speak(
+def make_sound(
     network: WaveNet,
     samples: int,
     *,
@@ -28,9 +28,9 @@ def speak(
 ) -> Iterator[np.ndarray]:
     """Yield sound (streams, at most `chunk`), float32 from -1 to 1, `samples` of each stream.
 
-    `labels` number the value of each condition. What comes before is `before`, (T,), sound,
-    of which the network hears as much as its receptive field, and before that silence: as in
-    training, where the network never heard nothing at all. Raises as `generate` does.
+    `labels` are the number of each condition's value. `before`, (T,), is the sound before it;
+    the network gets as much of it as its receptive field, with silence in front. Training is
+    the same: there is always sound or silence before a sample. Raises as `generate` does.
     """
     configuration = network.configuration
     field = configuration.receptive_field

@@ -1,4 +1,4 @@
-"""Sound as a WAV file, or as bytes of one while it is made."""
+"""Sound as a WAV file, or as its bytes while it is generated."""
 
 import struct
 from pathlib import Path
@@ -11,14 +11,14 @@ SAMPLE_BYTES = 2
 FULL_SCALE = 32_767
 
 
-def as_pcm(samples: np.ndarray) -> bytes:
-    """Return samples from -1 to 1 as 16 bits each, little-endian."""
+def encode_pcm(samples: np.ndarray) -> bytes:
+    """Return samples from -1 to 1 as bytes, 16 bits each, little-endian."""
     whole = np.rint(np.clip(samples, -1, 1) * FULL_SCALE)
     return whole.astype("<i2").tobytes()
 
 
 def wav_header(samples: int, rate: int) -> bytes:
-    """Return how a WAV file of so many samples of one channel, 16 bits each, begins."""
+    """Return the header of a WAV file of `samples` samples, one channel, 16 bits each."""
     size = samples * SAMPLE_BYTES
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
@@ -30,10 +30,10 @@ def wav_header(samples: int, rate: int) -> bytes:
 def write_wav(path: Path, samples: np.ndarray, rate: int) -> None:
     """Write samples (T,), from -1 to 1, as a WAV file, whole or not at all."""
     with replace_file(path) as temporary:
-        temporary.write_bytes(wav_header(len(samples), rate) + as_pcm(samples))
+        temporary.write_bytes(wav_header(len(samples), rate) + encode_pcm(samples))
 
 
 def level_db(samples: np.ndarray) -> float | None:
-    """Return the root mean square in decibels below full scale; None where all are 0."""
+    """Return the root mean square in decibels below full scale; None if all samples are 0."""
     mean_square = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
     return 10 * float(np.log10(mean_square)) if mean_square > 0 else None

@@ -14,8 +14,8 @@ from keiryo.audio.generation.generate import CHUNK_SAMPLES
 from keiryo.audio.generation.layer_weights import WeightKind
 from keiryo.audio.generation.playing import play_sound
 from keiryo.audio.generation.sampling import Sampling
-from keiryo.audio.generation.sound import speak
-from keiryo.audio.generation.wav import as_pcm, wav_header, write_wav
+from keiryo.audio.generation.sound import make_sound
+from keiryo.audio.generation.wav import encode_pcm, wav_header, write_wav
 from keiryo.audio.saved import SavedWaveNet, load_wavenet
 from keiryo.errors import InputError
 from keiryo.recordings.conditions import choose_labels
@@ -85,7 +85,7 @@ def write_sound(
     labels = choose_labels(description.categories, condition)
     samples = max(1, round(seconds * description.rate))
     clock = Clock(time.perf_counter())
-    pieces = speak(
+    pieces = make_sound(
         network,
         samples,
         labels=labels,
@@ -123,7 +123,7 @@ def _stream(pieces: Iterator[np.ndarray], samples: int, rate: int, *, raw: bool)
         if not raw:
             stream.write(wav_header(samples, rate))
         for piece in pieces:
-            stream.write(as_pcm(piece[0]))
+            stream.write(encode_pcm(piece[0]))
             stream.flush()
     except BrokenPipeError:
         # The reader closed the pipe. Python would complain again when it ends.
