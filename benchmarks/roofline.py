@@ -11,7 +11,7 @@ import statistics
 
 import torch
 
-from keiryo.bench.weighing import measured, weigh_model
+from keiryo.bench.weighing import weigh_model, with_measured_times
 from keiryo.cost.roofline import with_predicted_times
 from keiryo.measure.profile import measure_profile
 from keiryo.models.spec import parse_spec
@@ -60,7 +60,7 @@ def weighed(model: str, profile: DeviceProfile, threads: int) -> Weighing:
     """Return the weighing of `model` with both kinds of times."""
     spec = parse_spec(model)
     weighing = with_predicted_times(weigh_model(spec, INPUT, classes=1000), profile)
-    return measured(weighing, spec, INPUT, threads=threads)
+    return with_measured_times(weighing, spec, INPUT, threads=threads)
 
 
 if __name__ == "__main__":

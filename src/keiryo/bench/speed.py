@@ -33,7 +33,7 @@ DEFAULT_SIZE = 224
 
 @dataclass(frozen=True)
 class Subject:
-    """The subject of a measurement: a model by its name, with random weights, or a trained file."""
+    """The model to measure: one with random weights, by its name, or a trained model's file."""
 
     name: str
     model: str
@@ -42,10 +42,10 @@ class Subject:
     file: Path | None = None
 
     @classmethod
-    def named(cls, name: str, *, size: int | None, classes: int | None) -> "Subject":
-        """Find the trial's folder, or its file, or the model called `name`.
+    def from_name(cls, name: str, *, size: int | None, classes: int | None) -> "Subject":
+        """Find the trial's folder, its model file, or the model called `name`.
 
-        Raises InputError where there is no such thing, or it does not take the size.
+        Raises InputError if there is none, or if it does not take images of `size`.
         """
         path = Path(name)
         file = path / MODEL_FILE if path.is_dir() else path
@@ -58,18 +58,18 @@ class Subject:
             return cls(name, description.model, trained_at, len(description.classes), file)
         spec = parse_spec(name)
         size, classes = size or DEFAULT_SIZE, classes or DEFAULT_CLASSES
-        weigh_model(spec, [(3, size, size)], classes=classes)  # says what it cannot take
+        weigh_model(spec, [(3, size, size)], classes=classes)  # raises if it refuses the size
         return cls(str(spec), str(spec), size, classes)
 
 
 def inference_speed(subject: Subject, *, batch: int, threads: int, device: str) -> Speed:
-    """Measure inference in a process of its own, as keiryo runs models: channels last."""
+    """Measure inference in its own process, as keiryo runs models: channels last."""
     with tempfile.TemporaryDirectory() as folder:
-        file = subject.file or _saved_with_random_weights(subject, Path(folder))
+        file = subject.file or _save_with_random_weights(subject, Path(folder))
         try:
             latency = measure_latency(file, device=device, threads=threads, batch=batch)
         except subprocess.CalledProcessError as error:
-            raise _could_not_run(subject, batch, error) from None
+            raise _run_error(subject, batch, error) from None
     return Speed(
         model=subject.model,
         mode="inference",
@@ -92,7 +92,7 @@ def training_speed(
     precision: Precision | None,
     layers: bool,
 ) -> Speed:
-    """Measure steps of a training in a process of its own, and each layer where `layers` says."""
+    """Measure steps of a training in its own process, and each layer if `layers`."""
     try:
         speed = measure_training(
             subject.model,
@@ -106,7 +106,7 @@ def training_speed(
             precision=precision,
         )
     except subprocess.CalledProcessError as error:
-        raise _could_not_run(subject, batch, error) from None
+        raise _run_error(subject, batch, error) from None
     if not layers:
         return speed
     torch.set_num_threads(threads)
@@ -115,12 +115,12 @@ def training_speed(
     network = channels_last(build(subject.model, classes=subject.classes))
     inputs = torch.randn(batch, 3, subject.size, subject.size)
     inputs = inputs.to(memory_format=torch.channels_last)
-    surroundings = mixed_precision(network, torch.device(device), speed.precision)
-    measured = measure_training_layers(network, inputs, profile, surroundings)
+    context = mixed_precision(network, torch.device(device), speed.precision)
+    measured = measure_training_layers(network, inputs, profile, context)
     return speed.model_copy(update={"layers": measured})
 
 
-def _saved_with_random_weights(subject: Subject, folder: Path) -> Path:
+def _save_with_random_weights(subject: Subject, folder: Path) -> Path:
     torch.manual_seed(0)
     description = SavedModel(
         keiryo_version=__version__,
@@ -135,7 +135,7 @@ def _saved_with_random_weights(subject: Subject, folder: Path) -> Path:
     return path
 
 
-def _could_not_run(
+def _run_error(
     subject: Subject, batch: int, error: subprocess.CalledProcessError
 ) -> InputError:
     if error.returncode < 0:

@@ -1,7 +1,7 @@
-"""The time of each layer in a training step, beside the least it can take.
+"""The time of each layer in a training step, and the least it can take.
 
-Each is measured alone, forward and backward, on inputs of the shape that it gets in the
-network. A norm and the activation behind it count as one where they run as one.
+Each layer is measured alone, forward and backward, on inputs of the shape that it gets in the
+network. A norm and the activation after it count as one if they run as one.
 """
 
 import time
@@ -21,7 +21,7 @@ from keiryo.train.precision import ForwardContext
 
 WARMUP_RUNS = 2
 RUNS = 7
-# Forward, and backward for the input and for the weights.
+# The forward pass, and the backward passes for the input and for the weights.
 PASSES_OF_ARITHMETIC = 3
 
 
@@ -31,10 +31,10 @@ def measure_training_layers(
     profile: DeviceProfile,
     context: ForwardContext = nullcontext,
 ) -> list[LayerSpeed]:
-    """Measure the layers of `network` as it trains on `inputs` (N, C, H, W), in the order they run.
+    """Measure the layers of `network` in training on `inputs` (N, C, H, W), in the order they run.
 
-    `network` lies on the processor, as `inputs` does, in channels_last; forward passes run
-    within `context`.
+    `network` and `inputs` are on the processor, in channels_last; forward passes run within
+    `context`.
     """
     measured = []
     for index, (name, layer, x) in enumerate(_calls(network, inputs, context)):
@@ -61,7 +61,7 @@ def measure_training_layers(
 def _calls(
     network: nn.Module, inputs: Tensor, context: ForwardContext
 ) -> list[tuple[str, nn.Module, Tensor]]:
-    """Return the leaves with what they are given, and norms with their activations."""
+    """Return name, layer and input of each leaf, or of each norm with its activation."""
     calls: list[tuple[str, nn.Module, Tensor]] = []
     pairs, seconds = _pairs(network)
     handles = []
@@ -87,7 +87,7 @@ def _calls(
 
 
 def _pairs(network: nn.Module) -> tuple[dict[nn.Module, nn.Module], set[nn.Module]]:
-    """Return each norm that may run as one with its activation, as both; and the activations."""
+    """Return norms that may run as one with their activation, each to both; and activations."""
     pairs: dict[nn.Module, nn.Module] = {}
     seconds: set[nn.Module] = set()
     for sequence in network.modules():
@@ -104,10 +104,11 @@ def _pairs(network: nn.Module) -> tuple[dict[nn.Module, nn.Module], set[nn.Modul
 def _times(
     layer: nn.Module, x: Tensor, context: ForwardContext, *, is_first: bool
 ) -> tuple[float, float]:
-    """Return medians in milliseconds: forward, backward."""
+    """Return the medians of the forward and the backward pass, in milliseconds."""
     forward, backward = [], []
     for _ in range(WARMUP_RUNS + RUNS):
-        # A fresh copy each time, since activations may work in place: on one of no leaf.
+        # A new copy each time, since activations may work in place; a view, since a leaf that
+        # needs a gradient must not be changed in place.
         given = x.clone().requires_grad_(not is_first)
         given = given if is_first else given.view_as(given)
         started = time.perf_counter()
@@ -129,7 +130,7 @@ def _milliseconds(seconds: list[float]) -> float:
 
 
 def _bytes_moved(layer: nn.Module, x: Tensor, y: Tensor, *, is_first: bool) -> int:
-    """Return input and output, their gradients, and the input once more for the backward pass."""
+    """Return the bytes of input, output, their gradients, and the input again going backward."""
     tensors = [x, y, y, x] if is_first else [x, y, y, x, x]
     weights = sum(p.numel() * p.element_size() for p in layer.parameters())
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors) + 3 * weights

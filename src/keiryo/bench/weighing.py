@@ -1,4 +1,4 @@
-"""The cost of the models that a user names."""
+"""The cost of models by their names."""
 
 import torch
 
@@ -15,10 +15,10 @@ from keiryo.records.costs import Weighing
 def weigh_model(
     spec: ModelSpec, inputs: Inputs, *, classes: int, name: str | None = None
 ) -> Weighing:
-    """Weigh the model that `spec` names, for `classes` classes; `name` is what to call it.
+    """Weigh the model that `spec` names, for `classes` classes; the result is called `name`.
 
     It takes no memory for weights, unless the forward of a user's own model needs values.
-    Raises InputError where it cannot be built, or does not take the inputs.
+    Raises InputError if the model cannot be built, or does not take the inputs.
     """
     name = name or str(spec)
     network = build_weightless(spec, classes=classes)
@@ -29,13 +29,13 @@ def weigh_model(
     return weighing.model_copy(update={"classes": classes})
 
 
-def measured(
+def with_measured_times(
     weighing: Weighing, spec: ModelSpec, inputs: Inputs, *, threads: int | None
 ) -> Weighing:
-    """Return `weighing` with the time that each layer takes on this machine's processor.
+    """Return `weighing` with the measured time of each layer on this machine's processor.
 
-    One example at a time, as keiryo runs models: channels last, in inference mode. An
-    operator that stands in a module's own forward is not measured apart.
+    It runs one example at a time, as keiryo runs models: channels last, in inference mode. An
+    operator in a module's own forward is not measured by itself.
     """
     if threads is not None:
         torch.set_num_threads(threads)

@@ -80,7 +80,7 @@ def bench(
     chosen = choose_device(device or "auto")
     if layers and chosen.type != "cpu":
         raise InputError("--layers: measures on the processor; add --device cpu")
-    subject = Subject.named(model, size=size, classes=classes)
+    subject = Subject.from_name(model, size=size, classes=classes)
     batches = _batches(batch or ("32" if training else "1,32"))
     threads = threads or usable_cores()
     speeds: list[Speed] = []

@@ -48,7 +48,7 @@ def weigh(
     json: options.Json = False,
 ) -> None:
     """Weigh models before any training: parameters, arithmetic, memory, what each layer sees."""
-    from keiryo.bench.weighing import measured, weigh_model
+    from keiryo.bench.weighing import weigh_model, with_measured_times
     from keiryo.cli.tables.weighing import print_layers, print_weighings
     from keiryo.cost.roofline import with_predicted_times
     from keiryo.errors import InputError
@@ -68,7 +68,7 @@ def weigh(
         if profile is not None:
             weighing = with_predicted_times(weighing, profile)
         if measure:
-            weighing = measured(weighing, spec, shapes, threads=threads)
+            weighing = with_measured_times(weighing, spec, shapes, threads=threads)
         weighings.append(weighing)
     if html:
         from keiryo.report.weighing_page import write_weighing_page

@@ -1,4 +1,4 @@
-"""Running what a training left: trained models as predictors.
+"""Trained models as predictors.
 
 This room must never know how a model was trained.
 """

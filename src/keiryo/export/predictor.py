@@ -1,4 +1,4 @@
-"""Labels for new images from a trained model."""
+"""Predicted labels of new images, from a trained model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from keiryo.models.saved import MODEL_FILE, channels_last, load_model, normalize
 
 @dataclass(frozen=True)
 class Guess:
-    """A class with the probability that the model gives it."""
+    """A class and the probability that the model gives it."""
 
     label: str
     probability: float
 
 
 class Predictor:
-    """A trained model that labels images, prepared as they were in its training."""
+    """A trained model that labels images, with the preprocessing of its training."""
 
     def __init__(self, path: Path) -> None:
         self._network, self.description = load_model(path)
@@ -34,7 +34,7 @@ class Predictor:
     def predict_file(self, path: Path) -> list[Guess]:
         """Return all classes for the image at `path`, the most probable first.
 
-        Raises UnreadableImageError where no image can be had from the file.
+        Raises UnreadableImageError if the file cannot be read as an image.
         """
         image = read_for_size(path, self.description.preprocessing.size)
         return self.predict([image.pixels])[0]
@@ -60,7 +60,7 @@ class Predictor:
 def load(artifact: str | Path) -> Predictor:
     """Return the predictor of a trial's folder, or of the model file in it.
 
-    Raises InputError where there is no trained model.
+    Raises InputError if there is no trained model.
     """
     path = Path(artifact)
     if path.is_dir():

@@ -23,7 +23,7 @@ ENOUGH_SECONDS = 2.0
 def measure_latency(model: Path, *, device: str, threads: int, batch: int = 1) -> Latency:
     """Measure the trained model in the file `model` in a new process.
 
-    Raises subprocess.CalledProcessError, with the last words in `stderr`, where that fails.
+    Raises subprocess.CalledProcessError, with the process's `stderr`, if that fails.
     """
     command = [sys.executable, "-m", "keiryo.measure.latency", str(model)]
     command += ["--device", device, "--threads", str(threads), "--batch", str(batch)]

@@ -1,4 +1,4 @@
-"""Measured times of a network and of each of its layers on this machine."""
+"""The measured times of a network and of each of its layers on this machine."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ RUNS = 30
 
 
 class LayerTimes(NamedTuple):
-    """Medians in milliseconds: of the whole run, and of each layer within such runs."""
+    """Medians in milliseconds: of a whole run, and of each layer within runs."""
 
     whole: float
     layers: dict[str, float]
@@ -25,9 +25,8 @@ def measure_layers(
 ) -> LayerTimes:
     """Time `network` on `inputs`, then again with a clock around the modules of `names`.
 
-    `network` is in evaluation mode, on the device of `inputs`. A module that is called
-    several times gets the time of all its calls. The clocks add a few microseconds to
-    each layer, and nothing to the whole.
+    `network` is in evaluation mode, on the device of `inputs`. A module's time is the sum of
+    all its calls. The clocks add a few microseconds to each layer, and nothing to `whole`.
     """
     is_cuda = any(tensor.is_cuda for tensor in inputs)
 

@@ -1,4 +1,4 @@
-"""The machine that figures are measured on."""
+"""The description of this machine."""
 
 import os
 import platform
@@ -26,13 +26,13 @@ def describe_machine(*, device: str, threads: int, torch_version: str) -> Machin
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on."""
+    """Return the number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def processor_name() -> str:
-    """Return what the processor calls itself."""
+    """Return the processor's own name."""
     if LINUX_PROCESSOR.exists():
         for line in LINUX_PROCESSOR.read_text().splitlines():
             if line.startswith("model name"):

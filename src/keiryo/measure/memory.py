@@ -7,13 +7,13 @@ LINUX_STATUS = Path("/proc/self/status")
 
 
 def peak_memory_bytes(device_type: str) -> int:
-    """Return the peak resident memory of this process, or of its GPU where it computes on one."""
+    """Return the peak resident memory of this process, or of its GPU if it computes on one."""
     if device_type == "cuda":
         import torch
 
         return torch.cuda.max_memory_allocated()
     if LINUX_STATUS.exists():
-        # Unlike getrusage, this does not count what the parent held before it forked.
+        # Unlike getrusage, this does not count the parent's memory before it forked.
         for line in LINUX_STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024

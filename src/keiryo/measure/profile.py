@@ -15,7 +15,7 @@ from keiryo.records.costs import DeviceProfile, OperatorKind
 MATRIX_SIDES = (512, 1024, 2048)
 SMALL_CHANNELS, SMALL_SIDE, SMALL_LAYERS = 8, 4, 15
 FLOAT32_BYTES = 4
-# From what fits the first cache to what fits none.
+# From a size that fits the first cache to one that fits none.
 TOUCHED_BYTES = tuple(2**power for power in range(14, 29, 2))
 REPEATS = 15
 SECONDS_EACH = 0.02
@@ -24,9 +24,9 @@ SECONDS_EACH = 0.02
 def measure_profile(
     *, device: str, threads: int, kind: torch.dtype = torch.float32
 ) -> DeviceProfile:
-    """Measure in a few seconds what the machine reaches at best, after warm-up.
+    """Measure the machine's best rates, after warm-up, in a few seconds.
 
-    The matrix rate is of matrices of `kind`.
+    The matrix rate is that of matrices of `kind`.
     """
     torch.set_num_threads(threads)
     with torch.inference_mode():
@@ -53,10 +53,10 @@ def measure_profile(
 
 
 def _call_seconds(device: str) -> dict[OperatorKind, float]:
-    """Return what a layer of each kind takes that has next to nothing to do.
+    """Return the time of a layer of each kind that has almost nothing to compute.
 
-    In a small network, since called again and again by itself each would find the caches
-    as it left them.
+    They are timed in a small network: a layer that is called repeatedly by itself would find
+    the caches as it left them.
     """
     features = SMALL_CHANNELS * SMALL_SIDE**2
     kinds: list[OperatorKind] = ["convolution", "normalisation", "other"] * SMALL_LAYERS
@@ -83,16 +83,16 @@ def _call_seconds(device: str) -> dict[OperatorKind, float]:
 
 
 def _move(touched: int, device: str) -> Callable[[], Tensor]:
-    # Read and written once each, into memory that is already there.
+    # Each value is read once and written once, into memory that is already allocated.
     values = torch.rand(touched // (2 * FLOAT32_BYTES), device=device)
     out = torch.empty_like(values)
     return lambda: torch.clamp_min(values, 0.0, out=out)
 
 
 def _seconds(run: Callable[[], Tensor], device: str) -> float:
-    """Return the least time of one `run`, each measurement long enough for the clock."""
+    """Return the least time of one `run`, from measurements that are long enough for the clock."""
 
-    def timed(count: int) -> float:
+    def time_runs(count: int) -> float:
         started = time.perf_counter()
         for _ in range(count):
             run()
@@ -100,6 +100,6 @@ def _seconds(run: Callable[[], Tensor], device: str) -> float:
             torch.cuda.synchronize()
         return time.perf_counter() - started
 
-    timed(3)
-    count = max(1, round(SECONDS_EACH / max(timed(3) / 3, 1e-7)))
-    return min(timed(count) / count for _ in range(REPEATS))
+    time_runs(3)
+    count = max(1, round(SECONDS_EACH / max(time_runs(3) / 3, 1e-7)))
+    return min(time_runs(count) / count for _ in range(REPEATS))
