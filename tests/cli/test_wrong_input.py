@@ -1,5 +1,6 @@
 """Whatever is wrong: one or two plain lines that name it, exit status 2, nothing lost."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Finished
+from keiryo.models.spec import FACTORIES
 
 MODEL = "mobilenet_v2:width=0.35"
 
@@ -120,6 +122,13 @@ def test_importing_keiryo_is_light() -> None:
 def test_models_lists_every_family(keiryo: Callable[..., Finished]) -> None:
     finished = keiryo("models")
     assert finished.status == 0
-    for name in ("mobilenet_v2", "vgg16", "resnet50", "densenet201"):
-        assert name in finished.out
-    assert MODEL.split(":")[0] in keiryo("models", "--json").out
+    rows, note = finished.out.split("\n\n")
+    assert [row.split()[0] for row in rows.splitlines()] == list(FACTORIES)
+    assert "FILE.py:FACTORY" in note
+    document = json.loads(keiryo("models", "--json").out)
+    assert [model["model"] for model in document] == list(FACTORIES)
+    for row, model in zip(rows.splitlines(), document, strict=True):
+        assert row.split()[1:] == [f"{key}={value}" for key, value in model["options"].items()]
+    options = {model["model"]: model["options"] for model in document}
+    assert options["mobilenet_v2"] == {"width": "1.0", "norm": "batch|layer|instance|group|none"}
+    assert options["vgg16"] == {"norm": "none|batch|layer|instance|group"}
