@@ -1,4 +1,4 @@
 """The records that cross rooms and go to disk as JSON.
 
-Every number carries its unit in its name. Records import neither torch nor numpy.
+Every number has its unit in its name. Records import neither torch nor numpy.
 """

@@ -1,7 +1,7 @@
 """The records that cross rooms and go to disk.
 
-They know nothing but their fields: no torch, no paths that only this machine has.
-Every number carries its unit in its name.
+They hold only their fields: no torch, and no paths of one machine. Every number has its unit in
+its name.
 """
 
 from typing import Literal
@@ -15,21 +15,23 @@ Status = Literal["done", "failed", "stopped"]
 class Record(BaseModel):
     """A record that refuses keys it does not know."""
 
-    # What is not a number stays so when it is read again: JSON itself knows no NaN.
+    # NaN and infinity are written as strings, since JSON has neither.
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
 
 class ImageGroup(Record):
-    """Images that belong together: copies, near-copies, or a leak with its origin."""
+    """Images that belong together: copies, near-copies, or a leak with its original."""
 
     files: list[str]
     labels: list[str]
-    splits: list[str] = Field(default=[], description="in which each lies, where there are some")
-    distance: int | None = Field(default=None, description="between the hashes of two, of 256 bits")
+    splits: list[str] = Field(default=[], description="the split of each, if there are splits")
+    distance: int | None = Field(
+        default=None, description="number of differing bits, of 256, between two images' hashes"
+    )
 
 
 class Finding(Record):
-    """Something a user should know about their data or a training: what, how bad, what to do."""
+    """A problem of the user's data or training: its severity, the evidence, and advice."""
 
     code: str
     severity: Severity

@@ -1,4 +1,4 @@
-"""The records of a comparison: its trials, its limits, its outcome."""
+"""The records of a comparison: its trials, its limits, its result."""
 
 from typing import Literal
 
@@ -11,19 +11,19 @@ from keiryo.records.training import Epoch, Pause
 
 
 class Trial(Record):
-    """One model trained with one seed, or the attempt at it."""
+    """One model trained with one seed, or a failed attempt."""
 
     model: str
     seed: int
-    recipe: str | None = Field(default=None, description="where a comparison has several")
-    fold: int | None = Field(default=None, description="which fifth was held out, from 1")
+    recipe: str | None = Field(default=None, description="None: the comparison has one recipe")
+    fold: int | None = Field(default=None, description="number of the held-out fifth, from 1")
     status: Status
-    folder: str = Field(description="where its files are, relative to the comparison")
+    folder: str = Field(description="folder of its files, relative to the comparison's")
     pretrained: str | None = Field(
-        default=None, description="the file or URL of the weights that it began with"
+        default=None, description="file or URL of the pretrained weights"
     )
     precision: Literal["float32", "bfloat16"] | None = Field(
-        default=None, description="of the training; results are measured in float32"
+        default=None, description="precision of the training; results are measured in float32"
     )
     parameters: int | None = None
     state_elements: int | None = None
@@ -34,42 +34,43 @@ class Trial(Record):
     images_per_second: float | None = None
     waiting_share: float | None = Field(
         default=None,
-        description="of the time of its training steps, that spent waiting for images",
+        description="share of the training steps' time that was spent waiting for images",
     )
     peak_memory_bytes: int | None = None
     latency_ms: Latency | None = None
     train_accuracy: float | None = Field(
         default=None,
-        description="of as many training images as are held out, unvaried, in inference mode",
+        description="on as many training images as are held out, without augmentation, in "
+        "inference mode",
     )
     val_accuracy: float | None = None
     val_images: int | None = None
     val_accuracy_interval: tuple[float, float] | None = Field(
-        default=None, description="95 % Wilson interval, for the number of held-out images"
+        default=None, description="95 % Wilson interval for the number of held-out images"
     )
     test_accuracy: float | None = None
     val_accuracy_with_leaks: float | None = Field(
-        default=None, description="what it would seem with the leaked images of the owner's split"
+        default=None, description="val_accuracy if leaked images of the data's own split counted"
     )
     robustness: dict[str, list[float]] = Field(
-        default={}, description="held-out accuracy under each corruption, by rising strength"
+        default={}, description="held-out accuracy for each corruption, by increasing strength"
     )
-    robust_accuracy: float | None = Field(default=None, description="the mean of those")
+    robust_accuracy: float | None = Field(default=None, description="mean over robustness")
     history: list[Epoch] = []
     diagnosis: list[Finding] = []
-    error: str | None = Field(default=None, description="why it failed: the last lines of its log")
+    error: str | None = Field(default=None, description="last lines of the log of a failed trial")
     pauses: list[Pause] = Field(
-        default=[], description="with --stop-early, where its candidate was compared with others"
+        default=[], description="pauses of --stop-early, at which candidates were compared"
     )
     dropped_at: float | None = Field(
         default=None,
-        description="the share of its budget, from 0 to 1, after which --stop-early ended it",
+        description="share of its budget, from 0 to 1, at which --stop-early dropped it",
     )
-    dropped_because: str | None = Field(default=None, description="why it did, in a sentence")
+    dropped_because: str | None = Field(default=None, description="reason for that, a sentence")
 
     @property
     def candidate(self) -> str:
-        """The candidate's name: the model, with its recipe if there are several."""
+        """The candidate's name: the model, with its recipe if there are several recipes."""
         return self.model if self.recipe is None else f"{self.model} by {self.recipe}"
 
     def has_paused_at(self, share: float) -> bool:
@@ -93,26 +94,26 @@ class Comparison(Record):
     machine: Machine
     data: DataSummary
     recipe: str
-    augment: str | None = Field(default=None, description="what was changed of its augmentation")
+    augment: str | None = Field(default=None, description="changes to the recipe's augmentation")
     fine_tune: str | None = Field(
-        default=None, description="what was trained of the models that began with weights"
+        default=None, description="the trained part of models with pretrained weights"
     )
     batch: int
     epochs: int | None
     minutes: float | None
     stop_early: bool = Field(
-        default=False, description="whether the worse half was dropped, once and again, on the way"
+        default=False, description="True: the worse half was dropped at each rung"
     )
     limits: Limits
     trials: list[Trial]
     ranking: list[str] = Field(
-        description="candidates that finished, best first: models, or models by recipe"
+        description="finished candidates, best first: models, or models by recipe"
     )
-    pareto: list[str] = Field(description="models that no other beats in accuracy and latency")
+    pareto: list[str] = Field(description="models that no other beats in both accuracy and latency")
     recommended: str | None
-    complete: bool = Field(description="whether every planned trial was run, or dropped early")
-    recommended_trial: str | None = Field(description="the folder of the trial to use")
+    complete: bool = Field(description="True: every planned trial was run, or dropped early")
+    recommended_trial: str | None = Field(description="folder of the trial to use")
     suspect_labels: list[SuspectLabel] = Field(
         default=[], description="most suspect first, by the best model's held-out predictions"
     )
-    suspects_among: int = Field(default=0, description="held-out images that were looked at")
+    suspects_among: int = Field(default=0, description="number of held-out images checked")

@@ -1,6 +1,6 @@
-"""The records of what a network costs before it is trained, and of what a machine can do.
+"""The records of a network's cost before training, and of a machine's limits.
 
-As in `keiryo.records.base`, every number carries its unit in its name, and no torch is needed.
+As in `keiryo.records.base`, every number has its unit in its name, and no torch is needed.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from keiryo.records.base import Record
 
-# What `keiryo weigh` and `keiryo doctor` write.
+# The files that `keiryo weigh` and `keiryo doctor` write.
 WEIGHING_FILE = "weigh.html"
 PROFILE_FILE = "device-profile.json"
 
@@ -30,9 +30,9 @@ OperatorKind = Literal["convolution", "matrix product", "normalisation", "other"
 class ReceptiveField(Record):
     """The receptive field of one output, with a figure for each spatial axis of the input.
 
-    `size` counts inputs on padding too; `stride` is how far neighbouring outputs lie apart
-    on the input (0: all see the same); `offset` is the input position at the middle of
-    the first output's field.
+    `size` counts inputs on padding too; `stride` is the distance on the input between
+    neighbouring outputs (0: all see the same); `offset` is the input position at the middle
+    of the first output's field.
     """
 
     size: list[int]
@@ -41,7 +41,7 @@ class ReceptiveField(Record):
 
 
 class SeparablePair(Record):
-    """A depthwise and a pointwise convolution against the ordinary one they stand for."""
+    """A depthwise and a pointwise convolution, and the ordinary one that they replace."""
 
     depthwise: str
     pointwise: str
@@ -53,31 +53,33 @@ class SeparablePair(Record):
 
 
 class LayerCost(Record):
-    """The cost of one layer; the rows of a network sum to its totals."""
+    """The cost of one layer; a network's layers sum to its totals."""
 
     name: str
     block: str
     type: str
     kind: LayerKind
-    calls: int = Field(description="0: it holds parameters but was not run")
-    operators: dict[str, int] = Field(description="calls of each of PyTorch's operators")
+    calls: int = Field(description="0: it has parameters but was not run")
+    operators: dict[str, int] = Field(description="number of calls of each PyTorch operator")
     input_shape: list[int]
     output_shape: list[int]
     parameters: int
     macs: int
-    elements: int = Field(description="elements visited by work that is no multiply-accumulate")
+    elements: int = Field(description="elements visited by work other than multiply-accumulates")
     activation_bytes: int
     bytes_moved: int = Field(description="read and written by its operators, weights included")
-    weight_bytes: int = Field(description="of bytes_moved, those of weights")
+    weight_bytes: int = Field(description="the part of bytes_moved that is weights")
     formula: str | None = Field(description="the closed formula with its numbers, for one call")
-    formula_macs: int | None = Field(description="what the formula gives for all calls")
-    padding_macs: int = Field(default=0, description="of macs, those that multiply padding")
-    difference: str | None = Field(default=None, description="why formula and count disagree")
+    formula_macs: int | None = Field(description="result of the formula for all calls")
+    padding_macs: int = Field(default=0, description="the part of macs that multiplies padding")
+    difference: str | None = Field(
+        default=None, description="the difference of formula and count, and its reason"
+    )
     receptive_field: ReceptiveField | None = None
     separable: SeparablePair | None = None
-    predicted_ms: float | None = Field(default=None, description="at best, by the roofline")
+    predicted_ms: float | None = Field(default=None, description="least time, by the roofline")
     bound: Bound | None = None
-    measured_ms: float | None = Field(default=None, description="median within whole runs")
+    measured_ms: float | None = Field(default=None, description="median over runs of the network")
 
 
 class Cost(Record):
@@ -86,9 +88,9 @@ class Cost(Record):
     parameters: int = Field(description="trainable elements")
     state_elements: int = Field(description="parameters plus persisted running statistics")
     macs: int | None = Field(
-        description="multiply-accumulates for one image; None: an operator is not known"
+        description="multiply-accumulates for one image; None: an operator is unknown"
     )
-    size_bytes: int = Field(description="the float32 state")
+    size_bytes: int = Field(description="size of the state in float32")
 
 
 class Weighing(Cost):
@@ -97,16 +99,18 @@ class Weighing(Cost):
     model: str
     input_shape: list[int] | list[list[int]] = Field(description="without the batch")
     classes: int | None = None
-    known_macs: int = Field(description="those of the operators that are known")
+    known_macs: int = Field(description="multiply-accumulates of the known operators")
     unknown_operators: list[str] = []
-    elements: int = Field(description="elements visited by work that is no multiply-accumulate")
-    activation_bytes: int = Field(description="the sum over layer outputs")
-    peak_activation_bytes: int = Field(description="held at once by an inference, input included")
+    elements: int = Field(description="elements visited by work other than multiply-accumulates")
+    activation_bytes: int = Field(description="sum over layer outputs")
+    peak_activation_bytes: int = Field(
+        description="the most that an inference holds at once, input included"
+    )
     receptive_field: int | None = Field(description="along its longest axis, in input positions")
     receptive_field_stride: float | None = None
     receptive_field_offset: float | None = None
-    padding_macs: int = Field(description="of the multiply-accumulates, those on padding")
-    predicted_ms: float | None = Field(default=None, description="at best, for one example")
+    padding_macs: int = Field(description="multiply-accumulates on padding")
+    predicted_ms: float | None = Field(default=None, description="least time for one example")
     measured_ms: float | None = Field(default=None, description="median of whole runs")
     notes: list[str] = []
     convention: str
@@ -114,7 +118,7 @@ class Weighing(Cost):
 
 
 class DeviceProfile(Record):
-    """The limits of a machine, as measured on it once."""
+    """The measured limits of a machine."""
 
     processor: str
     device: str
@@ -122,8 +126,8 @@ class DeviceProfile(Record):
     torch: str
     macs_per_second: float = Field(description="of a large float32 matrix product")
     bandwidths: list[tuple[int, float]] = Field(
-        description="bytes that an operator touches, and the bytes a second it moves then"
+        description="pairs of bytes that an operator touches and the bytes a second it then moves"
     )
     call_seconds: dict[OperatorKind, float] = Field(
-        description="what calling an operator takes that has next to nothing to do"
+        description="time to call an operator that has almost nothing to compute"
     )

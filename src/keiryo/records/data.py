@@ -6,7 +6,7 @@ from pydantic import Field
 
 from keiryo.records.base import Finding, ImageGroup, Record
 
-# How an image becomes a square: its middle, all of it between grey bars, or stretched.
+# The way an image becomes a square: its middle, all of it between grey bars, or stretched.
 Fit = Literal["crop", "letterbox", "stretch"]
 
 
@@ -18,7 +18,7 @@ class UnreadableImage(Record):
 
 
 class Imbalance(Record):
-    """The largest class against the smallest."""
+    """The largest and the smallest class, and their ratio."""
 
     largest: str
     largest_images: int
@@ -32,16 +32,18 @@ class DataCheck(Record):
 
     keiryo_version: str
     name: str
-    images: int = Field(description="that could be read")
-    classes: dict[str, int] = Field(description="images of each")
-    splits: dict[str, int] = Field(description="images of each, where the data has some")
+    images: int = Field(description="number of images that could be read")
+    classes: dict[str, int] = Field(description="number of images of each class")
+    splits: dict[str, int] = Field(description="number of images of each split, if any")
     unreadable: list[UnreadableImage]
-    exact_copies: list[ImageGroup] = Field(description="the same pixels")
-    near_copies: list[ImageGroup] = Field(description="pairs of nearly the same image")
-    label_conflicts: list[ImageGroup] = Field(description="the same pixels under several classes")
-    split_leaks: list[ImageGroup] = Field(description="held-out images with training images")
+    exact_copies: list[ImageGroup] = Field(description="images with the same pixels")
+    near_copies: list[ImageGroup] = Field(description="pairs of nearly identical images")
+    label_conflicts: list[ImageGroup] = Field(description="the same pixels in several classes")
+    split_leaks: list[ImageGroup] = Field(
+        description="held-out images with their copies among the training images"
+    )
     imbalance: Imbalance
-    findings: list[Finding] = Field(description="all of it in words, the gravest first")
+    findings: list[Finding] = Field(description="all of the above in words, most severe first")
 
 
 class SuspectLabel(Record):
@@ -64,8 +66,8 @@ class DataSummary(Record):
     train_images: int
     val_images: int
     test_images: int = 0
-    own_split: bool = Field(default=False, description="whether its owner said what to hold out")
+    own_split: bool = Field(default=False, description="True: the data has a split of its own")
     leaked_images: int = Field(
-        default=0, description="held out by their owner, but left out as training images too"
+        default=0, description="images held out by that split, left out as copies of training ones"
     )
     findings: list[Finding] = []

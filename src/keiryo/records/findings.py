@@ -1,4 +1,4 @@
-"""Findings: their order, and sentences that several rooms make of them."""
+"""Findings: their order, and sentences about them that several rooms use."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,12 +9,12 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings by severity; those of the same severity keep their order."""
+    """Return the findings by severity, most severe first; equal ones keep their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def count(number: int, one: str, many: str) -> str:
-    """Return a number with its words: 1 image is, 2 images are."""
+    """Return a number with its noun: `one` for 1, else `many` (1 image is, 2 images are)."""
     return f"{number} {one if number == 1 else many}"
 
 
@@ -27,8 +27,8 @@ def findings_of_left_out(
 ) -> Iterator[Finding]:
     """Yield a finding for each code of `reasons`, which are (code, file, reason).
 
-    `table` gives each code its severity, its words and its advice; `one` and `many` name what was
-    left out.
+    `table` has the severity, words and advice of each code; `one` and `many` are the nouns for
+    the items that were left out.
     """
     files: dict[str, list[str]] = defaultdict(list)
     for code, file, reason in reasons:

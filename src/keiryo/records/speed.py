@@ -16,15 +16,15 @@ class Latency(Record):
     threads: int
     runs: int
     device: str
-    peak_memory_bytes: int | None = Field(default=None, description="of the process that ran it")
+    peak_memory_bytes: int | None = Field(default=None, description="of the measuring process")
 
 
 class LayerSpeed(Record):
-    """The time of one layer in a training step, measured alone, beside the least it can take.
+    """The time of one layer in a training step, measured alone, and the least it can take.
 
-    `arithmetic_ms` and `memory_ms` are the least that its multiply-accumulates take at the
-    machine's matrix rate, and its inputs, outputs and their gradients at the memory's,
-    each moved once.
+    `arithmetic_ms` is the time of its multiply-accumulates at the machine's matrix rate.
+    `memory_ms` is the time to move its inputs, outputs and their gradients once each, at the
+    memory's bandwidth.
     """
 
     layer: str
@@ -37,14 +37,14 @@ class LayerSpeed(Record):
 
 
 class Speed(Record):
-    """The speed of a model's inference or training; `latency_ms` is of one batch, or step."""
+    """The speed of a model's inference or training; `latency_ms` is for one batch or step."""
 
     model: str
     mode: Literal["inference", "training"]
     size: int
     batch: int
     latency_ms: Latency
-    images_per_second: float = Field(description="of the median batch")
+    images_per_second: float = Field(description="for the median batch")
     precision: Literal["float32", "bfloat16"] = "float32"
     peak_memory_bytes: int | None
     layers: list[LayerSpeed] = []

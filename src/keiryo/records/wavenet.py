@@ -1,6 +1,6 @@
 """The records of a WaveNet's training and of its speed, as they go to disk.
 
-As in `keiryo.records.base`, every number carries its unit in its name, and no torch is needed.
+As in `keiryo.records.base`, every number has its unit in its name, and no torch is needed.
 """
 
 from typing import Literal
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from keiryo.records.base import Finding, Machine, Record, Status
 
-# What the folder of a training holds beside `results.json` and `report.html`.
+# In the folder of a training, beside `results.json` and `report.html`.
 SOUNDS_FOLDER = "samples"
 WAVENET_SNAPSHOTS_FILE = "snapshots.json"
 
@@ -25,20 +25,22 @@ class NetworkSummary(Record):
     skip_channels: int
     output: Literal["softmax", "logistics"]
     parameters: int
-    macs_per_sample: int = Field(description="multiply-accumulates to generate one, conditions off")
+    macs_per_sample: int = Field(
+        description="multiply-accumulates to generate one sample, without conditions"
+    )
     receptive_field_samples: int
     receptive_field_ms: float
 
 
 class ConditionValues(Record):
-    """A condition and the values that it takes."""
+    """A condition and its values."""
 
     name: str
     values: list[str]
 
 
 class RecordingsSummary(Record):
-    """The recordings that were trained on and held out."""
+    """The recordings that were trained on, and those held out."""
 
     name: str
     rate_hz: int
@@ -51,15 +53,15 @@ class RecordingsSummary(Record):
 
 
 class WaveNetEpoch(Record):
-    """One pass over the training recordings, and the held-out ones after it.
+    """One pass over the training recordings, then over the held-out ones.
 
-    Bits per sample are the cross-entropy over ln 2. Those of training are the means over the
-    epoch's steps; held-out ones are of the averaged weights, of some of the recordings where
-    there are many.
+    Bits per sample are the cross-entropy over ln 2. For training they are the mean over the
+    epoch's steps; for held-out recordings they are for the averaged weights, on some of the
+    recordings if there are many.
     """
 
     epoch: int
-    steps: int = Field(description="made by its end, in all")
+    steps: int = Field(description="number of steps by its end, over all epochs")
     train_bits_per_sample: float
     val_bits_per_sample: float
     learning_rate: float
@@ -76,24 +78,24 @@ class LossPoint(Record):
 class Sound(Record):
     """A WAV file in the folder of a training.
 
-    `level_db` is its root mean square below full scale; None: silence.
+    `level_db` is its root mean square in decibels below full scale; None: silence.
     """
 
     file: str
     kind: Literal["recording", "generated"]
-    epoch: int | None = Field(default=None, description="after which it was generated")
+    epoch: int | None = Field(default=None, description="epoch after which it was generated")
     conditions: dict[str, str] = {}
     seconds: float
     level_db: float | None
 
 
 class GenerationSpeed(Record):
-    """The speed of one way to generate; `real_time_factor` is seconds of sound in a second."""
+    """The speed of one way to generate; `real_time_factor` is seconds of sound per second."""
 
     way: str
     streams: int
     threads: int
-    samples_per_second: float = Field(description="of all streams together; the median round")
+    samples_per_second: float = Field(description="of all streams together, in the median round")
     least_samples_per_second: float
     most_samples_per_second: float
     real_time_factor: float = Field(description="of all streams together")
@@ -101,21 +103,21 @@ class GenerationSpeed(Record):
 
 
 class GenerationBench(Record):
-    """Ways to generate from one network, measured in turn."""
+    """The speeds of all ways to generate from one network."""
 
     keiryo_version: str
     machine: Machine
-    model: str | None = Field(description="the file, or None: random weights")
+    model: str | None = Field(description="the model's file; None: random weights")
     rate_hz: int
     network: NetworkSummary
     speeds: list[GenerationSpeed]
 
 
 class ExportedStep(Record):
-    """A WaveNet's step as an ONNX file, and how it compared with keiryo's own generation.
+    """A WaveNet's step as an ONNX file, compared with keiryo's own generation.
 
-    `largest_difference` is of any output at any of `checked_steps` steps; the speed is that of
-    ONNX Runtime, one sound on one thread, drawing of samples apart.
+    `largest_difference` is over all outputs of `checked_steps` steps. The speed is that of ONNX
+    Runtime, for one stream on one thread, without drawing samples.
     """
 
     path: str
@@ -140,24 +142,24 @@ class WaveNetTraining(Record):
     chunk_samples: int
     optimizer: str
     learning_rate: float
-    epochs: int | None = Field(description="that were asked for; None: minutes were")
+    epochs: int | None = Field(description="number asked for; None: minutes were asked for")
     minutes: float | None
     status: Status
-    complete: bool = Field(description="whether it had all of its epochs or minutes")
+    complete: bool = Field(description="True: it had all of its epochs or minutes")
     error: str | None = None
     steps: int
     train_seconds: float
-    train_samples_per_second: float = Field(description="evaluation and generation apart")
+    train_samples_per_second: float = Field(description="without evaluation and generation")
     peak_memory_bytes: int
     model_bytes: int | None = None
     guessing_bits_per_sample: float = Field(
-        description="entropy of the codes: of guessing by how often each code occurs"
+        description="entropy of the codes: the loss of guessing by each code's frequency"
     )
     train_bits_per_sample: float | None = Field(
-        default=None, description="of averaged weights, on some of the training recordings"
+        default=None, description="with averaged weights, on some of the training recordings"
     )
     val_bits_per_sample: float | None = Field(
-        default=None, description="of averaged weights, on all held-out recordings"
+        default=None, description="with averaged weights, on all held-out recordings"
     )
     val_samples: int = 0
     conditions_save_bits_per_sample: float | None = Field(
@@ -167,7 +169,7 @@ class WaveNetTraining(Record):
     )
     generated_samples_per_second: float | None = None
     real_time_factor: float | None = Field(
-        default=None, description="seconds of sound generated in a second, one stream"
+        default=None, description="seconds of sound generated per second, in one stream"
     )
     history: list[WaveNetEpoch] = []
     loss_curve: list[LossPoint] = []
