@@ -33,10 +33,10 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "cmyk": ("info", "in CMYK; converted to RGB", "Check that the colours are right."),
     "sixteen_bit": ("info", "with 16 bits a channel; reduced to 8", "Nothing to do."),
     "transparent": ("info", "with transparency; laid on white", "Nothing to do if white is right."),
-    "wrong_suffix": ("info", "in another format than their names say", "Rename them."),
+    "wrong_suffix": ("info", "in another format than the file name says", "Rename them."),
     "turned": (
         "info",
-        "turned upright by the orientation in their EXIF",
+        "turned upright by the EXIF orientation",
         "Nothing to do here; tools that ignore EXIF will show them on their side.",
     ),
     "filled": (
