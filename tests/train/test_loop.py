@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from keiryo.data.augmentation.amounts import Augmentation
-from keiryo.data.batches.batches import TrainingBatches
+from keiryo.data.batches.batches import BatchSampler, TrainingBatches
 from keiryo.data.sources.petals import CLASSES, draw_image
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing
@@ -332,11 +332,10 @@ def test_mixed_images_count_for_both_of_their_labels(image_set: ImageSet) -> Non
         ),
         budget=Budget(epochs=1),
     )
-    sampled = next(
-        TrainingBatches(
-            two.images, two.labels, two.train, batch=2, seed=0, augmentation=recipe.augmentation
-        ).epoch(0)
+    sampler = BatchSampler(
+        two.train, batch=2, size=two.images.shape[1], seed=0, augmentation=recipe.augmentation
     )
+    sampled = next(TrainingBatches(two.images, two.labels, sampler).epoch(0))
     training.run(TrainingListener())
     weights = torch.from_numpy(sampled.weights)
     own = nn.functional.one_hot(torch.from_numpy(sampled.labels), 2).float()

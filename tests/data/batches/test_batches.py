@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keiryo.data.augmentation.amounts import Augmentation
-from keiryo.data.batches.batches import TrainingBatches, batches_in_order
+from keiryo.data.batches.batches import BatchSampler, TrainingBatches, batches_in_order
 from keiryo.data.packs.channel_statistics import channel_statistics
 
 STRONG = Augmentation(
@@ -17,15 +17,18 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), dtype=np.uint8)
 
 
-def batches_of(images: np.ndarray, **changes: object) -> TrainingBatches:
+def sampler_of(images: np.ndarray, **changes: object) -> BatchSampler:
     options = {"batch": 8, "seed": 3, "augmentation": STRONG} | changes
-    return TrainingBatches(images, np.arange(50), np.arange(0, 50, 2), **options)
+    return BatchSampler(np.arange(0, 50, 2), size=images.shape[1], **options)
+
+
+def batches_of(images: np.ndarray, *, workers: int = 1, **changes: object) -> TrainingBatches:
+    return TrainingBatches(images, np.arange(50), sampler_of(images, **changes), workers=workers)
 
 
 def test_an_epoch_shows_every_image_once_but_for_the_last_odd_ones(images: np.ndarray) -> None:
-    batches = batches_of(images)
-    assert batches.steps == 3
-    seen = np.concatenate([batch.labels for batch in batches.epoch(0)])
+    assert sampler_of(images).steps == 3
+    seen = np.concatenate([batch.labels for batch in batches_of(images).epoch(0)])
     assert len(set(seen)) == 24
     assert set(seen) <= set(range(0, 50, 2))
 

@@ -58,7 +58,7 @@ class BatchSampler:
         self, rows: np.ndarray, *, batch: int, size: int, seed: int, augmentation: Augmentation
     ) -> None:
         self.batch = min(batch, len(rows))
-        self._rows = rows
+        self.rows = rows
         self._size = size
         self._seed = seed
         self._augmentation = augmentation
@@ -69,11 +69,11 @@ class BatchSampler:
 
         Its images occur in other epochs, and no batch norm sees a batch of one image.
         """
-        return len(self._rows) // self.batch
+        return len(self.rows) // self.batch
 
     def epoch(self, epoch: int) -> Callable[[int], DrawnBatch]:
         """Return a function that draws the batch of a step of `epoch`."""
-        order = np.random.default_rng((self._seed, epoch)).permutation(self._rows)
+        order = np.random.default_rng((self._seed, epoch)).permutation(self.rows)
 
         def draw(step: int) -> DrawnBatch:
             # Sorted, so that the memory map is read from front to back.
@@ -91,38 +91,17 @@ class BatchSampler:
 class TrainingBatches:
     """The training images in a new order each epoch, with new augmentation.
 
-    The batch of a step and epoch depends on the seed alone, so a training continues at any step
-    with the same batches. `workers` is the number of threads that augment a batch; it changes only
-    the time.
+    The sampler decides each batch, so a training continues at any step with the same batches.
+    `workers` is the number of threads that augment a batch; it changes only the time.
     """
 
     def __init__(
-        self,
-        images: ImageRows,
-        labels: np.ndarray,
-        rows: np.ndarray,
-        *,
-        batch: int,
-        seed: int,
-        augmentation: Augmentation,
-        workers: int = 1,
+        self, images: ImageRows, labels: np.ndarray, sampler: BatchSampler, *, workers: int = 1
     ) -> None:
         self._images = images
         self._labels = labels
-        self._sampler = BatchSampler(
-            rows, batch=batch, size=images.shape[1], seed=seed, augmentation=augmentation
-        )
+        self._sampler = sampler
         self._workers = workers
-
-    @property
-    def batch(self) -> int:
-        """Number of images in a batch: the given number, or all if there are fewer."""
-        return self._sampler.batch
-
-    @property
-    def steps(self) -> int:
-        """Number of batches in an epoch; an incomplete last one is left out."""
-        return self._sampler.steps
 
     def epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
         """Yield the batches of `epoch` from `first_step` on."""
@@ -133,7 +112,7 @@ class TrainingBatches:
             def make(step: int) -> Batch:
                 return self._make(draw(step), pool)
 
-            yield from make_ahead(make, range(first_step, self.steps))
+            yield from make_ahead(make, range(first_step, self._sampler.steps))
 
     def _make(self, drawn: DrawnBatch, pool: Executor | None) -> Batch:
         images = self._images[drawn.rows]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from keiryo.ahead import make_ahead
-from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.augmentation.on_device import augment_on_device
 from keiryo.data.batches.batches import Batch, BatchSampler, DrawnBatch
 from keiryo.data.packs.images import ImageRows
@@ -64,41 +63,26 @@ class DeviceBatches:
         self,
         images: ImageRows,
         labels: np.ndarray,
-        rows: np.ndarray,
+        sampler: BatchSampler,
         *,
-        batch: int,
-        seed: int,
-        augmentation: Augmentation,
         device: torch.device,
         free_bytes: int,
     ) -> None:
         self._images = images
         self._labels = labels
+        self._sampler = sampler
         self._device = device
-        self._sampler = BatchSampler(
-            rows, batch=batch, size=images.shape[1], seed=seed, augmentation=augmentation
-        )
         self._resident: Tensor | None = None
-        if len(rows) * math.prod(images.shape[1:]) <= SHARE_OF_FREE_MEMORY * free_bytes:
-            self._resident = _copy_rows(self._images, rows, device)
+        if len(sampler.rows) * math.prod(images.shape[1:]) <= SHARE_OF_FREE_MEMORY * free_bytes:
+            self._resident = _copy_rows(self._images, sampler.rows, device)
             # The index of each row of `images` in the copy.
             self._indices = np.zeros(len(images), np.int64)
-            self._indices[rows] = np.arange(len(rows))
+            self._indices[sampler.rows] = np.arange(len(sampler.rows))
 
     @property
     def is_resident(self) -> bool:
         """True if all training images are on the device."""
         return self._resident is not None
-
-    @property
-    def batch(self) -> int:
-        """Number of images in a batch: the number asked for, or all."""
-        return self._sampler.batch
-
-    @property
-    def steps(self) -> int:
-        """Number of batches in an epoch; a last one that is not full is left out."""
-        return self._sampler.steps
 
     def epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[DeviceBatch]:
         """Yield the batches of `epoch` from `first_step` on."""
@@ -108,7 +92,7 @@ class DeviceBatches:
             drawn = draw(step)
             return drawn, self._read(drawn.rows)
 
-        for drawn, read_ahead in make_ahead(read, range(first_step, self.steps)):
+        for drawn, read_ahead in make_ahead(read, range(first_step, self._sampler.steps)):
             yield self._make(drawn, read_ahead)
 
     def _read(self, rows: np.ndarray) -> Tensor:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from keiryo.data.augmentation.amounts import Augmentation
-from keiryo.data.batches.batches import TrainingBatches
+from keiryo.data.batches.batches import BatchSampler, TrainingBatches
 from keiryo.data.batches.device_batches import DeviceBatches
 from keiryo.data.packs.images import ImageRows
 from keiryo.models.saved import Preprocessing
@@ -24,33 +23,13 @@ class ImageSet:
 
 
 def training_batches(
-    image_set: ImageSet,
-    *,
-    batch: int,
-    seed: int,
-    augmentation: Augmentation,
-    device: torch.device,
+    image_set: ImageSet, sampler: BatchSampler, device: torch.device
 ) -> TrainingBatches | DeviceBatches:
-    """Return the training batches, augmented on the device that slows the training least."""
+    """Return the batches of `sampler`, augmented on the device that slows the training least."""
+    images, labels = image_set.images, image_set.labels
     if device.type == "cuda":
         free_bytes, _ = torch.cuda.mem_get_info(device)
-        return DeviceBatches(
-            image_set.images,
-            image_set.labels,
-            image_set.train,
-            batch=batch,
-            seed=seed,
-            augmentation=augmentation,
-            device=device,
-            free_bytes=free_bytes,
-        )
-    return TrainingBatches(
-        image_set.images,
-        image_set.labels,
-        image_set.train,
-        batch=batch,
-        seed=seed,
-        augmentation=augmentation,
-        # A training on the processor keeps its cores busy itself.
-        workers=1 if device.type == "cpu" else torch.get_num_threads(),
-    )
+        return DeviceBatches(images, labels, sampler, device=device, free_bytes=free_bytes)
+    # A training on the processor keeps its cores busy itself.
+    workers = 1 if device.type == "cpu" else torch.get_num_threads()
+    return TrainingBatches(images, labels, sampler, workers=workers)

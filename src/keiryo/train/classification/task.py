@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from keiryo.data.batches.batches import Batch
+from keiryo.data.batches.batches import Batch, BatchSampler
 from keiryo.data.batches.device_batches import DeviceBatch, to_device
 from keiryo.models.saved import channels_last
 from keiryo.nn.recomputation import recompute_activations
@@ -60,12 +60,17 @@ class ImageTask:
         self.device = device
         self._image_set = image_set
         self._asked_batch = batch
-        self._batches = training_batches(
-            image_set, batch=batch, seed=seed, augmentation=recipe.augmentation, device=device
+        sampler = BatchSampler(
+            image_set.train,
+            batch=batch,
+            size=self._full_size,
+            seed=seed,
+            augmentation=recipe.augmentation,
         )
-        self.batch_size = self._batches.batch
-        self.steps_per_epoch = self._batches.steps
-        self.averaged_steps = recipe.average_epochs * self._batches.steps
+        self._batches = training_batches(image_set, sampler, device)
+        self.batch_size = sampler.batch
+        self.steps_per_epoch = sampler.steps
+        self.averaged_steps = recipe.average_epochs * sampler.steps
         self._fine_tuning = fine_tuning
         self._saves_memory = save_memory
         self._parts = parts
@@ -143,7 +148,7 @@ class ImageTask:
         # a batch few images, the optimiser takes most of it.
         is_cpu = self.device.type == "cpu"
         forward_seconds = self._forward_seconds if is_cpu else step_seconds / 3
-        steps = len(self._image_set.val) / self._batches.batch
+        steps = len(self._image_set.val) / self.batch_size
         return self._at_full_cost(steps * forward_seconds, self._size(training_size, share))
 
     def last_evaluation_seconds(self, seconds: float, share: float) -> float:
