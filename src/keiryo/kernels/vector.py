@@ -7,6 +7,7 @@ type to Numba: a variable of it is two registers of AVX2, one of AVX-512, four o
 All functions are for use within kernels. Indices are not checked.
 """
 
+from functools import wraps
 from typing import Any
 
 import numba.extending
@@ -51,6 +52,21 @@ def spread_lanes(builder: Any, value: Any, kind: Any) -> Any:
     return builder.shuffle_vector(one, nothing, zeros)
 
 
+def operation(signature: Any) -> Any:
+    """Return a decorator for functions that build the code of an operation on numbers.
+
+    They take the builder and the values of the arguments; kernels call them without the builder.
+    """
+
+    def decorate(body: Any) -> Any:
+        def define(typing_context: Any, *kinds: Any) -> Any:
+            return signature, lambda context, builder, signature, given: body(builder, *given)
+
+        return intrinsic(wraps(body)(define))
+
+    return decorate
+
+
 @intrinsic
 def load(typing_context: Any, array: Any, index: Any) -> Any:
     """Return the 16 elements of a contiguous array of float32 from `index` on."""
@@ -74,112 +90,72 @@ def store(typing_context: Any, array: Any, index: Any, values: Any) -> Any:
     return types.void(array, types.intp, vector), generate
 
 
-@intrinsic
-def spread(typing_context: Any, value: Any) -> Any:
+@operation(vector(types.float32))
+def spread(builder: Any, value: Any) -> Any:
     """Return a vector whose elements are all `value`."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return spread_lanes(builder, arguments[0], FLOATS)
-
-    return vector(types.float32), generate
+    return spread_lanes(builder, value, FLOATS)
 
 
-@intrinsic
-def multiply_add(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+@operation(vector(vector, vector, vector))
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """Return a · b + c, rounded once if the processor can."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _call(builder, "llvm.fmuladd", *arguments)
-
-    return vector(vector, vector, vector), generate
+    return _call(builder, "llvm.fmuladd", a, b, c)
 
 
-@intrinsic
-def add(typing_context: Any, a: Any, b: Any) -> Any:
+@operation(vector(vector, vector))
+def add(builder: Any, a: Any, b: Any) -> Any:
     """Return a + b."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fadd(*arguments)
-
-    return vector(vector, vector), generate
+    return builder.fadd(a, b)
 
 
-@intrinsic
-def relu(typing_context: Any, a: Any) -> Any:
+@operation(vector(vector))
+def relu(builder: Any, a: Any) -> Any:
     """Return max(a, 0); NaN stays NaN."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        zero = _constant(0.0)
-        return builder.select(builder.fcmp_ordered("<", arguments[0], zero), zero, arguments[0])
-
-    return vector(vector), generate
+    zero = _constant(0.0)
+    return builder.select(builder.fcmp_ordered("<", a, zero), zero, a)
 
 
-@intrinsic
-def magnitude(typing_context: Any, a: Any) -> Any:
+@operation(vector(vector))
+def magnitude(builder: Any, a: Any) -> Any:
     """Return |a|."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _call(builder, "llvm.fabs", *arguments)
-
-    return vector(vector), generate
+    return _call(builder, "llvm.fabs", a)
 
 
-@intrinsic
-def larger(typing_context: Any, a: Any, b: Any) -> Any:
+@operation(vector(vector, vector))
+def larger(builder: Any, a: Any, b: Any) -> Any:
     """Return the larger of a and b; NaN if either is NaN."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _call(builder, "llvm.maximum", *arguments)
-
-    return vector(vector, vector), generate
+    return _call(builder, "llvm.maximum", a, b)
 
 
-@intrinsic
-def largest_lane(typing_context: Any, a: Any) -> Any:
+@operation(types.float32(vector))
+def largest_lane(builder: Any, a: Any) -> Any:
     """Return the largest element of a; NaN if any is NaN."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(ir.FloatType(), [FLOATS])
-        name = f"llvm.vector.reduce.fmaximum.v{LANES}f32"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.call(function, arguments)
-
-    return types.float32(vector), generate
+    kind = ir.FunctionType(ir.FloatType(), [FLOATS])
+    name = f"llvm.vector.reduce.fmaximum.v{LANES}f32"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [a])
 
 
-@intrinsic
-def sum_of_lanes(typing_context: Any, a: Any) -> Any:
+@operation(types.float32(vector))
+def sum_of_lanes(builder: Any, a: Any) -> Any:
     """Return the sum of the elements of a, added in their order."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), FLOATS])
-        name = f"llvm.vector.reduce.fadd.v{LANES}f32"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.call(function, [ir.Constant(ir.FloatType(), 0.0), *arguments])
-
-    return types.float32(vector), generate
+    kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), FLOATS])
+    name = f"llvm.vector.reduce.fadd.v{LANES}f32"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [ir.Constant(ir.FloatType(), 0.0), a])
 
 
-@intrinsic
-def zero_below(typing_context: Any, a: Any, least: Any) -> Any:
+@operation(vector(vector, vector))
+def zero_below(builder: Any, a: Any, least: Any) -> Any:
     """Return a with each element that is less than that of `least` set to zero."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        stays = builder.fcmp_ordered(">=", *arguments)
-        return builder.select(stays, arguments[0], _constant(0.0))
-
-    return vector(vector, vector), generate
+    stays = builder.fcmp_ordered(">=", a, least)
+    return builder.select(stays, a, _constant(0.0))
 
 
-@intrinsic
-def float_of_bits(typing_context: Any, bits: Any) -> Any:
+@operation(types.float32(types.int32))
+def float_of_bits(builder: Any, bits: Any) -> Any:
     """Return the float32 with these 32 bits."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
+    return builder.bitcast(bits, ir.FloatType())
 
 
 @intrinsic
@@ -197,37 +173,29 @@ def store_rounded(typing_context: Any, array: Any, index: Any, a: Any, factor: A
     return types.void(array, types.intp, vector, vector), generate
 
 
-@intrinsic
-def exponential(typing_context: Any, a: Any) -> Any:
+@operation(vector(vector))
+def exponential(builder: Any, a: Any) -> Any:
     """Return e^a to within 2 units in the last place; a is clamped to -87 to 88.
 
     NaN stays NaN.
     """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _exponential(builder, _clamp(builder, arguments[0], -87.0, 88.0))
-
-    return vector(vector), generate
+    return _exponential(builder, _clamp(builder, a, -87.0, 88.0))
 
 
-@intrinsic
-def tanh_sigmoid(typing_context: Any, a: Any, b: Any) -> Any:
+@operation(vector(vector, vector))
+def tanh_sigmoid(builder: Any, a: Any, b: Any) -> Any:
     """Return tanh(a) · sigmoid(b), to within 3e-7; NaN stays NaN.
 
     With E = e^2a and F = e^-b, this is (E - 1) / ((E + 1) · (1 + F)): two powers, one division.
     """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        one = _constant(1.0)
-        # Beyond 9, tanh is 1 in float32; so is 1 + e^-30, and 1 / (1 + e^30) is below 1e-13.
-        a = _clamp(builder, arguments[0], -9.0, 9.0)
-        b = _clamp(builder, arguments[1], -30.0, 30.0)
-        of_a = _exponential(builder, builder.fadd(a, a))
-        of_b = _exponential(builder, builder.fneg(b))
-        below = builder.fmul(builder.fadd(of_a, one), builder.fadd(of_b, one))
-        return builder.fdiv(builder.fsub(of_a, one), below)
-
-    return vector(vector, vector), generate
+    one = _constant(1.0)
+    # Beyond 9, tanh is 1 in float32; so is 1 + e^-30, and 1 / (1 + e^30) is below 1e-13.
+    a = _clamp(builder, a, -9.0, 9.0)
+    b = _clamp(builder, b, -30.0, 30.0)
+    of_a = _exponential(builder, builder.fadd(a, a))
+    of_b = _exponential(builder, builder.fneg(b))
+    below = builder.fmul(builder.fadd(of_a, one), builder.fadd(of_b, one))
+    return builder.fdiv(builder.fsub(of_a, one), below)
 
 
 def _constant(value: float) -> Any:
