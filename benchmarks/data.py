@@ -17,15 +17,15 @@ Printed are medians over the rounds, in images a second, and ratios pair by pair
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from own_process import run
 
 SIZE = 224
 BATCH = 128
@@ -138,21 +138,9 @@ def row_of(sides: list[list[float]]) -> str:
 
 def run_side(options: argparse.Namespace, side: str, *, folder: str, size: int) -> dict[str, Any]:
     """Measure one side in a process of its own."""
-    from keiryo.train.device import ALLOCATOR_SETTINGS
-
     python = options.keras_python if "keras" in side else sys.executable
-    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
-    if side == "train":
-        environment |= ALLOCATOR_SETTINGS
     command = [python, __file__, "--side", side, "--folder", folder, "--size", str(size)]
-    finished = subprocess.run(
-        [*command, "--scratch", options.scratch],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(finished.stdout.splitlines()[-1])
+    return run([*command, "--scratch", options.scratch], keeps_memory=side == "train")
 
 
 def files_in(folder: str) -> list[Path]:
@@ -190,18 +178,9 @@ def repeated(options: argparse.Namespace, name: str, folder: str) -> str:
 
 def measure_keiryo_packing(options: argparse.Namespace) -> dict[str, float]:
     """Pack as `keiryo data pack` does."""
-    from keiryo.data.locate import locate
-    from keiryo.data.packs.packing import prepare_pack
-
     with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
         start = time.perf_counter()
-        pack = prepare_pack(
-            locate(options.folder),
-            size=options.size,
-            fit="crop",
-            folder=Path(folder) / "pack",
-            workers=WORKERS,
-        )
+        pack = pack_images(options, Path(folder) / "pack")
         return {"images_per_second": len(pack.images) / (time.perf_counter() - start)}
 
 
@@ -252,19 +231,18 @@ def measure_keiryo_batches(options: argparse.Namespace) -> dict[str, float]:
     """Take the batches that a training takes, from a pack, on both cores."""
     import numpy as np
 
-    from keiryo.data.batches.batches import TrainingBatches
+    from keiryo.data.batches.batches import BatchSampler, TrainingBatches
     from keiryo.train.recipe import RECIPES
 
-    pack = flower_pack(options)
-    made = TrainingBatches(
-        pack.images,
-        pack.labels,
+    pack = pack_images(options, Path(options.scratch) / "pack")
+    sampler = BatchSampler(
         np.arange(len(pack.images)),
         batch=BATCH,
+        size=options.size,
         seed=0,
         augmentation=RECIPES["keiryo"].augmentation,
-        workers=WORKERS,
     )
+    made = TrainingBatches(pack.images, pack.labels, sampler, workers=WORKERS)
     return rate_of(lambda epoch: (len(batch.labels) for batch in made.epoch(epoch)))
 
 
@@ -310,56 +288,31 @@ def measure_training(options: argparse.Namespace) -> dict[str, float]:
 
     from keiryo.data.packs.channel_statistics import channel_statistics
     from keiryo.models.saved import Preprocessing
-    from keiryo.models.spec import build
-    from keiryo.train.budget import Budget
     from keiryo.train.classification.image_set import ImageSet
-    from keiryo.train.classification.task import ImageTask
     from keiryo.train.device import prepare_device
-    from keiryo.train.listener import TrainingListener
-    from keiryo.train.loop import Training
     from keiryo.train.recipe import RECIPES
+    from one_training import train
 
-    device = torch.device("cpu")
-    prepare_device(device, threads=WORKERS)
-    pack = flower_pack(options)
+    prepare_device(torch.device("cpu"), threads=WORKERS)
+    pack = pack_images(options, Path(options.scratch) / "pack")
     rows = torch.randperm(len(pack.images))[: 10 * BATCH].numpy()
     mean, std = channel_statistics(pack.images, rows)
-    training = Training(
-        ImageTask(
-            build(MODEL, classes=len(pack.survey.classes)),
-            ImageSet(
-                pack.images,
-                pack.labels,
-                rows,
-                rows[:1],
-                Preprocessing(size=options.size, mean=mean, std=std),
-            ),
-            recipe=RECIPES["keiryo"],
-            batch=BATCH,
-            seed=0,
-            device=device,
-        ),
-        budget=Budget(epochs=1),
-    )
-    training.run(TrainingListener())
+    preprocessing = Preprocessing(size=options.size, mean=mean, std=std)
+    image_set = ImageSet(pack.images, pack.labels, rows, rows[:1], preprocessing)
+    training = train(MODEL, image_set, RECIPES["keiryo"], batch=BATCH)
     return {
         "images_per_second": training.examples_per_second(),
         "waiting_share": training.waiting_share(),
     }
 
 
-def flower_pack(options: argparse.Namespace) -> Any:
-    """Return the pack of the folder's images, made once for all rounds."""
+def pack_images(options: argparse.Namespace, place: Path) -> Any:
+    """Return the pack of the folder's images at `place`, made there unless it is."""
     from keiryo.data.locate import locate
     from keiryo.data.packs.packing import prepare_pack
 
-    return prepare_pack(
-        locate(options.folder),
-        size=options.size,
-        fit="crop",
-        folder=Path(options.scratch) / "pack",
-        workers=WORKERS,
-    )
+    source = locate(options.folder)
+    return prepare_pack(source, size=options.size, fit="crop", folder=place, workers=WORKERS)
 
 
 SIDES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {

@@ -234,25 +234,25 @@ def augmentation(options: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
     import torch
 
+    from keiryo.data.batches.batches import BatchSampler
     from keiryo.data.batches.device_batches import DeviceBatches
     from keiryo.train.recipe import RECIPES
 
     device, random = torch.device(options.device), np.random.default_rng(0)
     count = 64 if options.quick else 4096
     images = random.integers(0, 256, (count, options.size, options.size, 3), dtype=np.uint8)
-    batches = DeviceBatches(
-        images,
-        random.integers(0, 5, count),
+    sampler = BatchSampler(
         np.arange(count),
         batch=8 if options.quick else 512,
+        size=options.size,
         seed=0,
         augmentation=RECIPES["keiryo"].augmentation,
-        device=device,
-        free_bytes=1 << 40,
     )
+    labels = random.integers(0, 5, count)
+    batches = DeviceBatches(images, labels, sampler, device=device, free_bytes=1 << 40)
     epochs = iter(range(1_000_000))
     per_second = rate(lambda: list(batches.epoch(next(epochs))), device, options)
-    return {"per_second": per_second * batches.steps * batches.batch}
+    return {"per_second": per_second * sampler.steps * sampler.batch}
 
 
 def wavenet(options: argparse.Namespace) -> dict[str, Any]:

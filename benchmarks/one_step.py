@@ -20,14 +20,10 @@ from keiryo.data.packs.channel_statistics import channel_statistics
 from keiryo.data.packs.pack import Pack, open_pack
 from keiryo.data.survey.split import split_images
 from keiryo.models.saved import Preprocessing
-from keiryo.models.spec import build
 from keiryo.nn import norm_activation
-from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
-from keiryo.train.classification.task import ImageTask
-from keiryo.train.listener import TrainingListener
-from keiryo.train.loop import Training
-from keiryo.train.recipe import RECIPES, prepare_network
+from keiryo.train.recipe import RECIPES
+from one_training import train
 
 
 def main() -> None:
@@ -66,22 +62,13 @@ def accuracy(pack: Pack, model: str, seed: int, form: str, options: argparse.Nam
     preprocessing = Preprocessing(size=pack.header.size, fit=pack.header.fit, mean=mean, std=std)
     precision = "bfloat16" if form == "bfloat16" else "float32"
     recipe = replace(RECIPES["keiryo"], precision=precision)
-    torch.manual_seed(seed)
-    network = build(model, classes=len(pack.survey.classes))
-    prepare_network(network, recipe)
-    training = Training(
-        ImageTask(
-            network,
-            ImageSet(pack.images, pack.labels, splits.train, splits.val, preprocessing),
-            recipe=recipe,
-            batch=options.batch,
-            seed=seed,
-            device=torch.device("cpu"),
-        ),
-        budget=Budget(epochs=options.epochs),
+    image_set = ImageSet(pack.images, pack.labels, splits.train, splits.val, preprocessing)
+    training = train(
+        model, image_set, recipe, batch=options.batch, epochs=options.epochs, seed=seed
     )
-    training.run(TrainingListener())
-    return training.position.history[-1].val_accuracy
+    reached = training.position.history[-1].val_accuracy
+    assert reached is not None
+    return reached
 
 
 HAS_KERNELS = norm_activation.has_kernels

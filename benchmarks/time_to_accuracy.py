@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from own_process import run
+
 
 def main() -> None:
     """Run Keras, then keiryo for each number of seconds."""
@@ -41,11 +43,7 @@ def main() -> None:
         folder = Path(name)
         write_arrays(options.pack, folder)
         command = [options.keras_python, __file__, *sys.argv[1:], "--keras-arrays", name]
-        environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
-        printed = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, check=True, env=environment
-        )
-        epochs: list[tuple[float, float]] = json.loads(printed.stdout.splitlines()[-1])
+        epochs: list[tuple[float, float]] = run(command)
         best = max(range(len(epochs)), key=lambda epoch: epochs[epoch][1])
         seconds, accuracy = epochs[best]
         print("| side | seconds | held out |")

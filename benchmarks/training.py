@@ -20,9 +20,9 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 
+from own_process import run
 from training_sides import MODELS, SIDES
 
 # Those that need memory that is kept.
@@ -71,19 +71,11 @@ def parse_options() -> argparse.Namespace:
 
 def run_side(side: str, model: str, options: argparse.Namespace) -> dict[str, float]:
     """Measure one side in a process of its own, keiryo's started as it starts its trials."""
-    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3")
-    if side in KEEPING_MEMORY:
-        from keiryo.train.device import ALLOCATOR_SETTINGS
-
-        environment |= ALLOCATOR_SETTINGS
     ours = side.startswith("keiryo")
     other = options.keras_python if side == "keras" else options.torch_python
     python = sys.executable if ours else other
     command = [python, __file__, *sys.argv[1:], "--side", side, "--model", model]
-    finished = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(finished.stdout.splitlines()[-1])
+    return run(command, keeps_memory=side in KEEPING_MEMORY)
 
 
 def print_table(

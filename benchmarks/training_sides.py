@@ -63,42 +63,25 @@ def measure_keiryo(
     import torch
 
     from keiryo.models.saved import Preprocessing
-    from keiryo.models.spec import build
-    from keiryo.train.budget import Budget
     from keiryo.train.classification.image_set import ImageSet
-    from keiryo.train.classification.task import ImageTask
     from keiryo.train.device import prepare_device
     from keiryo.train.listener import TrainingListener
-    from keiryo.train.loop import Training
     from keiryo.train.recipe import RECIPES
+    from one_training import train
 
-    device = torch.device("cpu")
-    prepare_device(device, threads=options.threads)
+    prepare_device(torch.device("cpu"), threads=options.threads)
     images, labels = random_images(options)
+    rows = np.arange(len(labels))
+    preprocessing = Preprocessing(size=options.size, mean=(0.5,) * 3, std=(0.25,) * 3)
+    recipe = replace(RECIPES[options.recipe], precision=precision)
+    step_ends: list[float] = []
+    listener = TrainingListener(on_progress=lambda _: step_ends.append(time.perf_counter()))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
         np.save(path, images)
-        images = np.load(path, mmap_mode="r")
-        rows = np.arange(len(labels))
-        training = Training(
-            ImageTask(
-                build(options.model, classes=CLASSES),
-                ImageSet(
-                    images,
-                    labels,
-                    rows,
-                    rows[:1],
-                    Preprocessing(size=options.size, mean=(0.5,) * 3, std=(0.25,) * 3),
-                ),
-                recipe=replace(RECIPES[options.recipe], precision=precision),
-                batch=options.batch,
-                seed=0,
-                device=device,
-            ),
-            budget=Budget(epochs=1),
-        )
-        step_ends: list[float] = []
-        training.run(TrainingListener(on_progress=lambda _: step_ends.append(time.perf_counter())))
+        mapped = np.load(path, mmap_mode="r")
+        image_set = ImageSet(mapped, labels, rows, rows[:1], preprocessing)
+        train(options.model, image_set, recipe, batch=options.batch, listener=listener)
     return summarize(step_ends, options.batch)
 
 
@@ -134,7 +117,9 @@ def measure_pytorch(options: argparse.Namespace) -> dict[str, float]:
     import torch
 
     network = torchvision_network(options)
-    return train(options, network, torch.optim.Adam(network.parameters()), channels_last=False)
+    return train_by_hand(
+        options, network, torch.optim.Adam(network.parameters()), channels_last=False
+    )
 
 
 def measure_tuned(options: argparse.Namespace, *, mixed: bool = False) -> dict[str, float]:
@@ -143,7 +128,7 @@ def measure_tuned(options: argparse.Namespace, *, mixed: bool = False) -> dict[s
 
     network = torchvision_network(options).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
-    return train(options, network, optimizer, channels_last=True, mixed=mixed)
+    return train_by_hand(options, network, optimizer, channels_last=True, mixed=mixed)
 
 
 def measure_timm(options: argparse.Namespace) -> dict[str, float]:
@@ -157,7 +142,7 @@ def measure_timm(options: argparse.Namespace) -> dict[str, float]:
     network = timm.create_model(MODELS[options.model].timm, num_classes=CLASSES)
     network = network.to(memory_format=torch.channels_last)
     optimizer = create_optimizer_v2(network, opt="adamw", lr=1e-3, weight_decay=0.05)
-    return train(options, network, optimizer, channels_last=True)
+    return train_by_hand(options, network, optimizer, channels_last=True)
 
 
 def torchvision_network(options: argparse.Namespace) -> Any:
@@ -180,7 +165,7 @@ def declare() -> None:
     declare_torchvision_operators()
 
 
-def train(
+def train_by_hand(
     options: argparse.Namespace,
     network: Any,
     optimizer: Any,

@@ -15,15 +15,12 @@ import numpy as np
 import torch
 
 from keiryo.models.saved import Preprocessing
-from keiryo.models.spec import build
-from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
-from keiryo.train.classification.task import ImageTask
 from keiryo.train.device import prepare_device
 from keiryo.train.listener import TrainingListener
-from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES
 from keiryo.train.watching import step_watch as watch
+from one_training import train
 
 USUAL_INTERVAL = watch.WATCH_INTERVAL
 INTERVAL = 4
@@ -59,26 +56,12 @@ def step_seconds(model: str, options: argparse.Namespace) -> dict[int, float]:
     random = np.random.default_rng(0)
     count = options.batch * options.steps
     images = random.integers(0, 256, (count, options.size, options.size, 3), dtype=np.uint8)
-    torch.manual_seed(0)
-    training = Training(
-        ImageTask(
-            build(model, classes=CLASSES),
-            ImageSet(
-                images,
-                random.integers(0, CLASSES, count),
-                np.arange(count),
-                np.arange(1),
-                Preprocessing(size=options.size, mean=(0.5,) * 3, std=(0.25,) * 3),
-            ),
-            recipe=RECIPES["plain"],
-            batch=options.batch,
-            seed=0,
-            device=torch.device("cpu"),
-        ),
-        budget=Budget(epochs=1),
-    )
+    labels, rows = random.integers(0, CLASSES, count), np.arange(count)
+    preprocessing = Preprocessing(size=options.size, mean=(0.5,) * 3, std=(0.25,) * 3)
+    image_set = ImageSet(images, labels, rows, rows[:1], preprocessing)
     ends: list[float] = []
-    training.run(TrainingListener(on_progress=lambda _: ends.append(time.perf_counter())))
+    listener = TrainingListener(on_progress=lambda _: ends.append(time.perf_counter()))
+    train(model, image_set, RECIPES["plain"], batch=options.batch, listener=listener)
     pairs = enumerate(itertools.pairwise(ends), start=1)
     return {step: after - before for step, (before, after) in pairs if step >= WARMUP_STEPS}
 

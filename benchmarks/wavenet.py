@@ -2,134 +2,89 @@
 
     .venv/bin/python benchmarks/wavenet.py
 
-Naive PyTorch (the receptive field for each sample), PyTorch with buffers, and the compiled
-loop: one stream on one thread, in float32 and int8; many streams on one thread, and on two.
-Then how far the loop is from what the processor can do: multiply-accumulates against the
-fastest product that lies in the first cache, bytes of weights against the fastest reading of
-so many bytes.
+It measures as `keiryo wavenet bench` does: naive PyTorch (the receptive field for each sample),
+PyTorch with buffers, and the compiled loop in float32 and int8; one stream on one thread, many
+streams on one thread and on two. Then it compares the loop with the processor's limits:
+multiply-accumulates with the fastest product in the first cache, bytes of weights with the
+fastest reading of as many bytes.
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numba
 import numpy as np
-import torch
 
-from keiryo.audio.generation.buffered import BufferedStepper
-from keiryo.audio.generation.compiled import CompiledStepper
 from keiryo.audio.generation.layer_weights import WeightKind
-from keiryo.audio.generation.naive import NaiveStepper
 from keiryo.audio.generation.packed_weights import pack
-from keiryo.audio.generation.sampling import Draws
-from keiryo.audio.generation.stepper import Stepper
+from keiryo.bench.generation import bench_generation
 from keiryo.kernels.products import multiply, pack_matrix
 from keiryo.kernels.vector import add, load, store
-from keiryo.measure.machine import processor_name, usable_cores
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
+from keiryo.records.wavenet import GenerationSpeed
 
-RATE = 16000
+RATE = 16_000
 SIZES = ((32, 128), (64, 256))
-
-
-class Side(NamedTuple):
-    """A way to generate: its name, steps a round, streams, and weights where it is the loop."""
-
-    name: str
-    make: Callable[[WaveNet], Stepper]
-    steps: int
-    streams: int = 1
-    weights: WeightKind | None = None
-    threads: int = 1
-
-
-def loop(weights: WeightKind, streams: int, threads: int, steps: int) -> Side:
-    """Return the compiled loop as a side."""
-    name = f"loop, {weights}, {streams} stream{'s' * (streams > 1)}, {threads} thread"
-    return Side(
-        name + "s" * (threads > 1),
-        lambda network: CompiledStepper(network, weights=weights, streams=streams, threads=threads),
-        steps,
-        streams,
-        weights,
-        threads,
-    )
-
-
-SIDES = (
-    Side("naive PyTorch", lambda network: NaiveStepper(network), 4),
-    Side("PyTorch with buffers", lambda network: BufferedStepper(network), 150),
-    loop("float32", 1, 1, 4000),
-    loop("int8", 1, 1, 8000),
-    loop("float32", 16, 1, 500),
-    loop("int8", 16, 1, 800),
-    loop("float32", 32, 2, 400),
-    loop("int8", 32, 2, 600),
-)
+STREAMS_AND_THREADS = ((16, 1), (32, 2))
+WAY = "| way | streams | threads"
+WEIGHTS: tuple[WeightKind, ...] = ("float32", "int8")
 
 
 def main() -> None:
     """Print two tables for each size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--torch-threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(options.torch_threads)
-    print(f"torch {torch.__version__} on {options.torch_threads} thread(s); {processor_name()}, "
-          f"{usable_cores()} cores")  # fmt: skip
     for residual, skip in SIZES:
-        torch.manual_seed(0)
-        network = WaveNet(
-            WaveNetConfiguration(
-                residual_channels=residual, gate_channels=residual, skip_channels=skip
+        size = {"stacks": 3, "layers": 10, "residual": residual, "skip": skip}
+        benches = [
+            bench_generation(
+                None, size, rate=RATE, streams=streams, threads=threads, rounds=options.rounds
             )
-        ).eval()
-        print(f"\n30 layers, {residual} residual and {skip} skip channels\n")
-        print_rates(network, options.rounds)
-
-
-def print_rates(network: WaveNet, rounds: int) -> None:
-    """Time all sides in turn and print what they make."""
-    configuration = network.configuration
-    steppers = [side.make(network) for side in SIDES]
-    draws = [Draws(0, side.streams, configuration) for side in SIDES]
-    for side, stepper, own in zip(SIDES, steppers, draws, strict=True):
-        # Warm-up, and a past as long as the receptive field.
-        past = np.full((side.streams, configuration.receptive_field), 128, np.float32)
-        stepper.advance(own.take(past.shape[1]), past)
-        stepper.advance(own.take(2))
-    seconds: list[list[float]] = [[] for _ in SIDES]
-    for _ in range(rounds):
-        for index, side in enumerate(SIDES):
-            numbers = draws[index].take(side.steps)
-            start = time.perf_counter()
-            steppers[index].advance(numbers)
-            seconds[index].append((time.perf_counter() - start) / side.steps)
-    medians = [statistics.median(each) for each in seconds]
-    rates = [side.streams / median for side, median in zip(SIDES, medians, strict=True)]
-    print("| way | samples/s | least | most | times real time | / naive | / buffered |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for side, rate, each in zip(SIDES, rates, seconds, strict=True):
-        least, most = side.streams / max(each), side.streams / min(each)
-        print(
-            f"| {side.name} | {rate:,.0f} | {least:,.0f} | {most:,.0f} | {rate / RATE:.3g} "
-            f"| {_times(rate / rates[0])} | {_times(rate / rates[1])} |"
+            for streams, threads in STREAMS_AND_THREADS
+        ]
+        machine = benches[0].machine
+        print(f"\ntorch {machine.torch}; {machine.processor}, {machine.cores} cores")
+        print(f"30 layers, {residual} residual and {skip} skip channels\n")
+        for bench in benches:
+            print_rates(bench.speeds)
+        configuration = WaveNetConfiguration(
+            residual_channels=residual, gate_channels=residual, skip_channels=skip
         )
-    print("\n| way | G multiply-accumulates/s | of the fastest | weights read | of the fastest |")
-    print("| --- | --- | --- | --- | --- |")
-    fastest = {kind: fastest_product(kind) for kind in ("float32", "int8")}
-    for side, rate, median in zip(SIDES, rates, medians, strict=True):
-        if side.weights is None:
-            continue
-        values = pack(network, side.weights).values
-        macs = values.size * rate / side.threads
-        read = values.nbytes / median
+        loops = [speed for bench in benches for speed in bench.speeds if "loop" in speed.way]
+        print_limits(WaveNet(configuration).eval(), loops)
+
+
+def print_rates(speeds: list[GenerationSpeed]) -> None:
+    """Print the rate of each way, and its ratio to the two ways of PyTorch."""
+    naive, buffered = (speed.samples_per_second for speed in speeds[:2])
+    print(f"{WAY} | samples/s | least | most | x real time | / naive | / buffered |")
+    print("|" + " --- |" * 9)
+    for speed in speeds:
+        rate = speed.samples_per_second
         print(
-            f"| {side.name} | {macs / 1e9:.1f} a thread | {macs / fastest[side.weights]:.0%} "
-            f"| {read / 1e9:.1f} GB/s a thread | {read / fastest_reading(values.nbytes):.0%} |"
+            f"| {speed.way} | {speed.streams} | {speed.threads} | {rate:,.0f} "
+            f"| {speed.least_samples_per_second:,.0f} | {speed.most_samples_per_second:,.0f} "
+            f"| {speed.real_time_factor:.3g} | {rate / naive:,.1f} | {rate / buffered:,.1f} |"
+        )
+    print()
+
+
+def print_limits(network: WaveNet, loops: list[GenerationSpeed]) -> None:
+    """Print how near the compiled loop comes to the processor's limits, for each thread."""
+    print(f"{WAY} | G multiply-accumulates/s | of the fastest | weights read | of the fastest |")
+    print("|" + " --- |" * 7)
+    fastest = {kind: fastest_product(kind) for kind in WEIGHTS}
+    for loop in loops:
+        kind = next(kind for kind in WEIGHTS if loop.way.endswith(kind))
+        values = pack(network, kind).values
+        macs = values.size * loop.samples_per_second / loop.threads
+        read = values.nbytes * loop.samples_per_second / loop.streams
+        print(
+            f"| {loop.way} | {loop.streams} | {loop.threads} | {macs / 1e9:.1f} "
+            f"| {macs / fastest[kind]:.0%} | {read / 1e9:.1f} GB/s "
+            f"| {read / fastest_reading(values.nbytes):.0%} |"
         )
 
 
@@ -182,10 +137,6 @@ def _read(repeats, values, out):
             c = add(c, load(values, at + 32))
             d = add(d, load(values, at + 48))
     store(out, 0, add(add(a, b), add(c, d)))
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 1000 else f"{ratio:.3g}"
 
 
 if __name__ == "__main__":
