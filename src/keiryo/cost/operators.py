@@ -141,167 +141,66 @@ MULTIPLY_ACCUMULATES: dict[Any, Rule] = {
     aten._scaled_dot_product_cudnn_attention: _attention,
 }
 
-POOLING: dict[Any, Rule] = dict.fromkeys(
-    (
-        aten.max_pool2d_with_indices,
-        aten.max_pool3d_with_indices,
-        aten.avg_pool2d,
-        aten.avg_pool3d,
-    ),
+
+def _packets(names: str) -> frozenset[Any]:
+    """Return the operators of `torch.ops.aten` with these names, separated by spaces."""
+    return frozenset(getattr(aten, name) for name in names.split())
+
+
+def _by_rule(rule: Rule, names: str) -> dict[Any, Rule]:
+    return dict.fromkeys(_packets(names), rule)
+
+
+POOLING = _by_rule(
     _window_pooling,
+    """
+    max_pool2d_with_indices max_pool3d_with_indices avg_pool2d avg_pool3d
+    """,
 )
 
-NORMALIZATION: dict[Any, Rule] = dict.fromkeys(
-    (
-        aten.batch_norm,
-        aten.group_norm,
-        aten.layer_norm,
-        aten.rms_norm,
-        aten.native_batch_norm,
-        aten._native_batch_norm_legit,
-        aten._native_batch_norm_legit_no_training,
-        aten.native_group_norm,
-        aten.native_layer_norm,
-        aten._fused_rms_norm,
-    ),
+NORMALIZATION = _by_rule(
     _visits_outputs,
+    """
+    batch_norm group_norm layer_norm rms_norm native_batch_norm _native_batch_norm_legit
+    _native_batch_norm_legit_no_training native_group_norm native_layer_norm _fused_rms_norm
+    """,
 )
 
 # Element-wise operators and reductions that have neither of PyTorch's tags for these.
-VISITS: dict[Any, Rule] = dict.fromkeys(
-    (
-        aten._adaptive_avg_pool2d,
-        aten._adaptive_avg_pool3d,
-        aten.adaptive_max_pool2d,
-        aten.adaptive_max_pool3d,
-        aten.softmax,
-        aten._softmax,
-        aten._log_softmax,
-        aten._safe_softmax,
-        aten._prelu_kernel,
-        aten.glu,
-        aten.hardswish,
-        aten.hardswish_,
-        aten.rrelu_with_noise,
-        aten.native_dropout,
-        aten.upsample_bilinear2d,
-        aten._upsample_bilinear2d_aa,
-        aten.upsample_bicubic2d,
-        aten._upsample_bicubic2d_aa,
-        aten.upsample_linear1d,
-        aten.upsample_trilinear3d,
-        aten.grid_sampler_2d,
-        aten.grid_sampler_3d,
-        aten.cumsum,
-        aten.cumprod,
-        aten.sort,
-        aten.topk,
-        aten.argsort,
-        aten.scatter_add,
-        aten.index_add,
-        aten._embedding_bag,
-        aten.col2im,
-        aten.fill_,
-        aten.tril,
-        aten.triu,
-        aten._weight_norm_interface,
-        aten.renorm,
-        aten.uniform_,
-        aten.normal_,
-        aten.bernoulli,
-        aten.bernoulli_,
-        aten.rand_like,
-        aten.randn_like,
-        aten.nonzero,
-        aten.bucketize,
-        aten.searchsorted,
-        aten.logcumsumexp,
-    ),
+VISITS = _by_rule(
     _visits,
+    """
+    _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d softmax
+    _softmax _log_softmax _safe_softmax _prelu_kernel glu hardswish hardswish_ rrelu_with_noise
+    native_dropout upsample_bilinear2d _upsample_bilinear2d_aa upsample_bicubic2d
+    _upsample_bicubic2d_aa upsample_linear1d upsample_trilinear3d grid_sampler_2d
+    grid_sampler_3d cumsum cumprod sort topk argsort scatter_add index_add _embedding_bag col2im
+    fill_ tril triu _weight_norm_interface renorm uniform_ normal_ bernoulli bernoulli_
+    rand_like randn_like nonzero bucketize searchsorted logcumsumexp
+    """,
 )
 
 # Upsampling by repeating the nearest element.
-REPETITIONS = frozenset(
-    {
-        aten.upsample_nearest1d,
-        aten.upsample_nearest2d,
-        aten.upsample_nearest3d,
-        aten._upsample_nearest_exact1d,
-        aten._upsample_nearest_exact2d,
-        aten._upsample_nearest_exact3d,
-    }
+REPETITIONS = _packets(
+    """
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d
+    _upsample_nearest_exact2d _upsample_nearest_exact3d
+    """
 )
 
 # Copies, rearrangements and new tensors: nothing is computed.
-MOVES = frozenset(
-    {
-        aten._local_scalar_dense,
-        aten._to_copy,
-        aten._unsafe_index,
-        aten._unsafe_view,
-        aten.arange,
-        aten.as_strided_,
-        aten.cat,
-        aten.channel_shuffle,
-        aten.clone,
-        aten.constant_pad_nd,
-        aten.copy,
-        aten.copy_,
-        aten.embedding,
-        aten.empty,
-        aten.empty_like,
-        aten.empty_permuted,
-        aten.empty_strided,
-        aten.eye,
-        aten.flip,
-        aten.full,
-        aten.full_like,
-        aten.gather,
-        aten.im2col,
-        aten.index,
-        aten.index_copy,
-        aten.index_put,
-        aten.index_put_,
-        aten.index_select,
-        aten.linspace,
-        aten.masked_select,
-        aten.max_unpool2d,
-        aten.new_empty,
-        aten.new_full,
-        aten.new_ones,
-        aten.new_zeros,
-        aten.ones,
-        aten.ones_like,
-        aten.pixel_shuffle,
-        aten.pixel_unshuffle,
-        aten.reflection_pad1d,
-        aten.reflection_pad2d,
-        aten.reflection_pad3d,
-        aten.repeat,
-        aten.repeat_interleave,
-        aten.replication_pad1d,
-        aten.replication_pad2d,
-        aten.replication_pad3d,
-        aten.resize_,
-        aten.roll,
-        aten.scalar_tensor,
-        aten.scatter,
-        aten.select_scatter,
-        aten.set_,
-        aten.slice_scatter,
-        aten.squeeze_,
-        aten.stack,
-        aten.sym_size,
-        aten.t_,
-        aten.transpose_,
-        aten.unsqueeze_,
-        aten.zero_,
-        aten.zeros,
-        aten.zeros_like,
-        torch.ops.prim.device,
-        torch.ops.prim.layout,
-    }
-)
+MOVES = _packets(
+    """
+    _local_scalar_dense _to_copy _unsafe_index _unsafe_view arange as_strided_ cat
+    channel_shuffle clone constant_pad_nd copy copy_ embedding empty empty_like empty_permuted
+    empty_strided eye flip full full_like gather im2col index index_copy index_put index_put_
+    index_select linspace masked_select max_unpool2d new_empty new_full new_ones new_zeros ones
+    ones_like pixel_shuffle pixel_unshuffle reflection_pad1d reflection_pad2d reflection_pad3d
+    repeat repeat_interleave replication_pad1d replication_pad2d replication_pad3d resize_ roll
+    scalar_tensor scatter select_scatter set_ slice_scatter squeeze_ stack sym_size t_
+    transpose_ unsqueeze_ zero_ zeros zeros_like
+    """
+) | {torch.ops.prim.device, torch.ops.prim.layout}
 
 _RULES = MULTIPLY_ACCUMULATES | POOLING | NORMALIZATION | VISITS | {aten.dropout: _dropout}
 

@@ -173,55 +173,30 @@ def _concatenation(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | 
     return _new(first, shape)
 
 
-SHORTCUTS: dict[Any, Shortcut] = (
-    dict.fromkeys(
-        (
-            aten.relu.default,
-            aten.hardtanh.default,
-            aten.hardswish.default,
-            aten.hardsigmoid.default,
-            aten.gelu.default,
-            aten.silu.default,
-            aten.sigmoid.default,
-            aten.leaky_relu.default,
-            aten.elu.default,
-            aten.tanh.default,
-            aten.exp.default,
-            aten.sqrt.default,
-            aten.rsqrt.default,
-            aten.pow.Tensor_Scalar,
-            aten.clamp_min.default,
-        ),
-        _like_first_real,
-    )
-    | dict.fromkeys(
-        (
-            aten.relu_.default,
-            aten.hardtanh_.default,
-            aten.hardswish_.default,
-            aten.hardsigmoid_.default,
-            aten.silu_.default,
-            aten.sigmoid_.default,
-            aten.leaky_relu_.default,
-            aten.elu_.default,
-        ),
-        _first,
-    )
-    | dict.fromkeys((aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor), _binary)
-    | dict.fromkeys((aten.add_.Tensor, aten.mul_.Tensor), _binary_in_place)
-    | {
-        aten.batch_norm.default: _batch_norm,
-        aten.layer_norm.default: _layer_norm,
-        aten.group_norm.default: _group_norm,
-        aten.scaled_dot_product_attention.default: _attention,
-        aten.linear.default: _linear,
-        aten.mean.dim: _mean,
-        aten.linalg_vector_norm.default: _vector_norm,
-        aten.addcmul.default: _addcmul,
-        aten.softmax.int: _softmax,
-        aten.dropout.default: _dropout,
-        aten.mm.default: _product,
-        aten.bmm.default: _product,
-        aten.cat.default: _concatenation,
-    }
-)
+# The operators that keep the shape; the first have a form that works in place.
+_POINTWISE = "relu hardtanh hardswish hardsigmoid silu sigmoid leaky_relu elu"
+_ALSO_POINTWISE = "gelu tanh exp sqrt rsqrt clamp_min"
+
+SHORTCUTS: dict[Any, Shortcut] = {
+    **{
+        getattr(aten, name).default: _like_first_real
+        for name in f"{_POINTWISE} {_ALSO_POINTWISE}".split()
+    },
+    **{getattr(aten, f"{name}_").default: _first for name in _POINTWISE.split()},
+    aten.pow.Tensor_Scalar: _like_first_real,
+    **dict.fromkeys((aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor), _binary),
+    **dict.fromkeys((aten.add_.Tensor, aten.mul_.Tensor), _binary_in_place),
+    aten.batch_norm.default: _batch_norm,
+    aten.layer_norm.default: _layer_norm,
+    aten.group_norm.default: _group_norm,
+    aten.scaled_dot_product_attention.default: _attention,
+    aten.linear.default: _linear,
+    aten.mean.dim: _mean,
+    aten.linalg_vector_norm.default: _vector_norm,
+    aten.addcmul.default: _addcmul,
+    aten.softmax.int: _softmax,
+    aten.dropout.default: _dropout,
+    aten.mm.default: _product,
+    aten.bmm.default: _product,
+    aten.cat.default: _concatenation,
+}
