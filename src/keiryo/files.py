@@ -1,8 +1,9 @@
 """Files and folders that are written whole or not at all."""
 
+import hashlib
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,3 +56,15 @@ def write_text(path: Path, text: str) -> None:
 def checksum_of(data: bytes | memoryview) -> str:
     """Return the XXH3 checksum of `data`, 64 bits in hexadecimal, as fast as memory is read."""
     return xxhash.xxh3_64_hexdigest(data)
+
+
+def fingerprint_of_files(head: str, files: Iterable[tuple[str, Path]]) -> str:
+    """Return a digest of `head` and of the description, size and last change of each file."""
+    digest = hashlib.blake2b(head.encode(), digest_size=16)
+    for description, path in files:
+        try:
+            status = path.stat()
+        except OSError:  # a link that leads nowhere
+            status = path.lstat()
+        digest.update(f"{description}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

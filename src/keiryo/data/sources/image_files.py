@@ -1,6 +1,5 @@
 """A source of image files on this machine, listed by a folder or by a CSV file."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from keiryo.data.image.facts import examine
 from keiryo.data.image.fit import fit_image, read_for_size
 from keiryo.data.items import Item, Split
 from keiryo.data.sources.source import FittedImage, Source
+from keiryo.files import fingerprint_of_files
 
 if TYPE_CHECKING:  # at run time, these would load pydantic in each process that reads images
     from keiryo.records.base import Finding
@@ -34,16 +34,10 @@ class FileSource(Source):
         self._paths: Sequence[Path] | dict[int, Path] = paths
 
     def fingerprint(self) -> str:
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update("\0".join(self.classes).encode())
-        for index, item in enumerate(self.items):
-            path = self._paths[index]
-            try:
-                status = path.stat()
-            except OSError:  # a link that leads nowhere
-                status = path.lstat()
-            digest.update(f"{item}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-        return digest.hexdigest()
+        paths = [self._paths[index] for index in range(len(self.items))]
+        return fingerprint_of_files(
+            "\0".join(self.classes), zip(map(str, self.items), paths, strict=True)
+        )
 
     def read(self, index: int, size: int, fit: "Fit") -> FittedImage:
         image = read_for_size(self._paths[index], size)

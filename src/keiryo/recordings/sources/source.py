@@ -1,12 +1,12 @@
 """The interface of all sources of recordings, and the source of sound files."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from keiryo.files import fingerprint_of_files
 from keiryo.recordings.conditions import Conditions
 from keiryo.recordings.sources.sound_files import SoundFormat, read_sound_blocks, read_sound_format
 from keiryo.records.base import Finding
@@ -61,15 +61,8 @@ class FileRecordings(RecordingSource):
         self._paths = paths
 
     def fingerprint(self) -> str:
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(self.conditions.model_dump_json().encode())
-        for name, path in zip(self.names, self._paths, strict=True):
-            try:
-                status = path.stat()
-            except OSError:  # a link that leads nowhere
-                status = path.lstat()
-            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-        return digest.hexdigest()
+        conditions = self.conditions.model_dump_json()
+        return fingerprint_of_files(conditions, zip(self.names, self._paths, strict=True))
 
     def format(self, index: int) -> SoundFormat:
         return read_sound_format(self._paths[index])
