@@ -10,6 +10,7 @@ import torch
 from pydantic import BaseModel, Field, ValidationError
 
 from keiryo.errors import InputError
+from keiryo.models.meta import without_weights
 from keiryo.models.saved import MODEL_FILE
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
@@ -52,7 +53,7 @@ def load_wavenet(place: Path) -> tuple[WaveNet, SavedWaveNet]:
         description = SavedWaveNet.model_validate_json(read_text(path))
         if description.format_version != FORMAT_VERSION:
             raise InputError(f"{path}: saved by another version of keiryo; train it again")
-        with torch.device("meta"):
+        with without_weights():
             network = WaveNet(description.configuration)
         tensors = read_tensors(path)
         network.load_state_dict(tensors, assign=True)

@@ -1,8 +1,7 @@
 """Summaries of a network, of recordings and of an epoch, as records."""
 
-import torch
-
 from keiryo.audio.training.objective import NATS_PER_BIT
+from keiryo.models.meta import without_weights
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 from keiryo.recordings.audit import audit_recordings
 from keiryo.recordings.pack import RecordingPack
@@ -18,7 +17,7 @@ from keiryo.records.wavenet import (
 
 def summary_of_network(configuration: WaveNetConfiguration, rate: int) -> NetworkSummary:
     """Return the record of a network for recordings of `rate` samples a second."""
-    with torch.device("meta"):
+    with without_weights():
         network = WaveNet(configuration)
     field = configuration.receptive_field
     return NetworkSummary(

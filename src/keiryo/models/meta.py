@@ -1,5 +1,7 @@
-"""Models without weights, built fast and without memory, to compute their cost."""
+"""Models without weights, built fast and without memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
     `build` does.
     """
     try:
-        with torch.device("meta"), _WithoutInitialization():
+        with without_weights():
             return build(spec, classes=classes)
     except Exception:
         if spec.name in FACTORIES:
@@ -24,15 +26,24 @@ def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
         return build(spec, classes=classes)
 
 
-class _WithoutInitialization(TorchDispatchMode):
-    """Skips random initialisation, which would take longer than all the rest."""
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Make modules with tensors that hold no data, and skip their random initialisation.
 
+    PyTorch's own initialisation of such tensors would load its compiler, which takes a second.
+    """
+    with torch.device("meta"), _WithoutInitialization():
+        yield
+
+
+class _WithoutInitialization(TorchDispatchMode):
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         # Nothing is compiled here, and guarding against it would load the compiler (a second).
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.overloadpacket in (torch.ops.aten.normal_, torch.ops.aten.uniform_):
+        is_random = func.overloadpacket in (torch.ops.aten.normal_, torch.ops.aten.uniform_)
+        if is_random and args[0].is_meta:
             return args[0]
         return func(*args, **(kwargs or {}))

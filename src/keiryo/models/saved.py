@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from keiryo.errors import InputError
+from keiryo.models.meta import without_weights
 from keiryo.models.spec import build
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.records.data import Fit
@@ -97,7 +98,7 @@ def load_model(path: Path) -> tuple[nn.Module, SavedModel]:
     Raises InputError if the file is damaged or does not fit its own description.
     """
     description = read_description(path)
-    with torch.device("meta"):
+    with without_weights():
         network = build(description.model, classes=len(description.classes))
     try:
         network.load_state_dict(read_tensors(path), assign=True)
