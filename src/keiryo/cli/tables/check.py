@@ -1,10 +1,10 @@
 """The findings of a check of images, on the terminal."""
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from keiryo.cli.progress import SEVERITY_STYLES
+from keiryo.cli.tables.table import make_table, open_console, say
 from keiryo.records.base import Finding
 from keiryo.records.data import DataCheck
 
@@ -13,31 +13,27 @@ SHOWN = 5
 
 def print_check(check: DataCheck) -> None:
     """Print the classes and every finding, with the first files of each, to standard output."""
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    _say(console, f"{check.name}: {check.images} images, {len(check.classes)} classes")
+    console = open_console()
+    say(console, f"{check.name}: {check.images} images, {len(check.classes)} classes")
     _print_classes(console, check)
     for finding in check.findings:
-        _say(console, f"{finding.severity}: {finding.evidence}.", SEVERITY_STYLES[finding.severity])
-        _say(console, f"  {finding.advice}")
+        say(console, f"{finding.severity}: {finding.evidence}.", SEVERITY_STYLES[finding.severity])
+        say(console, f"  {finding.advice}")
         for line in _lines(finding):
-            _say(console, f"    {line}", "dim")
+            say(console, f"    {line}", "dim")
     if not check.findings:
-        _say(console, "Nothing found.")
+        say(console, "Nothing found.")
 
 
 def _print_classes(console: Console, check: DataCheck) -> None:
     shown = sorted(check.classes.items(), key=lambda pair: -pair[1])
     if len(shown) > 4 * SHOWN:
         largest, smallest = shown[0], shown[-1]
-        _say(
-            console, f"  from {smallest[1]} ({smallest[0]}) to {largest[1]} ({largest[0]}) a class"
-        )
+        say(console, f"  from {smallest[1]} ({smallest[0]}) to {largest[1]} ({largest[0]}) a class")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("class")
-    table.add_column("images", justify="right")
+    table = make_table(["class"], ["images"])
     for name, count in shown:
-        table.add_row(name, str(count))
+        table.add_row(Text(name), str(count))
     console.print(table)
 
 
@@ -55,7 +51,3 @@ def _lines(finding: Finding) -> list[str]:
     if len(lines) > SHOWN + 1:
         return [*lines[:SHOWN], f"and {len(lines) - SHOWN} more (--json and --html list them)"]
     return lines
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, style=style)

@@ -3,42 +3,33 @@
 import shlex
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from keiryo.cli.tables.table import make_table, open_console, say
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.places import REPORT_FILE
 from keiryo.report import words
 from keiryo.report.order import best_first, dropped_early
 
-WIDTH_WITHOUT_TERMINAL = 140
-
 
 def print_table(comparison: Comparison, out: Path) -> None:
     """Print all trials, the best model first, and what to do next, to standard output."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH_WITHOUT_TERMINAL)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", overflow="fold")
-    for heading in ("held out", "training", "latency", "size", "params", "MACs", "trained in"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    console = open_console()
+    figures = ("held out", "training", "latency", "size", "params", "MACs", "trained in")
+    table = make_table(["model"], figures)
     for trial in best_first(comparison):
         recommended = trial.folder == comparison.recommended_trial
         table.add_row(*_row(trial), style="bold" if recommended else None)
     console.print(table)
     for candidate, because in dropped_early(comparison).items():
-        _say(console, f"{candidate} {because}")
+        say(console, f"{candidate} {because}")
     if comparison.recommended_trial:
         trial = out / comparison.recommended_trial
-        _say(console, f"Recommended: {comparison.recommended}")
-        _say(console, f"Use it:      keiryo predict {shlex.quote(str(trial))} IMAGE.jpg")
+        say(console, f"Recommended: {comparison.recommended}")
+        say(console, f"Use it:      keiryo predict {shlex.quote(str(trial))} IMAGE.jpg")
     elif comparison.ranking:
-        _say(console, "Recommended: none, since no model is within the limits")
+        say(console, "Recommended: none, since no model is within the limits")
     else:
-        _say(console, "Recommended: none, since no model has finished")
-    _say(console, f"Report:      {out / REPORT_FILE}")
+        say(console, "Recommended: none, since no model has finished")
+    say(console, f"Report:      {out / REPORT_FILE}")
 
 
 def _row(trial: Trial) -> list[str]:
@@ -60,7 +51,3 @@ def _row(trial: Trial) -> list[str]:
         words.number(trial.macs),
         words.duration(trial.train_seconds),
     ]
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -2,26 +2,22 @@
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from keiryo.cli.tables.table import make_table, open_console
 from keiryo.records.speed import LayerSpeed, Speed
 from keiryo.report import words
 
-WIDTH_WITHOUT_TERMINAL = 160
 NOT_MEASURED = "-"
 
 
 def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
     """Print a row for each batch size, and what it was measured with."""
-    console = _console()
+    console = open_console()
     first = speeds[0]
     unit = "step" if first.mode == "training" else "batch"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(first.model))
-    for title in ("batch", f"ms a {unit}", "95th percentile", "images/s", "peak memory", "runs"):
-        table.add_column(title, justify="right")
+    figures = ("batch", f"ms a {unit}", "95th percentile", "images/s", "peak memory", "runs")
+    table = make_table([], figures, first.model)
     for speed in speeds:
         latency, memory = speed.latency_ms, speed.peak_memory_bytes
         table.add_row(
@@ -41,13 +37,10 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
 
 def print_layer_speeds(speed: Speed) -> None:
     """Print each layer's time in a training step beside its limits, and the sums."""
-    console = _console()
-    title = Text(f"{speed.model}, a training step of {speed.batch}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title)
-    for heading in ("layer", "kind", "output"):
-        table.add_column(heading)
-    for heading in ("forward ms", "backward ms", "least: arithmetic", "memory", "times the least"):
-        table.add_column(heading, justify="right")
+    console = open_console()
+    figures = ("forward ms", "backward ms", "least: arithmetic", "memory", "times the least")
+    title = f"{speed.model}, a training step of {speed.batch}"
+    table = make_table(["layer", "kind", "output"], figures, title)
     for layer in speed.layers:
         shape = "x".join(map(str, layer.output_shape))
         table.add_row(Text(layer.layer), layer.kind, shape, *_cells([layer]))
@@ -80,8 +73,3 @@ def _cells(layers: Sequence[LayerSpeed]) -> list[str]:
 
 def _milliseconds(value: float) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)

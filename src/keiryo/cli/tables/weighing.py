@@ -4,25 +4,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from keiryo.cli.tables.table import make_table, open_console, say
 from keiryo.records.costs import LayerCost, Weighing
 from keiryo.report import weighing_words, words
 from keiryo.report.weighing_words import NOTHING
 
-WIDTH_WITHOUT_TERMINAL = 160
 COLUMN_GAP = 3
 NARROWEST_NOTES = 30
 
 
 def print_weighings(weighings: Sequence[Weighing]) -> None:
     """Print what each model costs in all, side by side, then what was noted and the convention."""
-    console = _console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    console = open_console()
+    table = make_table([""], [])
     for weighing in weighings:
         table.add_column(Text(weighing.model), justify="right", overflow="fold")
     for title, cells in weighing_words.totals(weighings):
@@ -31,7 +27,7 @@ def print_weighings(weighings: Sequence[Weighing]) -> None:
     for weighing in weighings:
         for line in weighing_words.remarks(weighing):
             text = f"{weighing.model}: {line}" if len(weighings) > 1 else line
-            console.print(Text(text), soft_wrap=True)
+            say(console, text)
     console.print(Text(f"\n{weighings[0].convention}", style="dim"))
 
 
@@ -40,9 +36,9 @@ def print_layers(weighing: Weighing) -> None:
 
     Columns that the terminal has no room for are left out, and named.
     """
-    console = _console()
+    console = open_console()
     columns, left_out = _fitting(weighing, console.width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=Text(weighing.model))
+    table = make_table([], [], weighing.model)
     table.add_column("layer", no_wrap=True)
     for column in columns:
         table.add_column(
@@ -94,11 +90,6 @@ def _fitting(weighing: Weighing, width: int) -> tuple[list["_Column"], list["_Co
         left_out.append(dropped)
         del needed[title]
     return columns, left_out
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
 @dataclass(frozen=True)
