@@ -24,44 +24,55 @@ class WaveNetOptions(Record):
     rate: int | None = option(None, "Sampling rate in Hz.", shown="that of most recordings")
     trim_db: float = option(
         60.0,
-        "Trim both ends of what is this many decibels below the loudest sample; 0: no trimming.",
+        "Cut off both ends where they are this many decibels below the loudest sample; 0: cut "
+        "nothing.",
         shown="60",
     )
-    normalize: bool = option(False, "Scale every recording to full scale.")
-    stacks: int = option(2, "Stacks of layers; dilations begin at 1 in each.", ge=1, le=20)
+    normalize: bool = option(
+        False, "Scale each recording so that its loudest sample is at full scale."
+    )
+    stacks: int = option(
+        2, "Number of stacks of layers. The dilations of each are 1, 2, 4 and so on.", ge=1, le=20
+    )
     layers: int | None = option(
         None,
-        "Layers of a stack, each with twice the dilation of the one before.",
+        "Number of layers in a stack; each has twice the dilation of the one before.",
         shown="for a receptive field of 0.12 s",
         ge=1,
         le=16,
     )
     kernel: int = option(2, "Kernel size of each convolution.", ge=2, le=16)
-    residual: int = option(32, "Channels of the residual connections.", ge=1, le=4096)
-    skip: int = option(64, "Channels of the skip connections.", ge=1, le=4096)
+    residual: int = option(32, "Number of residual channels.", ge=1, le=4096)
+    skip: int = option(64, "Number of skip channels.", ge=1, le=4096)
     output: Literal["softmax", "logistics"] = option(
         "softmax",
         "Distribution of a sample: a softmax over 256 codes, or a mixture of logistics.",
     )
     is_dilated: bool = option(
-        True, "Use ordinary convolutions, to compare with dilated ones.", flag="--no-dilation"
+        True,
+        "Use ordinary causal convolutions, to compare with dilated ones.",
+        flag="--no-dilation",
     )
     epochs: int | None = option(None, "Passes over the training recordings.", shown="10", ge=1)
     minutes: float | None = option(
         None,
-        "Time for the training, in minutes, instead of a number of epochs.",
+        "Training time in minutes, instead of --epochs.",
         gt=0,
         lt=math.inf,
     )
-    batch: int = option(4, "Chunks in a step.", ge=1)
+    batch: int = option(4, "Chunks of recordings per step.", ge=1)
     samples: int | None = option(
         None,
         "Length of a chunk in samples.",
         shown="twice the receptive field, 2000 at least",
         ge=1,
     )
-    optimizer: Literal["adam", "adamw"] = option("adamw", "Optimiser; adamw has weight decay.")
-    learning_rate: float = option(5e-3, "Highest learning rate.", gt=0, lt=math.inf)
-    seed: int = option(0, "Random seed.", ge=0)
+    optimizer: Literal["adam", "adamw"] = option(
+        "adamw", "Optimiser; adamw has a weight decay of 0.01."
+    )
+    learning_rate: float = option(5e-3, "Peak learning rate.", gt=0, lt=math.inf)
+    seed: int = option(
+        0, "Random seed of the split, the initial weights and the order of chunks.", ge=0
+    )
     device: DeviceName = option("auto", "Device to train on.")
-    threads: int = option(..., "Processor threads.", shown="all cores", ge=1)
+    threads: int = option(..., "Number of processor threads.", shown="all cores", ge=1)

@@ -20,33 +20,38 @@ def bench(
         str,
         typer.Argument(
             metavar="MODEL|ARTIFACT",
-            help="What `keiryo models` lists, with random weights, or a trial's folder or file.",
+            help="A model that `keiryo models` lists, with random weights; or the folder of a "
+            "trial, OUT/trials/NAME, or its model.safetensors.",
         ),
     ],
     batch: Annotated[
         str | None,
-        typer.Option(help="Images at a time; several, with commas.", show_default="1,32"),
+        typer.Option(help="Batch sizes, separated by commas.", show_default="1,32; 32 in training"),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=8, max=4096, help="Side of the images.", show_default="224"),
+        typer.Option(
+            min=8, max=4096, help="Side of the square images in pixels.", show_default="224"
+        ),
     ] = None,
     classes: Annotated[
-        int | None, typer.Option(min=1, help="Classes of a MODEL.", show_default="1000")
+        int | None, typer.Option(min=1, help="Number of classes of a MODEL.", show_default="1000")
     ] = None,
     training: Annotated[
-        bool, typer.Option("--training", help="Measure steps of a training instead.")
+        bool, typer.Option("--training", help="Measure training steps instead of inference.")
     ] = False,
     recipe: Annotated[
         str | None,
-        typer.Option(help="Of a training: keiryo, long, plain or reported.", show_default="keiryo"),
+        typer.Option(
+            help="With --training: keiryo, long, plain or reported.", show_default="keiryo"
+        ),
     ] = None,
     layers: Annotated[
         bool,
         typer.Option(
             "--layers",
-            help="With --training: each layer's time, beside the least that the machine's "
-            "matrix rate and memory bandwidth allow.",
+            help="With --training: also the time of each layer, beside the least time that the "
+            "machine's rate of matrix products and its memory bandwidth allow.",
         ),
     ] = False,
     device: options.Device = None,
@@ -54,9 +59,9 @@ def bench(
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Measure how fast a model runs on this machine, or trains, and what memory it takes.
+    """Measure a model's speed and memory on this machine, in inference or in training.
 
-    Let the machine rest meanwhile.
+    Other programs that run meanwhile would slow it down.
     """
     import torch
 
@@ -74,7 +79,7 @@ def bench(
         ("--layers", layers),
     ):
         if value and not training:
-            raise InputError(f"{name}: is of a training; add --training, or leave it out")
+            raise InputError(f"{name}: only for training; add --training, or leave it out")
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"--recipe {recipe}: give one of {', '.join(RECIPES)}")
     chosen = choose_device(device or "auto")

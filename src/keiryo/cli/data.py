@@ -11,7 +11,7 @@ from keiryo.cli.lazy import lazy_group, takes_fields
 
 EXIT_FOUND = 2
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="The images, as for `keiryo compare`.")]
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Images, as for `keiryo compare`.")]
 
 app = typer.Typer(
     add_completion=False,
@@ -32,13 +32,13 @@ def check(
     data: Data,
     threads: options.Threads = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 2 if anything is found.")
+        bool, typer.Option("--strict", help="Exit with status 2 if anything is found.")
     ] = False,
     html: Annotated[
         bool,
-        typer.Option("--html", help="Show the images side by side, as check.html in --out."),
+        typer.Option("--html", help="Also show the images on a page, check.html in --out."),
     ] = False,
-    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path(),
+    out: options.Out = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace check.html in --out.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -65,7 +65,7 @@ def check(
         from keiryo.report.check_page import write_check_page
 
         shown = make_source_thumbnails(names_to_show(found.findings), source)
-        typer.echo(f"Drawn: {write_check_page(found, shown, out)}", err=True)
+        typer.echo(f"Written: {write_check_page(found, shown, out)}", err=True)
     if json:
         typer.echo(found.model_dump_json(indent=2))
     else:
@@ -83,9 +83,9 @@ def pack(
     force: Annotated[bool, typer.Option("--force", help="Replace the pack in --out.")] = False,
     **given: Any,
 ) -> None:
-    """Decode images once into a memory-mapped pack, which every command takes as DATA.
+    """Decode images once into a pack, a memory-mapped folder that every command takes as DATA.
 
-    If it is interrupted, the same command continues.
+    After an interruption, the same command continues.
     """
     from keiryo.cli.progress import show_progress
     from keiryo.data.image.fit import DEFAULT_SIZE

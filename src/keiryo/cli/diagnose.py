@@ -10,13 +10,18 @@ from keiryo.cli import options
 
 
 def diagnose(
-    trial: Annotated[Path, typer.Argument(metavar="TRIAL", help="A trial: OUT/trials/NAME.")],
+    trial: Annotated[
+        Path, typer.Argument(metavar="TRIAL", help="Folder of a trial, OUT/trials/NAME.")
+    ],
     layers: Annotated[
-        bool, typer.Option("--layers", help="Also show every layer, at first and at last.")
+        bool,
+        typer.Option(
+            "--layers", help="Also show each layer at the first and the last watched step."
+        ),
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Say what went wrong in a training, finished or not, from evidence."""
+    """Say what went wrong in a training, finished or not, and on what evidence."""
     from keiryo.cli.tables.diagnosis import print_diagnosis, print_layers
     from keiryo.comparison.trial.trial_folder import read_trial_folder
 

@@ -14,8 +14,9 @@ def doctor(
         bool,
         typer.Option(
             "--measure",
-            help="Measure matrix rate, memory bandwidth and the cost of a call, and write them "
-            "to device-profile.json in --out, for `keiryo weigh --device-profile`.",
+            help="Measure the rate of matrix products, the memory bandwidth and the time of a "
+            "call, and write them to device-profile.json in --out, for `keiryo weigh "
+            "--device-profile`.",
         ),
     ] = False,
     device: options.Device = None,
@@ -24,7 +25,7 @@ def doctor(
     force: Annotated[bool, typer.Option("--force", help="Replace the profile in --out.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Say what this machine offers: processor, memory, devices, versions."""
+    """Describe this machine: processor, memory, device, precision, versions."""
     import torch
 
     from keiryo.errors import InputError
@@ -47,7 +48,7 @@ def doctor(
     )
     profile = None
     if measure:
-        typer.echo("Measuring, which takes some seconds; let the machine rest.", err=True)
+        typer.echo("Measuring for some seconds; other programs would disturb it.", err=True)
         profile = measure_profile(device=chosen, threads=machine.threads)
         write_text(path, profile.model_dump_json(indent=2) + "\n")
     fast = has_bfloat16_units(torch.device(chosen))

@@ -141,11 +141,10 @@ def _parameter(plan: Any, name: str) -> inspect.Parameter:
         found = [(text, _limit(field, name)) for name, text in LIMITS.items()]
         limits = [text.format(limit) for text, limit in found if limit is not None and limit > 1]
         notes = [*filter(None, [extra["shown"] or default]), *limits]
+        # Typer would show a default that is a text in parentheses.
+        shown = f"  [default: {'; '.join(notes)}]" if notes else ""
         option = typer.Option(
-            flag,
-            help=field.description,
-            metavar=extra["metavar"],
-            show_default="; ".join(notes) or False,
+            flag, help=f"{field.description}{shown}", metavar=extra["metavar"], show_default=False
         )
         annotation, default = Annotated[kind | None, option], None
     return inspect.Parameter(

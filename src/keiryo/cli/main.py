@@ -47,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     cls=lazy_group(COMMANDS),
     help="Weigh neural networks before they ship: train candidates side by side on your own "
-    "images, measure what each costs and how well it does, and take the winner away.",
+    "images, measure what each costs and how well it does, and run the winner.",
 )
 
 

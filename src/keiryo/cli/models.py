@@ -8,7 +8,7 @@ from keiryo.cli import options
 
 
 def models(json: options.Json = False) -> None:
-    """List the models that can be named, with their options."""
+    """List the models and their options."""
     from keiryo.models.spec import FACTORIES, model_options, option_choices
 
     if json:

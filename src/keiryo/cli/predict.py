@@ -11,13 +11,15 @@ from keiryo.cli import options
 
 def predict(
     artifact: Annotated[
-        Path, typer.Argument(help="A trial's folder, OUT/trials/NAME, or its model.safetensors.")
+        Path, typer.Argument(help="Folder of a trial, OUT/trials/NAME, or its model.safetensors.")
     ],
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to say.")] = 1,
+    top: Annotated[
+        int, typer.Option(min=1, help="Number of classes to print, the likeliest first.")
+    ] = 1,
     json: options.Json = False,
 ) -> None:
-    """Label images with a trained model."""
+    """Classify images with a trained model."""
     from keiryo.data.image.decoding import UnreadableImageError
     from keiryo.errors import InputError
     from keiryo.export.predictor import load

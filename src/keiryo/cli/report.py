@@ -9,10 +9,10 @@ import typer
 
 def report(
     folder: Annotated[
-        Path, typer.Argument(help="The --out folder of a comparison, or of a WaveNet's training.")
+        Path, typer.Argument(help="Folder of a comparison or of a WaveNet's training, its --out.")
     ],
 ) -> None:
-    """Make the report of a comparison, or of a WaveNet's training, again."""
+    """Write the report of a comparison, or of a WaveNet's training, again."""
     from pydantic import ValidationError
 
     from keiryo.errors import InputError

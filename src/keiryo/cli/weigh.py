@@ -17,37 +17,38 @@ DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
 
 def weigh(
     models: Annotated[
-        list[str], typer.Argument(help="What `keiryo models` lists, or FILE.py:FACTORY.")
+        list[str], typer.Argument(help="Models that `keiryo models` lists, or FILE.py:FACTORY.")
     ],
     input: Annotated[
         list[str] | None,
         typer.Option(
-            help="Shape of one example, channels first; again for each further input.",
+            help="Shape of one example, channels first, without the batch. Repeat the option for "
+            "each further input.",
             show_default=DEFAULT_INPUT,
         ),
     ] = None,
-    classes: Annotated[int, typer.Option(min=1, help="Classes to tell apart.")] = DEFAULT_CLASSES,
+    classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = DEFAULT_CLASSES,
     layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
     device_profile: Annotated[
         Path | None,
         typer.Option(
-            help="What a machine can do, written by `keiryo doctor --measure`: "
-            "adds the time each layer takes there at best, and what bounds it."
+            help="Profile of a machine, written by `keiryo doctor --measure`. It adds the least "
+            "time of each layer on that machine, and what bounds it."
         ),
     ] = None,
     measure: Annotated[
         bool,
-        typer.Option("--measure", help="Measure on this machine how long each layer takes."),
+        typer.Option("--measure", help="Also measure the time of each layer on this machine."),
     ] = False,
     threads: options.Threads = None,
     html: Annotated[
-        bool, typer.Option("--html", help="Draw the networks, as weigh.html in --out.")
+        bool, typer.Option("--html", help="Also draw the networks on a page, weigh.html in --out.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Folder for everything that is written.")] = Path(),
+    out: options.Out = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace weigh.html in --out.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Weigh models before any training: parameters, arithmetic, memory, what each layer sees."""
+    """Weigh models before training: parameters, multiply-accumulates, memory, receptive field."""
     from keiryo.bench.weighing import weigh_model, with_measured_times
     from keiryo.cli.tables.weighing import print_layers, print_weighings
     from keiryo.cost.roofline import with_predicted_times
@@ -73,7 +74,7 @@ def weigh(
     if html:
         from keiryo.report.weighing_page import write_weighing_page
 
-        typer.echo(f"Drawn: {write_weighing_page(weighings, profile, out)}", err=True)
+        typer.echo(f"Written: {write_weighing_page(weighings, profile, out)}", err=True)
     if json:
         document = [weighing.model_dump(mode="json") for weighing in weighings]
         typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))

@@ -17,7 +17,10 @@ NETWORK = ("stacks", "layers", "kernel", "residual", "skip", "output")
 COMMANDS = ("train", "generate", "export", "bench")
 
 Model = Annotated[
-    Path, typer.Argument(metavar="OUT", help="The --out of a training, or a model.safetensors.")
+    Path,
+    typer.Argument(
+        metavar="OUT", help="Folder of a training, its --out, or its model.safetensors."
+    ),
 ]
 
 app = typer.Typer(
@@ -41,8 +44,8 @@ def train(
         str | None,
         typer.Argument(
             metavar="[DATA]",
-            help="A folder of WAV, FLAC or OGG files, a CSV with the column path and one for each "
-            "condition, or the built-in set: tones.",
+            help="Recordings: a folder of WAV, FLAC or OGG files; a CSV file with the column path "
+            "and one for each condition; or the built-in set tones.",
             show_default="tones",
         ),
     ] = None,
@@ -52,7 +55,7 @@ def train(
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Train a WaveNet on recordings, and report."""
+    """Train a WaveNet on recordings; measure it and report."""
     from keiryo import api
     from keiryo.audio.plan import wavenet_folder
     from keiryo.cli.wavenet.progress import show_wavenet_progress
@@ -107,41 +110,47 @@ def generate(
     condition: Annotated[
         str,
         typer.Option(
-            metavar="NAME=VALUE,...", help="A value for each condition: digit=3,speaker=theo."
+            metavar="NAME=VALUE,...",
+            help="Value of each condition, such as digit=3,speaker=theo.",
         ),
     ] = "",
     temperature: Annotated[
         float | None,
         typer.Option(
-            help="Temperature: below 1 likelier samples, above 1 bolder ones.", show_default="1"
+            help="Temperature of the distribution that samples are drawn from: below 1 the "
+            "likelier samples prevail, above 1 there is more variety.",
+            show_default="1",
         ),
     ] = None,
     top_p: Annotated[
         float,
         typer.Option(
-            "--top-p", help="Draw among the likeliest values that have this probability together."
+            "--top-p", help="Draw from the likeliest values that together have this probability."
         ),
     ] = 1.0,
     argmax: Annotated[
-        bool, typer.Option("--argmax", help="Take the likeliest value each time: temperature 0.")
+        bool, typer.Option("--argmax", help="Take the likeliest value each time (temperature 0).")
     ] = False,
     prime: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Recording to continue from; it is not repeated."),
+        typer.Option(metavar="FILE", help="Recording to continue; it is not repeated."),
     ] = None,
-    count: Annotated[int, typer.Option(help="Number of sounds, generated at once.")] = 1,
+    count: Annotated[int, typer.Option(help="Number of sounds, generated at the same time.")] = 1,
     seed: options.Seed = None,
     weights: Annotated[
         Literal["float32", "int8"],
-        typer.Option(help="int8 rounds the weights: faster, and not quite the same sound."),
+        typer.Option(help="Type of the weights; int8 is faster, and the sound differs a little."),
     ] = "float32",
     threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads; several for several sounds.")
+        int,
+        typer.Option(
+            min=1, help="Number of processor threads; more than one helps only with --count."
+        ),
     ] = 1,
     out: Annotated[
         str | None,
         typer.Option(
-            help="A .wav file (with --count, numbered), or - for standard output.",
+            help="WAV file to write (numbered, with --count), or - for standard output.",
             show_default="sound.wav",
         ),
     ] = None,
@@ -150,11 +159,12 @@ def generate(
         typer.Option("--raw", help="Write 16-bit samples without a WAV header to standard output."),
     ] = False,
     play: Annotated[
-        bool, typer.Option("--play", help="Play it on the sound device, instead of --out.")
+        bool,
+        typer.Option("--play", help="Play the sound on the sound device instead of writing it."),
     ] = False,
     force: options.Force = False,
 ) -> None:
-    """Generate sound from a trained WaveNet, streamed as it is made."""
+    """Generate sound from a trained WaveNet; write it or play it as it is made."""
     from keiryo.cli.wavenet.sound import write_sound
     from keiryo.errors import InputError
 
@@ -180,11 +190,11 @@ def generate(
 
 def export(
     model: Model,
-    out: Annotated[Path, typer.Option(help="The .onnx file.")] = Path("wavenet-step.onnx"),
+    out: Annotated[Path, typer.Option(help="ONNX file to write.")] = Path("wavenet-step.onnx"),
     force: options.Force = False,
     json: options.Json = False,
 ) -> None:
-    """Write one step of a trained WaveNet as ONNX, with its state as input and output, checked."""
+    """Export one step of a trained WaveNet to ONNX, its state as input and output; check it."""
     from keiryo.audio.export.onnx import export_step
     from keiryo.audio.saved import load_wavenet
     from keiryo.errors import InputError
@@ -216,19 +226,23 @@ def bench(
         Path | None,
         typer.Argument(
             metavar="[OUT]",
-            help="The --out of a training, or a model.safetensors; without it, random weights.",
+            help="Folder of a training, its --out, or its model.safetensors. Without it: random "
+            "weights.",
         ),
     ] = None,
     rate: Annotated[
         int | None, typer.Option(help="Sampling rate in Hz.", show_default="16000")
     ] = None,
-    streams: Annotated[int, typer.Option(min=1, help="Sounds at once, measured beside one.")] = 16,
-    rounds: Annotated[int, typer.Option(min=1, help="Number of measurements of each.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    streams: Annotated[
+        int,
+        typer.Option(min=1, help="Number of sounds at the same time; one alone is measured too."),
+    ] = 16,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of measurements of each way.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Number of processor threads.")] = 1,
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Measure the speed of generation here: naive, buffered, and by the compiled loop."""
+    """Measure the speed of generation on this machine: naive, buffered, by the compiled loop."""
     from keiryo.bench.generation import bench_generation
     from keiryo.cli.tables.generation import print_generation_bench
 
