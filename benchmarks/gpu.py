@@ -179,18 +179,18 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 def training(options: argparse.Namespace) -> dict[str, Any]:
     """Measure steps of keiryo's loop, as `keiryo bench --training` does."""
-    from keiryo.bench.training_steps import measure_training
+    from keiryo.bench.training_steps import StepsOfTraining, measure_training
 
+    steps = StepsOfTraining(
+        model=options.model,
+        size=options.size,
+        classes=5,
+        batch=options.batch,
+        threads=os.cpu_count() or 1,
+        device=options.device,
+    )
     try:
-        speed = measure_training(
-            options.model,
-            size=options.size,
-            classes=5,
-            batch=options.batch,
-            recipe="keiryo",
-            threads=os.cpu_count() or 1,
-            device=options.device,
-        )
+        speed = measure_training(steps)
     except subprocess.CalledProcessError as error:
         sys.exit(error.stderr.strip().splitlines()[-1])
     return speed.model_dump(include={"images_per_second", "peak_memory_bytes"})

@@ -4,11 +4,12 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from keiryo.bench.training_layers import measure_training_layers
-from keiryo.bench.training_steps import measure_training
+from keiryo.bench.training_steps import StepsOfTraining, measure_training
 from keiryo.bench.weighing import weigh_model
 from keiryo.errors import InputError
 from keiryo.measure.latency import measure_latency
@@ -23,7 +24,6 @@ from keiryo.models.saved import (
 )
 from keiryo.models.spec import build, parse_spec
 from keiryo.records.speed import Speed
-from keiryo.records.training import Precision
 from keiryo.train.precision import mixed_precision
 from keiryo.version import __version__
 
@@ -82,29 +82,23 @@ def inference_speed(subject: Subject, *, batch: int, threads: int, device: str) 
 
 
 def training_speed(
-    subject: Subject,
-    *,
-    batch: int,
-    recipe: str,
-    threads: int,
-    device: str,
-    save_memory: bool,
-    precision: Precision | None,
-    layers: bool,
+    subject: Subject, *, batch: int, threads: int, device: str, layers: bool, **options: Any
 ) -> Speed:
-    """Measure steps of a training in its own process, and each layer if `layers`."""
+    """Measure steps of a training in its own process, and each layer if `layers`.
+
+    `options` are fields of `StepsOfTraining`: recipe, save_memory, precision.
+    """
+    steps = StepsOfTraining(
+        model=subject.model,
+        size=subject.size,
+        classes=subject.classes,
+        batch=batch,
+        threads=threads,
+        device=device,
+        **options,
+    )
     try:
-        speed = measure_training(
-            subject.model,
-            size=subject.size,
-            classes=subject.classes,
-            batch=batch,
-            recipe=recipe,
-            threads=threads,
-            device=device,
-            save_memory=save_memory,
-            precision=precision,
-        )
+        speed = measure_training(steps)
     except subprocess.CalledProcessError as error:
         raise _run_error(subject, batch, error) from None
     if not layers:

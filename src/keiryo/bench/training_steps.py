@@ -1,9 +1,8 @@
 """The speed of training steps on this machine, in a process that does nothing else.
 
-Run as `python -m keiryo.bench.training_steps MODEL ...`, it prints the record as JSON.
+Run as `python -m keiryo.bench.training_steps JSON`, it prints the record as JSON.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import torch
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
+from keiryo.records.base import Record
 from keiryo.records.speed import Latency, Speed
 from keiryo.records.training import Precision
 from keiryo.train.budget import Budget
@@ -34,33 +34,32 @@ ENOUGH_SECONDS = 10.0
 BATCHES_IN_MEMORY = 4
 
 
-def measure_training(
-    model: str,
-    *,
-    size: int,
-    classes: int,
-    batch: int,
-    recipe: str,
-    threads: int,
-    device: str,
-    save_memory: bool = False,
-    precision: Precision | None = None,
-) -> Speed:
+class StepsOfTraining(Record):
+    """The training whose steps are measured."""
+
+    model: str
+    size: int
+    classes: int
+    batch: int
+    recipe: str = "keiryo"
+    threads: int
+    device: str
+    save_memory: bool = False
+    precision: Precision | None = None
+
+
+def measure_training(steps: StepsOfTraining) -> Speed:
     """Measure steps of keiryo's own loop on random images, in a new process.
 
     Raises subprocess.CalledProcessError, with the process's `stderr`, if that fails.
     """
-    command = [sys.executable, "-m", "keiryo.bench.training_steps", model]
-    command += ["--size", str(size), "--classes", str(classes), "--batch", str(batch)]
-    command += ["--recipe", recipe, "--threads", str(threads), "--device", device]
-    command += ["--save-memory"] if save_memory else []
-    command += ["--precision", precision] if precision else []
+    command = [sys.executable, "-m", "keiryo.bench.training_steps", steps.model_dump_json()]
     environment = {**ALLOCATOR_SETTINGS, **os.environ}
     finished = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return Speed.model_validate_json(finished.stdout)
 
 
-def _measure_here(options: argparse.Namespace) -> Speed:
+def _measure_here(options: StepsOfTraining) -> Speed:
     device = torch.device(options.device)
     prepare_device(device, threads=options.threads)
     random = np.random.default_rng(0)
@@ -72,15 +71,11 @@ def _measure_here(options: argparse.Namespace) -> Speed:
     if options.precision:
         recipe = replace(recipe, precision=options.precision)
     network = build(options.model, classes=options.classes)
+    labels = random.integers(0, options.classes, count)
+    preprocessing = Preprocessing(size=options.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     task = ImageTask(
         network,
-        ImageSet(
-            images,
-            random.integers(0, options.classes, count),
-            rows,
-            rows[:1],
-            Preprocessing(size=options.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)),
-        ),
+        ImageSet(images, labels, rows, rows[:1], preprocessing),
         recipe=recipe,
         batch=options.batch,
         seed=0,
@@ -103,19 +98,16 @@ def _measure_here(options: argparse.Namespace) -> Speed:
     training.run(TrainingListener(wants_stop=has_enough))
     measured = seconds[WARMUP_STEPS:]
     p50, p95 = (1000.0 * np.percentile(measured, (50, 95))).tolist()
+    latency = Latency(
+        **options.model_dump(include={"batch", "threads", "device"}),
+        p50=p50,
+        p95=p95,
+        runs=len(measured),
+    )
     return Speed(
-        model=options.model,
+        **options.model_dump(include={"model", "size", "batch"}),
         mode="training",
-        size=options.size,
-        batch=options.batch,
-        latency_ms=Latency(
-            p50=p50,
-            p95=p95,
-            batch=options.batch,
-            threads=options.threads,
-            runs=len(measured),
-            device=options.device,
-        ),
+        latency_ms=latency,
         images_per_second=options.batch / median(measured),
         precision=choose_precision(network, device, recipe.precision),
         peak_memory_bytes=peak_memory_bytes(device.type),
@@ -123,12 +115,4 @@ def _measure_here(options: argparse.Namespace) -> Speed:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model")
-    for name in ("size", "classes", "batch", "threads"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--recipe", required=True)
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--save-memory", action="store_true")
-    parser.add_argument("--precision")
-    print(_measure_here(parser.parse_args()).model_dump_json())
+    print(_measure_here(StepsOfTraining.model_validate_json(sys.argv[1])).model_dump_json())
