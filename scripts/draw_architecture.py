@@ -42,46 +42,21 @@ def redrawn(page: str) -> str:
 
 
 def drawing() -> str:
-    """Return the rooms as a Mermaid flowchart; an arrow points to what is imported."""
-    imports = imported_rooms()
-    lines = ["```mermaid", "flowchart TD"]
-    for room in sorted(imports):
-        lines += [f"    {room} --> {other}" for other in sorted(direct(room, imports))]
-    return "\n".join([*lines, "```", ""])
+    """Return the rooms as a Mermaid flowchart; an arrow points to what is imported.
 
-
-def imported_rooms() -> dict[str, set[str]]:
-    """Return which rooms each room imports, those apart that nearly all import."""
+    A room that is reached through another one has no arrow of its own.
+    """
     graph = grimp.build_graph(PACKAGE, exclude_type_checking_imports=True, cache_dir=None)
-    rooms = {
-        child.removeprefix(f"{PACKAGE}.")
-        for child in graph.find_children(PACKAGE)
-        if child.removeprefix(f"{PACKAGE}.") not in (*FOUNDATIONS, *ENTRANCES)
-    }
-    imports: dict[str, set[str]] = {room: set() for room in rooms}
-    for module in graph.modules:
-        importer = module.split(".")[1:2]
-        for imported in graph.find_modules_directly_imported_by(module):
-            target = imported.split(".")[1:2]
-            if importer != target and rooms.issuperset(importer + target) and importer and target:
-                imports[importer[0]].add(target[0])
-    return imports
-
-
-def direct(room: str, imports: dict[str, set[str]]) -> set[str]:
-    """Return the rooms that `room` imports and reaches through no other room."""
-    through: set[str] = set()
-    for other in imports[room]:
-        through |= reachable(other, imports)
-    return imports[room] - through
-
-
-def reachable(room: str, imports: dict[str, set[str]]) -> set[str]:
-    """Return all rooms that `room` imports, directly or through others."""
-    found = set(imports[room])
-    for other in imports[room]:
-        found |= reachable(other, imports)
-    return found
+    for name in graph.find_children(PACKAGE):
+        graph.squash_module(name)
+    for name in (*FOUNDATIONS, *ENTRANCES):
+        graph.remove_module(f"{PACKAGE}.{name}")
+    lines = ["```mermaid", "flowchart TD"]
+    for room in sorted(graph.find_children(PACKAGE)):
+        imported = graph.find_modules_directly_imported_by(room) - {room}
+        through = set[str]().union(*map(graph.find_upstream_modules, imported))
+        lines += [f"    {room} --> {other}" for other in sorted(imported - through)]
+    return "\n".join([*lines, "```", ""]).replace(f"{PACKAGE}.", "")
 
 
 def tables() -> str:
