@@ -195,7 +195,7 @@ def test_what_was_interrupted_and_killed_goes_on_to_the_same_bits(
 
     def is_running() -> bool:
         listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-        return f"trial_process {out}" in listing.stdout
+        return f"trial.process {out}" in listing.stdout
 
     wait_for(lambda: not is_running(), seconds=20)
     assert keiryo("compare", "--resume", "--out", out).status == 0
