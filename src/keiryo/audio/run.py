@@ -50,6 +50,7 @@ from keiryo.version import __version__
 # a step costs three times as much a sample, so that evaluation takes little of the time.
 FEWEST_EVALUATED = 50_000
 EVALUATED_SHARE = 0.05
+RECORDED_OPTIONS = {"seed", "batch", "optimizer", "learning_rate", "epochs", "minutes"}
 
 
 class WaveNetListener:
@@ -153,13 +154,8 @@ class _Run:
             ),
             data=data,
             network=network_summary,
-            seed=plan.seed,
-            batch=plan.batch,
+            **plan.model_dump(include=RECORDED_OPTIONS),
             chunk_samples=samples,
-            optimizer=plan.optimizer,
-            learning_rate=plan.learning_rate,
-            epochs=plan.epochs,
-            minutes=plan.minutes,
             status="done",
             complete=False,
             steps=0,

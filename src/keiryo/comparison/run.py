@@ -38,25 +38,12 @@ from keiryo.version import __version__
 
 TENSORS_OF_CHECKPOINT = 3  # times those of the weights: with the two moments of Adam
 TABLE_COLUMNS = (
-    "model",
-    "seed",
-    "fold",
-    "status",
-    "val_accuracy",
-    "train_accuracy",
-    "test_accuracy",
-    "val_accuracy_with_leaks",
-    "robust_accuracy",
-    "parameters",
-    "state_elements",
-    "macs",
-    "artifact_bytes",
-    "train_seconds",
-    "epochs",
-    "images_per_second",
-    "peak_memory_bytes",
+    *("model", "seed", "fold", "status", "val_accuracy", "train_accuracy", "test_accuracy"),
+    *("val_accuracy_with_leaks", "robust_accuracy", "parameters", "state_elements", "macs"),
+    *("artifact_bytes", "train_seconds", "epochs", "images_per_second", "peak_memory_bytes"),
+    *("latency_ms_p50", "latency_ms_p95", "dropped_at", "dropped_because"),
 )
-COLUMNS_OF_HALVING = ("dropped_at", "dropped_because")
+RECORDED_OPTIONS = {"recipe", "augment", "fine_tune", "batch", "epochs", "minutes", "stop_early"}
 
 
 def run_comparison(
@@ -179,13 +166,7 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
             device=plan.device, threads=plan.threads, torch_version=torch.__version__
         ),
         data=data,
-        recipe=plan.recipe,
-        augment=plan.augment,
-        fine_tune=plan.fine_tune,
-        batch=plan.batch,
-        epochs=plan.epochs,
-        minutes=plan.minutes,
-        stop_early=plan.stop_early,
+        **plan.model_dump(include=RECORDED_OPTIONS),
         limits=plan.limits,
         trials=trials,
         ranking=ranking.models,
@@ -206,17 +187,10 @@ def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
 
 def _as_csv(trials: list[Trial]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    further = ("latency_ms_p50", "latency_ms_p95", *COLUMNS_OF_HALVING)
-    writer.writerow((*TABLE_COLUMNS, *further))
+    writer = csv.DictWriter(text, TABLE_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
     for trial in trials:
         latency = trial.latency_ms
-        writer.writerow(
-            (
-                *(getattr(trial, column) for column in TABLE_COLUMNS),
-                latency and latency.p50,
-                latency and latency.p95,
-                *(getattr(trial, column) for column in COLUMNS_OF_HALVING),
-            )
-        )
+        percentiles = {f"latency_ms_{p}": latency and getattr(latency, p) for p in ("p50", "p95")}
+        writer.writerow(trial.model_dump() | percentiles)
     return text.getvalue()

@@ -30,6 +30,11 @@ from keiryo.errors import InputError
 from keiryo.records.costs import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
+# The figures of a row that further calls of its layer add to.
+SUMMED = (
+    *("calls", "macs", "elements", "padding_macs"),
+    *("activation_bytes", "bytes_moved", "weight_bytes"),
+)
 # Batch norm's counter of its calls, which is no part of its state here.
 BOOKKEEPING = "num_batches_tracked"
 
@@ -219,18 +224,7 @@ def _row(
 
 def _add_call(row: LayerCost, call: LayerCall) -> LayerCost:
     again = _row(call, row.block, 0, None)
-    more = {
-        field: getattr(row, field) + getattr(again, field)
-        for field in (
-            "calls",
-            "macs",
-            "elements",
-            "activation_bytes",
-            "bytes_moved",
-            "weight_bytes",
-            "padding_macs",
-        )
-    }
+    more = {field: getattr(row, field) + getattr(again, field) for field in SUMMED}
     more["operators"] = dict(Counter(row.operators) + Counter(again.operators))
     if row.formula_macs is not None and again.formula_macs is not None:
         more["formula_macs"] = row.formula_macs + again.formula_macs
