@@ -97,21 +97,21 @@ def test_between_equals_the_smaller_goes_on_and_then_the_first_named() -> None:
     assert [s.candidate for s in others] == ["large", "unknown"]
     assert [s.candidate for s in halve(drawn[2:])[0]] == ["small"]
     assert why_dropped(drawn[0], better, 0.25).endswith(
-        "50.0 % of the held-out images right, as many as as small, which has fewer parameters"
+        "50.0 % held-out accuracy, the same as as small, which has fewer parameters"
     )
     assert why_dropped(drawn[3], [drawn[2]], 0.5).endswith(
-        "right (the mean of 2 trainings), as many as small, which was named first"
+        "held-out accuracy (the mean of 2 trainings), the same as small, which was named first"
     )
 
 
 def test_why_one_was_dropped_is_a_plain_sentence() -> None:
     better = [Standing("a", (0.7,)), Standing("b", (0.55,))]
     assert why_dropped(Standing("c", (0.412,)), better, 0.125) == (
-        "stopped early at 12.5 % of its training: 41.2 % of the held-out images right, "
+        "stopped early at 12.5 % of its training: 41.2 % held-out accuracy, "
         "the better half had at least 55.0 %"
     )
     assert why_dropped(Standing("d", (0.9,), failures=2), better, 0.25) == (
-        "stopped early at 25 % of its training: 90.0 % of the held-out images right, "
+        "stopped early at 25 % of its training: 90.0 % held-out accuracy, "
         "and 2 of its 3 trainings failed"
     )
     failed = Standing("e", (), failures=1)

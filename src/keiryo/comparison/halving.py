@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-MOST_HALVINGS = 3  # so the first share is an eighth of the budget at the least
+MOST_HALVINGS = 3  # so the first share is at least an eighth of the budget
 
 
 @dataclass(frozen=True)
 class Standing:
     """A candidate at a rung: held-out accuracies of its trainings, one for each seed and fold.
 
-    `failures` is how many of them failed, and are not in `accuracies`.
+    `failures` is the number of trainings that failed; they are not in `accuracies`.
     """
 
     candidate: str
@@ -36,8 +36,8 @@ class Standing:
 def rung_shares(candidates: int) -> list[float]:
     """Return the shares of the budget, from 0 to 1, that candidates are trained to in turn.
 
-    `candidates` are halved after each but the last: as often as it takes to be left with one,
-    but not so often that the first share would be under an eighth.
+    The candidates are halved after each share but the last, until one is left; but the first share
+    is at least an eighth.
     """
     halvings = min(MOST_HALVINGS, (candidates - 1).bit_length())
     return [2.0 ** (rung - halvings) for rung in range(halvings + 1)]
@@ -46,9 +46,9 @@ def rung_shares(candidates: int) -> list[float]:
 def halve(standings: Sequence[Standing]) -> tuple[list[Standing], list[Standing]]:
     """Return the better half, of ceil(n / 2) candidates, and the others, both best first.
 
-    Candidates of which nothing is left are never in the better half, and those of which a
-    training failed come after all others. The fewer parameters decide between equals, then
-    the order of `standings`, which is that of the plan.
+    Candidates whose trainings all failed are never in the better half, and those of which a
+    training failed come after all others. Of equals, the one with fewer parameters comes first,
+    then the first in `standings`, which is in the plan's order.
     """
     ordered = sorted(standings, key=_place)
     most = math.ceil(len(ordered) / 2)
@@ -57,19 +57,19 @@ def halve(standings: Sequence[Standing]) -> tuple[list[Standing], list[Standing]
 
 
 def why_dropped(dropped: Standing, better: Sequence[Standing], share: float) -> str:
-    """Return in a sentence why `dropped` was, at `share`, when `better` went on."""
+    """Return a sentence that says why `dropped` was dropped at `share` and `better` continued."""
     when = f"stopped early at {100 * share:g} % of its training"
     if not dropped.accuracies or not better:
         return when
     count = len(dropped.accuracies)
     mean = f" (the mean of {count} trainings)" if count > 1 else ""
-    said = f"{when}: {_percent(dropped.accuracy)} of the held-out images right{mean}"
+    said = f"{when}: {_percent(dropped.accuracy)} held-out accuracy{mean}"
     if dropped.failures:
         return f"{said}, and {dropped.failures} of its {count + dropped.failures} trainings failed"
     last = better[-1]
     if dropped.accuracy == last.accuracy:
         by = "was named first" if dropped.parameters == last.parameters else "has fewer parameters"
-        return f"{said}, as many as {last.candidate}, which {by}"
+        return f"{said}, the same as {last.candidate}, which {by}"
     return f"{said}, the better half had at least {_percent(last.accuracy)}"
 
 

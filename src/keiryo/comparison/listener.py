@@ -1,4 +1,4 @@
-"""Listeners of a comparison: told of every event, they show or log it."""
+"""Listeners of a comparison, which show or log its events."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ if TYPE_CHECKING:  # which would load torch
 
 
 class Listener:
-    """Base class: told of every event, it does nothing."""
+    """Base class: it hears of every event and does nothing."""
 
     def downloading(self, done: int, total: int | None) -> None:
-        """`done` of `total` bytes of a published set have come."""
+        """`done` of `total` bytes of a published set are downloaded."""
 
     def packing(self, done: int, total: int) -> None:
         """`done` of `total` images are decoded."""
@@ -26,27 +26,27 @@ class Listener:
     def rung_started(self, share: float, candidates: int) -> None:
         """With --stop-early: `candidates` are trained to `share`, from 0 to 1, and compared.
 
-        The listener is told again, at the next rung, of those that continue.
+        The next rung calls it again with the number of those that continue.
         """
 
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         """Trial `number`, from 0, of `total` begins."""
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
-        """The running trial says how far it is."""
+        """The running trial reports its progress or an epoch."""
 
     def trial_paused(self, trial: Trial) -> None:
-        """The trial that was started came to its rung; it may continue later."""
+        """The running trial reached its rung; it may continue later."""
 
     def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
         """The trial `planned`, which was paused, will not continue."""
 
     def trial_finished(self, trial: Trial) -> None:
-        """A trial ended, one way or another."""
+        """A trial ended: done, failed or stopped."""
 
 
 class Listeners(Listener):
-    """Tells several listeners, in their order, whatever it is told."""
+    """Passes each event to several listeners, in their order."""
 
     def __init__(self, *listeners: Listener) -> None:
         def tell_all(event: str, *arguments: object) -> None:

@@ -55,7 +55,7 @@ LARGEST_SLUG = 80
 
 DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "vgg16", "resnet18", "mobilenet_v1:width=0.5"]
 BUDGET = ("epochs", "minutes")
-# The course's experiment, as it was reported and as keiryo does it.
+# The course's experiment, by the reported recipe and by keiryo's.
 PRESETS: dict[str, dict[str, Any]] = {
     "course": {
         "models": ["mobilenet_v2:width=0.5", "vgg16"],
@@ -89,7 +89,7 @@ class TrialPlan:
 
     @property
     def record(self) -> Trial:
-        """The trial's record before anything is known of it."""
+        """The trial's record before the trial runs."""
         return Trial(
             model=self.model,
             recipe=self.recipe if self.is_one_of_recipes else None,
@@ -150,11 +150,11 @@ class Plan(ComparisonOptions):
 
 
 def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
-    """Return the plan of a new comparison from the options that were given; the rest is default.
+    """Return the plan of a new comparison from the `given` options and the defaults.
 
-    `preset` names other defaults. Without `data`, the plan is the demonstration: the built-in
-    set, at a size at which every model learns something in under a minute. Raises InputError for
-    values that are not possible.
+    `preset` names other defaults. Without `data`, the plan is the demonstration: the built-in set,
+    small enough that most models learn something in under a minute. Raises InputError for values
+    that are not possible.
     """
     defaults = DATA_DEFAULTS if "data" in given else DEMO_DEFAULTS
     if "data" in given and is_pack(given["data"]):
@@ -229,7 +229,7 @@ def _check_recipes(recipe: str) -> None:
 
 
 def _with_absolute_path(data: str) -> str:
-    """Return the path `data` as an absolute one; names and URLs as they are."""
+    """Return the path `data` as an absolute one; names and URLs unchanged."""
     return data if is_named_set(data) or is_url(data) else str(Path(data).resolve())
 
 
@@ -262,6 +262,6 @@ def _slug(model: str) -> str:
     slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", model).strip("-.")
     if slug == model.replace(":", "-").replace(",", "-") and len(slug) <= LARGEST_SLUG:
         return slug
-    # A user's own path is shortened. A digest tells it from others.
+    # A user's own path is shortened; a digest keeps it distinct.
     digest = hashlib.blake2b(model.encode(), digest_size=4).hexdigest()
     return f"{slug[-LARGEST_SLUG:].strip('-.')}-{digest}"

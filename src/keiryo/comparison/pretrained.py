@@ -1,4 +1,4 @@
-"""The weights that trials begin with: found, checked before any training, put into networks."""
+"""The pretrained weights of trials: found and checked before any training, then loaded."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ from keiryo.train.fine_tuning import FineTuning
 
 @dataclass(frozen=True)
 class Start:
-    """The start of a trial: how images are prepared, and which layers are trained when."""
+    """The start of a trial: the preprocessing of images, and the layers to train."""
 
     preprocessing: Preprocessing
     fine_tuning: FineTuning | None = None
     pretrained: str | None = None
 
 
-def checked_pretrained(plan: Plan, classes: int, *, progress: Progress = no_progress) -> Plan:
+def check_pretrained(plan: Plan, classes: int, *, progress: Progress = no_progress) -> Plan:
     """Return `plan` with the digest of each file of weights, after trying each on its model.
 
-    Raises InputError, naming file and model, where a file cannot be had or read, does not
-    fit, or is no longer that of the plan.
+    Raises InputError, naming file and model, if a file cannot be downloaded or read, does not fit,
+    or is no longer that of the plan.
     """
     digests: dict[str, str] = {}
     for model, place in _places(plan).items():
         path = _file_of(plan, place, progress)
         if place not in digests:
-            digests[place] = _checked_digest(plan, place, path)
+            digests[place] = _check_digest(plan, place, path)
         spec = parse_spec(model)
         network = build_weightless(spec, classes=classes)
         fit_weights(read_weights(path), spec, network, classes=classes)
@@ -55,17 +55,16 @@ def checked_pretrained(plan: Plan, classes: int, *, progress: Progress = no_prog
 def start_of_trial(
     plan: Plan, model: str, network: nn.Module, preprocessing: Preprocessing, *, classes: int
 ) -> Start:
-    """Put the plan's weights for `model` into `network`, in place, and return how it begins.
+    """Load the plan's weights for `model` into `network`, in place, and return the trial's start.
 
-    Features that were trained on images prepared in one way see them in that way again:
-    the mean and deviation of the channels become those that the weights expect. Without
-    weights for `model`, nothing is changed.
+    Pretrained features need the preprocessing of their own training, so the mean and deviation of
+    the channels become those that the weights expect. Without weights for `model`, nothing changes.
     """
     place = _places(plan).get(model)
     if place is None:
         return Start(preprocessing)
     path = _file_of(plan, place, no_progress)
-    _checked_digest(plan, place, path)
+    _check_digest(plan, place, path)
     fitted = fit_weights(read_weights(path), parse_spec(model), network, classes=classes)
     load_fitted(network, fitted)
     head = classifier_name(network, classes)
@@ -95,7 +94,7 @@ def _file_of(plan: Plan, place: str, progress: Progress) -> Path:
     return path
 
 
-def _checked_digest(plan: Plan, place: str, path: Path) -> str:
+def _check_digest(plan: Plan, place: str, path: Path) -> str:
     if path.is_dir():
         raise InputError(f"--pretrained {place}: a folder; give a file of weights")
     with path.open("rb") as file:

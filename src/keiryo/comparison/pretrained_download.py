@@ -1,4 +1,4 @@
-"""Weights that are named by a URL: downloaded once, checked, kept in the cache."""
+"""Pretrained weights from a URL: downloaded once, verified, kept in the cache."""
 
 import hashlib
 import re
@@ -16,11 +16,11 @@ DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8})\.[a-z]+$")
 
 
 def fetch_weights(url: str, *, cache: Path | None = None, progress: Progress = no_progress) -> Path:
-    """Return where the file at `url` lies in `cache` (`cache_folder()` where None), fetched once.
+    """Return the path of the file at `url` in `cache` (None: `cache_folder()`), downloaded once.
 
-    It must have the digest that `url` ends in, as `#sha256=HEX`, else that which its name ends
-    in, as `resnet18-f37072fd.pth`; without either it is kept as it came. Raises InputError
-    where it cannot be had or is another, and OSError where the cache cannot be written.
+    The digest must be that at the end of `url` (`#sha256=HEX`) or of the file's name
+    (`resnet18-f37072fd.pth`); without either, the file is not verified. Raises InputError if it
+    cannot be downloaded or has another digest, and OSError if the cache cannot be written.
     """
     address, _, fragment = url.partition("#")
     name = Path(unquote(urlsplit(address).path)).name
@@ -31,11 +31,11 @@ def fetch_weights(url: str, *, cache: Path | None = None, progress: Progress = n
             raise InputError(f"--pretrained {url}: after # stands sha256= and its 64 digits")
     elif found := DIGITS_IN_NAME.search(name):
         expected = found[1]
-    # Many servers call all of their files model.safetensors.
+    # On many servers all files are called model.safetensors.
     digest = hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
     path = (cache or cache_folder()) / WEIGHTS_FOLDER / digest / (name or "weights")
     if not expected:
-        # Nothing would show that the pieces are of one file.
+        # Without a digest, nothing shows that the pieces are of one file.
         path.with_name(f"{path.name}.part").unlink(missing_ok=True)
     download(address, path, checksum=f"sha256:{expected}", progress=progress)
     return path

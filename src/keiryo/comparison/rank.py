@@ -12,7 +12,7 @@ BYTES_PER_MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Ranking:
-    """Models best first, those that no other beats, and the one to use, if any fits."""
+    """Models, best first; those on the Pareto front; the recommended one, if one fits."""
 
     models: list[str]
     pareto: list[str]
@@ -23,8 +23,8 @@ class Ranking:
 def rank(trials: Sequence[Trial], limits: Limits) -> Ranking:
     """Rank the models of the finished trials by their mean held-out accuracy over the seeds.
 
-    `pareto` holds the models that no other beats in accuracy without being slower.
-    Recommended is the best model within the limits, by the trial of it that did best.
+    `pareto` holds the models that no other beats in accuracy without being slower. The
+    recommendation is the best model within the limits, by its most accurate trial.
     """
     trials_of: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
@@ -46,7 +46,7 @@ def rank(trials: Sequence[Trial], limits: Limits) -> Ranking:
 
 
 def fits(trial: Trial, limits: Limits) -> bool:
-    """Return whether what `trial` costs is within `limits`; what was not measured does not fit."""
+    """Return whether the costs of `trial` are within `limits`; a cost not measured does not fit."""
     pairs = (
         (trial.latency_ms.p50 if trial.latency_ms else None, limits.max_latency_ms),
         (trial.artifact_bytes, limits.max_size_mb and limits.max_size_mb * BYTES_PER_MEGABYTE),

@@ -11,7 +11,7 @@ import torch
 from keiryo.bench.weighing import weigh_model
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, comparison_folder, pack_place
-from keiryo.comparison.pretrained import checked_pretrained
+from keiryo.comparison.pretrained import check_pretrained
 from keiryo.comparison.rank import rank
 from keiryo.comparison.rungs import Rungs
 from keiryo.comparison.trial.held_out import fill_suspect_labels
@@ -36,7 +36,7 @@ from keiryo.run_folder import check_space
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
 
-TENSORS_OF_CHECKPOINT = 3  # times those of the weights: with the two moments of Adam
+TENSORS_OF_CHECKPOINT = 3  # times the number of weights: with the two moments of Adam
 TABLE_COLUMNS = (
     *("model", "seed", "fold", "status", "val_accuracy", "train_accuracy", "test_accuracy"),
     *("val_accuracy_with_leaks", "robust_accuracy", "parameters", "state_elements", "macs"),
@@ -49,12 +49,12 @@ RECORDED_OPTIONS = {"recipe", "augment", "fine_tune", "batch", "epochs", "minute
 def run_comparison(
     plan: Plan, out: Path, *, resume: bool, force: bool, listener: Listener
 ) -> Comparison:
-    """Carry out `plan` in the folder `out` and return what came of it, also written there.
+    """Carry out `plan`, write the results into the folder `out`, and return them.
 
-    With `resume`, trials that are done or dropped are kept and others continue. On an
-    interrupt (KeyboardInterrupt) the running trial is stopped cleanly, and the record of
-    what is done is returned with `complete` false. Raises InputError for what cannot be
-    carried out, before anything is written wherever that can be known.
+    With `resume`, trials that are done or dropped are kept and others continue. On an interrupt
+    (KeyboardInterrupt) the running trial is stopped cleanly, and the results so far are returned
+    with `complete` false. Raises InputError if the plan is not possible, before anything is
+    written if it can be known then.
     """
     plan = plan.model_copy(update={"device": choose_device(plan.device).type})
     # Everything that may fail early is tried before the folder is touched.
@@ -66,7 +66,7 @@ def run_comparison(
             "leave the option out"
         )
     costs = _count_costs(plan, len(source.classes))
-    plan = checked_pretrained(plan, len(source.classes), progress=listener.downloading)
+    plan = check_pretrained(plan, len(source.classes), progress=listener.downloading)
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if was_url(out):
         raise InputError(f"--out {out}: must be a folder of this machine")
@@ -109,7 +109,7 @@ def _check_unchanged(plan: Plan, out: Path, source: Source) -> None:
 
 
 def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
-    """Return what each model costs; None for a user's own that runs nowhere but on its device."""
+    """Return the cost of each model; None for a user's model that runs on its device alone."""
     costs: dict[str, Cost | None] = {}
     for model in plan.models:
         spec = parse_spec(model)
@@ -132,7 +132,7 @@ def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size
     trained = len(plan.trials()) // len(plan.models)
     models = trained * sum(sizes)
     checkpoints = 2 * max(sizes, default=0)  # the last one, and the one being written
-    if plan.stop_early:  # all wait for each other at a rung
+    if plan.stop_early:  # at a rung, all trials wait for each other
         checkpoints = models + max(sizes, default=0)
     check_space(out, models + TENSORS_OF_CHECKPOINT * checkpoints + pack_size)
 

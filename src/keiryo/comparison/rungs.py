@@ -1,7 +1,7 @@
-"""Training the candidates of a plan: each in one go or, with --stop-early, from rung to rung.
+"""The trainings of a plan: each in one go or, with --stop-early, from rung to rung.
 
-What was decided at a rung is written before anything follows from it, so that a comparison
-that is resumed decides nothing twice.
+A decision is written before anything follows from it, so that a resumed comparison decides nothing
+twice.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from keiryo.records.costs import Cost
 
 
 class Decision(Record):
-    """The candidates that were kept at a rung, and why the others were dropped."""
+    """The candidates that were kept at a rung, and the reasons for those that were dropped."""
 
     share: float
     kept: list[str]
@@ -30,14 +30,14 @@ class Decision(Record):
 
 
 class HalvingFile(Record):
-    """The content of `halving.json`: a decision for each rung that all candidates have reached."""
+    """The content of `halving.json`: a decision for each rung that was reached."""
 
     format_version: int = 1
     decisions: list[Decision] = []
 
 
 class Rungs:
-    """The trials of `plan` in the folder `out`, as they are trained."""
+    """The trials of `plan` in the folder `out`, trained from rung to rung."""
 
     def __init__(
         self, plan: Plan, out: Path, costs: dict[str, Cost | None], listener: Listener
@@ -78,7 +78,7 @@ class Rungs:
         return self._read_records(), True
 
     def _read_records(self) -> list[Trial]:
-        """Return the records that trials have left, in the plan's order."""
+        """Return the records in the trials' folders, in the plan's order."""
         found = [
             self._records.get(trial.folder) or read_trial(self._out / trial.folder)
             for trial in self._planned
@@ -86,7 +86,7 @@ class Rungs:
         return [trial for trial in found if trial is not None]
 
     def _train(self, share: float) -> bool:
-        """Train the running trials to `share`; return True if all came there or failed."""
+        """Train the running trials to `share`; return True if all reached it or failed."""
         # A trial that failed at an earlier rung would fail again.
         trials = [trial for trial in self._running if not self._has_failed(trial)]
         for number, trial_plan in enumerate(trials):

@@ -1,4 +1,4 @@
-"""Loggers: listeners that tell an experiment tracker how a comparison goes."""
+"""Loggers: listeners that log a comparison to an experiment tracker."""
 
 import difflib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LOGGERS: dict[str, type[Logger]] = {
 def make_loggers(names: str | Sequence[str], out: Path) -> list[Logger]:
     """Return the loggers `names`, a list or separated by commas, for the comparison in `out`.
 
-    Raises InputError for a name that is not known, and where a logger cannot be used.
+    Raises InputError for an unknown name, and if a logger cannot be used.
     """
     listed = names.split(",") if isinstance(names, str) else names
     wanted = dict.fromkeys(name.strip() for name in listed)
@@ -25,5 +25,5 @@ def make_loggers(names: str | Sequence[str], out: Path) -> list[Logger]:
         if name not in LOGGERS:
             nearest = difflib.get_close_matches(name, LOGGERS, n=1)
             hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(LOGGERS)}"
-            raise InputError(f"--log {name}: not a logger that is known; {hint}")
+            raise InputError(f"--log {name}: unknown logger; {hint}")
     return [LOGGERS[name](out) for name in wanted]

@@ -1,4 +1,4 @@
-"""The figures of a record that are logged: all of its numbers."""
+"""The logged figures of a record: all of its numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,16 +7,16 @@ from keiryo.comparison.plan import Plan, TrialPlan
 from keiryo.records.base import Finding, Record
 from keiryo.records.data import DataSummary
 
-# Those of a plan that say which trials there are; each trial has its own instead.
+# Fields of a plan that define its trials; each trial has its own model, seed and fold.
 FIELDS_OF_ALL_TRIALS = {"format_version", "models", "seeds", "folds", "seed"}
 
 
 def numbers(record: Record) -> dict[str, float]:
     """Return the numbers in `record` by the names of their fields.
 
-    Within another record, a mapping or a sequence they are named by their path:
-    `latency_ms/p50`, `robustness/noise/1`. Sequences of records, such as the history
-    of a trial, are left out, and so is what is not set.
+    Numbers within another record, a mapping or a sequence are named by their path:
+    `latency_ms/p50`, `robustness/noise/1`. Sequences of records, such as the history of a trial,
+    are left out, and so are fields that are None.
     """
     return _numbers("", {name: getattr(record, name) for name in type(record).model_fields})
 
@@ -41,7 +41,7 @@ def _numbers(name: str, value: Any) -> dict[str, float]:
 def hyperparameters(
     plan: Plan, trial: TrialPlan, data: DataSummary | None
 ) -> dict[str, str | int | float]:
-    """Return what a trial was set to do: its model, seed and fold, the options, the data."""
+    """Return the settings of a trial: model, seed and fold, options, data."""
     options = plan.model_dump(exclude_none=True, exclude=FIELDS_OF_ALL_TRIALS)
     found: dict[str, str | int | float] = {"model": trial.model, "seed": trial.seed}
     if trial.fold is not None:
@@ -49,7 +49,7 @@ def hyperparameters(
     found |= {
         name: value for name, value in options.items() if isinstance(value, str | int | float)
     }
-    found["recipe"] = trial.recipe  # of several, the one of this trial
+    found["recipe"] = trial.recipe  # that of this trial, if there are several
     if data is not None:
         found |= {f"data/{name}": int(number) for name, number in numbers(data).items()}
         found["data/classes"] = len(data.classes)

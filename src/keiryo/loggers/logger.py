@@ -1,4 +1,4 @@
-"""The base of all loggers: it orders events by trial, and never ends a training."""
+"""The base of all loggers, which orders events by trial and never ends a training."""
 
 import importlib
 import re
@@ -22,23 +22,23 @@ from keiryo.records.training import Epoch
 if TYPE_CHECKING:  # which would load torch
     from keiryo.comparison.trial.process import TrialReport
 
-# A tracker that failed is left alone so long: the training waits while it is asked.
+# The pause after a tracker failed, since the training waits for each attempt.
 SECONDS_BETWEEN_ATTEMPTS = 60.0
 
 
 @dataclass(frozen=True)
 class LoggedEpoch:
-    """An epoch, and when it ended, in seconds since 1970."""
+    """An epoch with the time of its end, in seconds since 1970."""
 
     epoch: Epoch
     ended_at: float
 
 
 class Logger(Listener, ABC):
-    """A listener with a run for each trial, to be derived from by a file for each tracker.
+    """Base class of the loggers: a listener that makes a run for each trial.
 
-    Whatever a tracker raises is told once, on standard error, and the training continues;
-    what could not be logged is offered again with the next epochs and at the trial's end.
+    If a tracker raises an error, the logger warns once on standard error, and the training
+    continues. Missing figures are logged with the next epochs or at the trial's end.
     """
 
     name: ClassVar[str]
@@ -54,21 +54,18 @@ class Logger(Listener, ABC):
 
     @abstractmethod
     def log_epochs(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> None:
-        """Log those of `epochs` that the run of `trial` does not have yet.
-
-        They are all that are known of the trial.
-        """
+        """Log those of `epochs`, all of the trial so far, that the run of `trial` lacks."""
 
     @abstractmethod
     def log_end(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch], record: Trial) -> None:
-        """Log the epochs still missing and what came of the trial, and close its run."""
+        """Log missing epochs and the trial's record, and close its run."""
 
     @abstractmethod
     def let_go(self) -> None:
-        """Forget the run that is open, after an error or at a trial's end."""
+        """Release the open run, after an error or at a trial's end."""
 
     def hyperparameters(self, trial: TrialPlan) -> dict[str, str | int | float]:
-        """Return what `trial` was set to do."""
+        """Return the settings of `trial`."""
         return hyperparameters(read_plan(self.out), trial, self._data)
 
     def data_ready(self, data: DataSummary) -> None:
@@ -81,7 +78,7 @@ class Logger(Listener, ABC):
         if report.epoch is not None:
             self._just_told.append(report.epoch)
         elif self._just_told:
-            # A trial that continues reports all its epochs at once, and then its progress.
+            # A continued trial reports all its epochs at once, and then its progress.
             self._epochs += _with_times(self._just_told, time.time())
             self._just_told = []
             if time.monotonic() >= self._next_attempt:
@@ -105,10 +102,10 @@ class Logger(Listener, ABC):
             self.let_go()
 
     def attempt(self, action: Callable[[], object]) -> bool:
-        """Do `action` and return whether it worked; warn of the first that did not."""
+        """Run `action` and return whether it succeeded; warn of the first failure."""
         try:
             action()
-        except Exception as error:  # trackers raise what their networks and stores raise
+        except Exception as error:  # each tracker raises errors of its own
             self._next_attempt = time.monotonic() + SECONDS_BETWEEN_ATTEMPTS
             self.let_go()
             if not self._has_warned:
@@ -122,7 +119,7 @@ class Logger(Listener, ABC):
         return True
 
     def _add_missing(self, trial: Trial) -> None:
-        # One that was done before this comparison was resumed has told nothing.
+        # A trial that was done before a resume has reported nothing.
         known = {logged.epoch.epoch for logged in self._epochs}
         missing = [epoch for epoch in trial.history if epoch.epoch not in known]
         self._epochs += _with_times(missing, self._ended_at(trial))
@@ -135,7 +132,7 @@ class Logger(Listener, ABC):
 
 
 def import_extra(extra: str, *modules: str) -> None:
-    """Import what the logger `extra` needs; raise InputError where it is not installed."""
+    """Import the `modules` of the logger `extra`; raise InputError if one is not installed."""
     for module in modules:
         try:
             importlib.import_module(module)
@@ -145,7 +142,7 @@ def import_extra(extra: str, *modules: str) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what `error` says, on one line that is not too long and holds no password."""
+    """Return the message of `error` in one line of bounded length, without passwords."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return without_password(line)[:300]
 

@@ -24,23 +24,23 @@ RUN_FILE = "mlflow-run.txt"  # in a trial's folder: the id of its run
 STATUSES = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 RUNNING = "RUNNING"
 LAST_EPOCH = "epoch/epoch"
-LARGEST_BATCH = 1000  # metrics that MLflow takes at once
-# MLflow would wait four minutes for a server that is gone, and the training with it.
+LARGEST_BATCH = 1000  # the most metrics in one call
+# By default, MLflow and the training would wait four minutes for an absent server.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-# It would also write to standard output, where results go.
+# MLflow would write to standard output, where results go.
 QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-# Tags that must not outlive what they say, when a trial that failed is tried again.
+# Tags to remove when a failed trial is run again.
 PASSING_TAGS = ("error", "diagnosis", "mlflow.note.content")
 
 
 class MLflowLogger(Logger):
-    """Logs to the server named by MLFLOW_TRACKING_URI, or into a database of the comparison's own.
+    """Logs to the server MLFLOW_TRACKING_URI, or into a database in the comparison's folder.
 
     The experiment is MLFLOW_EXPERIMENT_NAME, or has the name of the comparison's folder.
-    Raises InputError where MLflow is not installed, or the server does not answer.
+    Raises InputError if MLflow is not installed, or the server does not answer.
     """
 
     name = "mlflow"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # which needs the extra
 
 
 class TensorBoardLogger(Logger):
-    """Writes curves, hyperparameters and findings where `tensorboard --logdir` reads them.
+    """Writes curves, hyperparameters and findings as event files.
 
-    Raises InputError where tensorboard is not installed.
+    Raises InputError if tensorboard is not installed.
     """
 
     name = "tensorboard"
@@ -53,11 +53,11 @@ class TensorBoardLogger(Logger):
     def let_go(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            with suppress(Exception):  # what made it fail has been told
+            with suppress(Exception):  # the user has been warned already
                 writer.close()
 
     def _write(self, trial: TrialPlan, epochs: Sequence[LoggedEpoch]) -> "SummaryWriter":
-        """Write those of `epochs` that are not written, and return the writer."""
+        """Write those of `epochs` that are missing, and return the writer."""
         if self._writer is None:
             self._writer, self._written = self._open(trial, epochs), 0
         for logged in epochs[self._written :]:

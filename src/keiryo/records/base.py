@@ -1,7 +1,6 @@
-"""The records that cross rooms and go to disk.
+"""The base of all records, and the records that several of them use.
 
-They hold only their fields: no torch, and no paths of one machine. Every number has its unit in
-its name.
+Records hold no torch objects and no paths of one machine.
 """
 
 from typing import Literal

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from keiryo.records.base import Record
 
-# The values of a training's options.
+# The choices of a training's options.
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 FineTune = Literal["head", "all", "two-stage"]
 Precision = Literal["auto", "float32", "bfloat16"]

@@ -1,5 +1,5 @@
-"""From results to a page and images.
+"""Pages and images made from results.
 
-This room knows the records of `results` and nothing else: it never trains, measures or
-reads images, so that any results can be shown anywhere.
+This room knows only records: it never trains, measures or reads images, so any results can be
+shown on any machine.
 """

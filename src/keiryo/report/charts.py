@@ -1,4 +1,4 @@
-"""The page's drawings, as Plotly figures in JSON."""
+"""The charts of the report, as Plotly figures in JSON."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ LAYOUT = {
 
 @dataclass(frozen=True)
 class CostAxis:
-    """A cost that the accuracy is drawn against."""
+    """A cost on the horizontal axis of the accuracy, with its figure for each trial."""
 
     title: str
     figures: list[float | None]
 
 
 def accuracy_curves(comparison: Comparison) -> dict[str, Any]:
-    """Return accuracy of both sets over the epochs, a panel a model, a line a seed."""
+    """Return training and held-out accuracy over the epochs: a panel a model, a line a seed."""
     trials_of: dict[str, list[Trial]] = defaultdict(list)
     for trial in comparison.trials:
         if trial.history:
@@ -81,7 +81,7 @@ def accuracy_curves(comparison: Comparison) -> dict[str, Any]:
 
 
 def accuracy_against_cost(comparison: Comparison) -> dict[str, Any]:
-    """Return held-out accuracy against a cost that the reader chooses."""
+    """Return held-out accuracy against cost; the reader chooses which cost."""
     trials = [trial for trial in comparison.trials if trial.val_accuracy is not None]
     axes = [
         CostAxis("latency (ms)", [t.latency_ms.p50 if t.latency_ms else None for t in trials]),
@@ -148,10 +148,10 @@ def _curve(trial: Trial, field: str, name: str, color: str, in_legend: bool) -> 
 
 
 def _label_places(trials: list[Trial]) -> list[str]:
-    """Return where each trial's name stands: above and below in turn, so that neighbours clear."""
+    """Return the place of each trial's name: above and below in turn, against overlaps."""
     by_latency = sorted(trials, key=lambda t: t.latency_ms.p50 if t.latency_ms else 0.0)
     places = [LABEL_PLACES[place % len(LABEL_PLACES)] for place in range(len(trials))]
-    # The outermost lean inwards, clear of the axis.
+    # The first and the last point inwards, so that no axis cuts them off.
     places[:1] = ["top right"]
     places[-1:] = ["top left"] if len(trials) > 1 else places[-1:]
     return [places[by_latency.index(trial)] for trial in trials]

@@ -1,4 +1,4 @@
-"""The page of a check: findings about a folder of images, with the images side by side."""
+"""The page of `keiryo data check`: findings about images, with the images side by side."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ def write_check_page(check: DataCheck, thumbnails: Mapping[str, str], folder: Pa
 
 
 def render_check_page(check: DataCheck, thumbnails: Mapping[str, str]) -> str:
-    """Return the page: counts, all findings with their images, classes."""
+    """Return the page: counts, findings with their images, classes."""
     return page_template("check.html.j2").render(
         check=check,
         counts=counts_of(check),

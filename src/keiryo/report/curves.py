@@ -1,4 +1,4 @@
-"""Accuracy over the epochs as PNG files, one a trial, drawn as the course's report drew them."""
+"""Accuracy over the epochs as PNG files, one a trial, in the form of the course's report."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ FEWEST_ROWS_SHOWN = 14
 
 
 def read_snapshots(folder: Path) -> list[Snapshot]:
-    """Return what was seen of the trial in `folder`; nothing where there is no such record."""
+    """Return the snapshots of the trial in `folder`; none if there is no readable file."""
     try:
         return SnapshotFile.model_validate_json((folder / SNAPSHOTS_FILE).read_bytes()).snapshots
     except (OSError, ValidationError):
@@ -26,10 +26,7 @@ def read_snapshots(folder: Path) -> list[Snapshot]:
 
 
 def gradient_heat_maps(seen: list[tuple[Trial, list[Snapshot]]]) -> dict[str, Any] | None:
-    """Return heat maps of gradient norms, a trial at a time as the reader chooses.
-
-    None: nothing was seen of any trial.
-    """
+    """Return heat maps of gradient norms, of which the reader chooses one; None: no snapshots."""
     seen = [(trial, snapshots) for trial, snapshots in seen if snapshots]
     if not seen:
         return None
@@ -86,7 +83,7 @@ def _rows(snapshot: Snapshot) -> list[LayerSnapshot]:
 def _log_norm(layer: LayerSnapshot | None) -> float | None:
     if layer is None or layer.gradient_norm is None or not math.isfinite(layer.gradient_norm):
         return None
-    # A branch whose scale begins at zero has none at first: that is no vanished signal.
+    # A branch whose scale begins at zero has no gradient at first; it has not vanished.
     return round(math.log10(layer.gradient_norm), 2) if layer.gradient_norm > 0 else None
 
 

@@ -1,10 +1,10 @@
-"""In which order trials are shown."""
+"""The order in which trials are shown."""
 
 from keiryo.records.comparison import Comparison, Trial
 
 
 def best_first(comparison: Comparison) -> list[Trial]:
-    """Return the trials as their candidates are ranked, then those that came far, then the rest."""
+    """Return the trials: ranked candidates first, then dropped ones, the last dropped first."""
     ranked = {candidate: place for place, candidate in enumerate(comparison.ranking)}
     planned = list(dict.fromkeys(trial.candidate for trial in comparison.trials))
 
@@ -17,7 +17,7 @@ def best_first(comparison: Comparison) -> list[Trial]:
 
 
 def dropped_early(comparison: Comparison) -> dict[str, str]:
-    """Return why each candidate that was dropped early was, the one that came farthest first."""
+    """Return the reason for each candidate that was dropped early, the last dropped first."""
     return {
         trial.candidate: trial.dropped_because
         for trial in best_first(comparison)

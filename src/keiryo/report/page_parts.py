@@ -1,4 +1,4 @@
-"""Parts of all pages: templates, style, and the library that draws."""
+"""The parts that all pages share: templates, style sheet, chart library."""
 
 import shlex
 from importlib import resources
@@ -10,7 +10,7 @@ from keiryo.report import words
 
 
 def page_template(name: str) -> Template:
-    """Return the template `name`, with figures as people read them for its filters."""
+    """Return the template `name`; its filters format figures (`keiryo.report.words`)."""
     environment = Environment(
         loader=PackageLoader("keiryo.report"),
         autoescape=select_autoescape(("html", "j2")),
@@ -32,7 +32,7 @@ def page_template(name: str) -> Template:
 
 
 def page_parts() -> dict[str, str]:
-    """Return what every page holds within itself, so that it opens without a network."""
+    """Return the style sheet and the chart library, inlined so that a page needs no network."""
     return {"plotly": get_plotlyjs(), "style": page_style()}
 
 

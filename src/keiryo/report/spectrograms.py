@@ -1,4 +1,4 @@
-"""Sounds as images: the waveform, and how loud each frequency is over time."""
+"""Sounds as images: waveform and spectrogram."""
 
 import io
 import wave
@@ -17,9 +17,9 @@ COLORS = {"recording": HELD_OUT, "generated": MODELS[1]}
 
 
 def read_wav(path: Path) -> tuple[np.ndarray, int]:
-    """Return the samples (T,), from -1 to 1, of a file of one channel and 16 bits, and its rate.
+    """Return the samples (T,), from -1 to 1, and the rate of a WAV file of one channel, 16 bits.
 
-    Raises OSError or wave.Error where it is none.
+    Raises OSError or wave.Error if it is no such file.
     """
     with wave.open(str(path), "rb") as file:
         if file.getsampwidth() != 2 or file.getnchannels() != 1:
@@ -29,7 +29,7 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
 
 
 def draw_sound(samples: np.ndarray, rate: int, *, kind: str, seconds: float) -> bytes:
-    """Return a PNG: samples (T,) above, their spectrogram below, on an axis of `seconds`."""
+    """Return a PNG: the samples (T,) above their spectrogram, on an axis of `seconds`."""
     figure = Figure(figsize=(4.6, 2.7), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
@@ -58,9 +58,9 @@ def draw_sound(samples: np.ndarray, rate: int, *, kind: str, seconds: float) -> 
 
 
 def spectrogram(samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:
-    """Return levels (steps, frequencies), and the seconds of a step.
+    """Return levels (steps, frequencies) and the seconds of a step.
 
-    In decibels below a sine at full scale, of windows of 25 ms (Hann).
+    Levels are in decibels below a sine at full scale, of Hann windows of 25 ms.
     """
     size = max(16, round(WINDOW_SECONDS * rate))
     padded = np.pad(samples, (size // 2, size))

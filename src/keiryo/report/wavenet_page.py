@@ -1,4 +1,4 @@
-"""The page of a WaveNet's training: what it sounds like, and how it came to it."""
+"""The report of a WaveNet's training: sounds, figures, curves, findings."""
 
 import base64
 import wave
@@ -28,7 +28,7 @@ class ShownSound:
 
     @property
     def told(self) -> str:
-        """Its conditions, as they are given on the command line."""
+        """Its conditions, in the form of --condition."""
         return ",".join(f"{name}={value}" for name, value in self.sound.conditions.items())
 
 
@@ -56,7 +56,7 @@ def render_wavenet_page(training: WaveNetTraining, folder: Path) -> str:
 
 
 def bits_over_steps(training: WaveNetTraining) -> dict[str, Any]:
-    """Return bits per sample over the steps: of some steps, of held-out recordings, of guessing."""
+    """Return bits per sample over the steps: training, held-out recordings, guessing."""
     figure = go.Figure(
         [
             go.Scatter(
@@ -96,7 +96,7 @@ def _shown(sounds: Sequence[Sound], folder: Path) -> list[ShownSound]:
             samples, rate = read_wav(path)
             audio = path.read_bytes()
         except (OSError, EOFError, wave.Error):
-            continue  # it was moved or deleted since
+            continue  # it was moved or deleted
         image = draw_sound(samples, rate, kind=sound.kind, seconds=longest)
         shown.append(
             ShownSound(sound, _data_url("audio/wav", audio), _data_url("image/png", image))
@@ -105,7 +105,7 @@ def _shown(sounds: Sequence[Sound], folder: Path) -> list[ShownSound]:
 
 
 def _pairs(shown: Sequence[ShownSound]) -> list[list[ShownSound]]:
-    """Return each recording with what was generated of its conditions."""
+    """Return each recording with the sounds generated with its conditions."""
     pairs: list[list[ShownSound]] = []
     for one in shown:
         if one.sound.kind == "recording" or not pairs:

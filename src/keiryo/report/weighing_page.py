@@ -1,4 +1,4 @@
-"""The page that draws where a network's costs sit, layer by layer."""
+"""The page of `keiryo weigh`: the cost of each layer, as charts and a table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def write_weighing_page(
 
 
 def render_weighing_page(weighings: Sequence[Weighing], profile: DeviceProfile | None) -> str:
-    """Return the page: totals side by side, then each network's layers in their order."""
+    """Return the page: totals side by side, then the layers of each network."""
     return page_template("weighing.html.j2").render(
         weighings=weighings,
         totals=weighing_words.totals(weighings),
@@ -44,7 +44,7 @@ def render_weighing_page(weighings: Sequence[Weighing], profile: DeviceProfile |
 
 
 def layer_chart(weighing: Weighing) -> dict[str, Any]:
-    """Return bars of each cost over the layers in their order, coloured by kind of layer."""
+    """Return a bar for each layer and each cost, coloured by the kind of layer."""
     panels = [
         ("parameters", [float(layer.parameters) for layer in weighing.layers], words.number),
         ("multiply-accumulates", [float(layer.macs) for layer in weighing.layers], words.number),
@@ -111,7 +111,7 @@ def _hover(layer: LayerCost) -> list[str]:
 
 
 def _mark_blocks(figure: go.Figure, layers: Sequence[LayerCost]) -> None:
-    """Shade every other block, and name the blocks below the axis."""
+    """Shade every other block, and label the blocks below the axis."""
     starts = [
         place
         for place, layer in enumerate(layers)

@@ -9,10 +9,10 @@ NOTHING = "–"
 
 
 def totals(weighings: Sequence[Weighing]) -> list[tuple[str, list[str]]]:
-    """Return what each model costs in all: a title, and a cell for each model.
+    """Return a row for each total: its title, and a cell for each model.
 
-    From the second model on, a cell also says how many times the first one's figure it is.
-    What no model has is left out.
+    From the second model on, a cell also has the ratio to the first model's figure. Totals that no
+    model has are left out.
     """
     rows = []
     for title, show in _TOTALS:
@@ -23,11 +23,11 @@ def totals(weighings: Sequence[Weighing]) -> list[tuple[str, list[str]]]:
 
 
 def remarks(weighing: Weighing) -> list[str]:
-    """Return what must be said beside the figures: what is incomplete, where two ways differ."""
+    """Return remarks on the figures: incomplete counts, and differences of formula and count."""
     lines = []
     if weighing.unknown_operators:
         lines.append(
-            "The multiply-accumulates are incomplete, since neither formula nor count knows: "
+            "The multiply-accumulates are incomplete. Unknown operators: "
             + ", ".join(weighing.unknown_operators)
             + "."
         )
@@ -49,12 +49,12 @@ def remarks(weighing: Weighing) -> list[str]:
             uncovered.setdefault(layer.type, []).append(layer.macs)
     if uncovered:
         named = ", ".join(f"{sum(m):,} in {len(m)} × {kind}" for kind, m in uncovered.items())
-        lines.append(f"Counted only, since no formula covers it: {named}.")
+        lines.append(f"Counted only, without a formula: {named}.")
     return lines + weighing.notes
 
 
 def layer_notes(layer: LayerCost) -> str:
-    """Return a layer's formula with its numbers, and what is to be said of it."""
+    """Return a layer's formula with its numbers, and remarks on the layer."""
     parts = [layer.formula] if layer.formula and layer.macs else []
     if layer.calls > 1:
         parts.append(f"{layer.calls} calls")
@@ -80,7 +80,7 @@ def sizes(shape: Sequence[int]) -> str:
 
 
 def field_size(layer: LayerCost) -> str:
-    """Return how many inputs one output of `layer` sees along each axis, once if all alike."""
+    """Return the receptive field of `layer` along each axis; one number if all are equal."""
     field = layer.receptive_field
     if field is None:
         return NOTHING

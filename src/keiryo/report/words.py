@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Figures in the form in which people read them."""
 
 
 def number(value: float | None) -> str:
@@ -25,19 +25,19 @@ def percent(value: float | None) -> str:
 
 
 def share(value: float) -> str:
-    """Return a share that is a round one: 0.125 as 12.5 %, 0.25 as 25 %."""
+    """Return a round share: 0.125 as 12.5 %, 0.25 as 25 %."""
     return f"{100 * value:g} %"
 
 
 def milliseconds(value: float | None) -> str:
-    """Return milliseconds with three digits, or microseconds where they are too few."""
+    """Return milliseconds with three digits; microseconds below a tenth of a millisecond."""
     if value is None:
         return "–"
     return f"{1000 * value:.0f} µs" if value < 0.0995 else f"{_three_digits(value)} ms"
 
 
 def duration(seconds: float | None) -> str:
-    """Return seconds as people say them: 4000 as 1 h 7 min."""
+    """Return a duration: 4000 as 1 h 7 min."""
     if seconds is None:
         return "–"
     if seconds < 99.5:
@@ -54,7 +54,7 @@ def rate(value: float | None) -> str:
 
 
 def run(seed: int, fold: int | None) -> str:
-    """Return which training of a model it was: its seed, and its fold where there are several."""
+    """Return the name of a model's training: its seed, and its fold if there are several."""
     return f"seed {seed}" if fold is None else f"seed {seed}, fold {fold}"
 
 

@@ -1,1 +1,1 @@
-"""One trial: its training, its process, the process that follows it, and its folder."""
+"""One trial: its job, its training in a process of its own, its evaluation, its folder."""

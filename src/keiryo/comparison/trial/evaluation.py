@@ -15,7 +15,7 @@ ROBUSTNESS_IMAGES = 1000
 
 @dataclass
 class Accuracies:
-    """The accuracies of a trial's record, by the names that they have there."""
+    """The accuracies of a trial, named as in its record."""
 
     train_accuracy: float
     val_accuracy: float
@@ -50,7 +50,7 @@ def measure_accuracies(job: TrialJob, evaluation: Evaluation, val_accuracy: floa
 
 
 def sample_rows(rows: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` of the rows or more, evenly spread: enough for as exact an accuracy."""
+    """Return at least `count` of the rows, evenly spread."""
     return rows[:: max(1, len(rows) // count)]
 
 

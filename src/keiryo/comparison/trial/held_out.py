@@ -1,4 +1,4 @@
-"""Predictions of trials for held-out images, and the labels that these put in doubt."""
+"""Predictions of trials for held-out images, and the labels that they contradict."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,16 +16,15 @@ MOST_SUSPECTS = 50
 
 
 def write_held_out(folder: Path, rows: np.ndarray, probabilities: np.ndarray) -> None:
-    """Write a trial's probabilities (N, classes) for the rows (N,) of the pack it was not shown."""
+    """Write a trial's probabilities (N, classes) for the held-out rows (N,) of the pack."""
     with replace_file(folder / HELD_OUT_FILE) as temporary, temporary.open("wb") as file:
         np.savez(file, rows=rows, probabilities=probabilities.astype(np.float32))
 
 
 def fill_suspect_labels(comparison: Comparison, pack: Pack, out: Path) -> None:
-    """Set the suspect labels of `comparison`, by its best model's trials in `out`.
+    """Set the suspect labels of `comparison` by the trials of its best model in `out`.
 
-    Over several seeds the probabilities are averaged; over five folds, each image
-    was held out once.
+    Probabilities are averaged over several seeds. With five folds, each image was held out once.
     """
     if not comparison.ranking:
         return
@@ -51,7 +50,7 @@ def fill_suspect_labels(comparison: Comparison, pack: Pack, out: Path) -> None:
 
 
 def _predictions(folders: Sequence[Path], classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows that were held out in any of the trials, with their mean probabilities."""
+    """Return the rows held out in any of the trials, with their mean probabilities."""
     sums: dict[int, np.ndarray] = {}
     counts: dict[int, int] = {}
     for folder in folders:

@@ -28,9 +28,9 @@ from keiryo.train.recipe import RECIPES, Recipe, prepare_network
 
 @dataclass(frozen=True)
 class TrialJob:
-    """A network with its first weights, the images, and how it is to be trained on them.
+    """A network with its first weights, the images, and the settings of its training.
 
-    `record` says which trial it is, `folder` where its files are. `robust_seed` is the seed of the
+    `record` names the trial, `folder` is that of its files. `robust_seed` is the seed of the
     corruptions; None: robustness is not measured.
     """
 
@@ -50,7 +50,7 @@ class TrialJob:
     device: torch.device
 
     def make_task(self) -> ImageTask:
-        """Return what is to be trained."""
+        """Return the task of the training loop."""
         splits = self.splits
         return ImageTask(
             self.network,
@@ -102,7 +102,7 @@ def prepare_job(out: Path, plan: Plan, trial_plan: TrialPlan) -> TrialJob:
 def gather_evidence(
     position: Position, *, classes: Sequence[str], recipe: str, batch: int, accumulate: int
 ) -> Evidence:
-    """Return what a training shows of itself at `position`."""
+    """Return the evidence for the diagnosis of a training at `position`."""
     return Evidence(
         classes=len(classes),
         class_names=classes,

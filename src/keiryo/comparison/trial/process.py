@@ -1,9 +1,8 @@
 """A trial in a process of its own: `python -m keiryo.comparison.trial.process OUT NUMBER SHARE`.
 
-It reports to its parent in lines of JSON on standard output; what it says in words
-goes to standard error, which the parent keeps in the trial's log. On an interrupt
-it saves its checkpoint and ends. It ends at once when the parent closes its standard
-input, so that no trial outlives a parent that was killed.
+It reports to its parent in lines of JSON on standard output. Messages go to standard error, which
+the parent keeps in the trial's log. On an interrupt it saves its checkpoint and ends. It ends at
+once when its standard input is closed, so that no trial outlives a parent that was killed.
 """
 
 import errno
@@ -30,7 +29,7 @@ EXIT_INPUT = 2
 
 
 class TrialReport(Record):
-    """One line from a trial to its parent: how far it is, or the end of an epoch."""
+    """One line from a trial to its parent: its progress, or the end of an epoch."""
 
     share: float | None = None
     images_per_second: float = 0.0

@@ -47,7 +47,7 @@ def complete_trial(
 
     It is trained in a process of its own, until the share `until`, from 0 to 1, of its budget
     is used up. A trial that crashes is recorded as failed, with the last lines of its log. An
-    interrupt is passed to the process, which saves a checkpoint; the record then says
+    interrupt is passed to the process, which saves a checkpoint; the record's status is then
     `stopped`. Raises InputError if the user's input ended it.
     """
     folder = out / plan.trials()[number].folder
@@ -127,7 +127,7 @@ def _run_process(
             env={**ALLOCATOR_SETTINGS, **os.environ},
             text=True,
             encoding="utf-8",
-            # A Ctrl-C in the terminal reaches the parent alone, which hands it on once.
+            # Ctrl-C in the terminal reaches the parent alone, which passes it on once.
             start_new_session=True,
         ) as process,
     ):
@@ -139,7 +139,7 @@ def _run_process(
                         on_report(report)
                 process.wait()
             except KeyboardInterrupt:
-                # The first asks it to save and end; a second will not wait for that.
+                # The first interrupt asks it to save and end; a second one does not wait for that.
                 process.kill() if interrupted else process.send_signal(signal.SIGINT)
                 interrupted = True
         return process.returncode, interrupted
@@ -153,7 +153,7 @@ def _parse(line: str) -> TrialReport | None:
 
 
 def read_trial(folder: Path) -> Trial | None:
-    """Return the record of the trial in `folder`, if it has left one that can be read."""
+    """Return the record of the trial in `folder`; None if there is no readable one."""
     try:
         return Trial.model_validate_json((folder / TRIAL_FILE).read_bytes())
     except (OSError, ValidationError):

@@ -30,7 +30,7 @@ def run_trial(
     *,
     until: float = 1.0,
 ) -> Trial:
-    """Train what `job` says, from its checkpoint if there is one, and return its record.
+    """Carry out `job`, from its checkpoint if there is one, and return the trial's record.
 
     The record is written into the trial's folder, with the trained model. If the listener
     stopped the training, or only the share `until` of the budget was to be used, a checkpoint
@@ -70,7 +70,7 @@ def run_trial(
         evaluation = task.evaluation(training.trained_network)
         probabilities = evaluation.probabilities(splits.val)
         write_held_out(job.folder, splits.val, probabilities)
-        # The last epoch ended with this very measurement.
+        # The last epoch ended with this measurement.
         val_accuracy = position.history[-1].val_accuracy
         assert val_accuracy is not None
         accuracies = measure_accuracies(job, evaluation, val_accuracy)

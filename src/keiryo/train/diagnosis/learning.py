@@ -1,4 +1,4 @@
-"""Checks of the outcome: did it learn, and does what it learnt hold?"""
+"""Checks of the outcome: how well the network learnt, and how well it generalises."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ OVERFITTING_GAP = 0.15
 POOR_ACCURACY = 0.75
 SMALL_GAP = 0.05
 STILL_RISING = 0.05
-HARDLY_WORSE = 1.5  # times the loss of guessing; beyond, it is not for want of time
+HARDLY_WORSE = 1.5  # times the loss of guessing; above it, more time would not help
 COLLAPSED = 0.9
 LARGEST_FAIR_SHARE = 0.7
 FEWEST_OF_CLASS = 5
@@ -23,15 +23,15 @@ SKILLED = 0.5
 
 
 def non_finite(evidence: Evidence) -> Finding | None:
-    """Find a training whose loss ceased to be a number."""
+    """Find a training whose loss was no longer a number."""
     if evidence.failure is None:
         return None
     return Finding(
         code="non_finite",
         severity="error",
         evidence=evidence.failure,
-        advice="The steps were too large, or the images or weights given hold what is no number: "
-        "use --recipe keiryo, a smaller --learning-rate, or a variant with a norm.",
+        advice="The steps were too large, or the images or weights hold values that are not "
+        "finite: use --recipe keiryo, a smaller --learning-rate, or a variant with a norm.",
     )
 
 
@@ -43,7 +43,7 @@ def stuck_at_chance(evidence: Evidence) -> Finding | None:
         code="stuck_at_chance",
         severity="error",
         evidence=_compare_with_chance(evidence),
-        advice="Use --recipe keiryo if it was not, or a variant with normalisation, such as "
+        advice="Use --recipe keiryo if it was not used, or a variant with normalisation, such as "
         "norm=batch; other findings may say why it does not learn.",
     )
 
@@ -108,14 +108,14 @@ def underfitting(evidence: Evidence) -> Finding | None:
         return None
     if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
         return None
-    # An accuracy that it has while training, it has learnt.
+    # The network has learnt what it classifies correctly during the training.
     if (evidence.history[-1].train_accuracy or 0.0) > POOR_ACCURACY or statistics_lag(evidence):
         return None
     return Finding(
         code="underfitting",
         severity="warning",
         evidence=f"{train:.1%} on training images and {val:.1%} on held-out ones, and no longer "
-        "rising: it is not for want of images",
+        "rising: more images would not help",
         advice="Use a larger model (a larger width or more layers), larger images by --size, "
         "more --epochs, or use less augmentation (--augment none).",
     )
@@ -153,12 +153,11 @@ def class_collapse(evidence: Evidence) -> Finding | None:
 
 
 def label_noise(evidence: Evidence) -> Finding | None:
-    """Find labels that contradict what the network is sure of, on images it was not shown.
+    """Find held-out labels that contradict confident predictions.
 
-    A network's own mistakes come with less confidence than its hits; where labels are
-    wrong at random, confidence does not separate the two (area under the ROC curve
-    near 0.5, Hendrycks & Gimpel 2017), while confident learning (Northcutt et al. 2021)
-    names many labels.
+    A network is less confident in its wrong predictions than in its right ones. If labels are wrong
+    at random, confidence does not separate the two (area under the ROC curve near 0.5, Hendrycks &
+    Gimpel 2017), while confident learning (Northcutt et al. 2021) names many labels.
     """
     held_out = evidence.held_out
     if held_out is None or evidence.skill < SKILLED:

@@ -1,4 +1,4 @@
-"""Checks of the steps: their size, what they gain, what they wait for."""
+"""Checks of the steps: their size, their gain, the time spent waiting for images."""
 
 from statistics import median
 
@@ -17,7 +17,7 @@ USUAL_UPDATE = 1e-3
 
 
 def step_too_large(evidence: Evidence) -> Finding | None:
-    """Find steps that change weights by a thirtieth and more, and a loss that suffers from it.
+    """Find steps that change weights by a thirtieth or more while the loss stays high.
 
     A thousandth is usual for networks that learn.
     """
