@@ -25,6 +25,7 @@ from keiryo.train.checkpoint import Position
 
 SMALL = ["--size", 32, "--batch", 8, "--threads", 2]
 TWO_MODELS = "mobilenet_v2:width=0.35,resnet18"
+TINY = "densenet:layers=2-2,growth=4"  # the fastest to train and to measure
 
 
 def run_for_real(*arguments: object) -> subprocess.Popen[str]:
@@ -354,7 +355,7 @@ def test_a_trial_that_crashes_is_reported_and_the_others_go_on(
     mine = tmp_path / "mine.py"
     mine.write_text(CRASHERS)
     out = tmp_path / "out"
-    models = f"{mine}:raising,{mine}:killed,mobilenet_v2:width=0.35"
+    models = f"{mine}:raising,{mine}:killed,{TINY}"
     finished = keiryo(
         "compare", flower_folder, "--models", models, "--epochs", 1, *SMALL, "--out", out
     )
@@ -373,7 +374,7 @@ def test_a_comparison_does_not_go_on_with_other_images(
 ) -> None:
     folder = write_images(tmp_path / "set", classes=2, each=8)
     out = tmp_path / "out"
-    options = ["--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL, "--out", out]
+    options = ["--models", TINY, "--epochs", 1, *SMALL, "--out", out]
     assert keiryo("compare", folder, *options, "--resume").status == 0  # begins, too
     (folder / "daisy" / "000.jpg").unlink()
     refused = keiryo("compare", "--resume", "--out", out)
@@ -389,7 +390,7 @@ def test_a_class_too_small_to_split_still_ends_with_a_report(
     for image in sorted((folder / "rose").iterdir())[1:]:
         image.unlink()
     finished = keiryo(
-        "compare", folder, "--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL,
+        "compare", folder, "--models", TINY, "--epochs", 1, *SMALL,
         "--out", tmp_path / "out",
     )  # fmt: skip
     assert finished.status == 0
@@ -414,7 +415,7 @@ def test_a_messy_folder_is_trained_on_and_its_mess_listed(
     image.resize((1, 1)).save(folder / "dandelion" / "dot.png")
     out = tmp_path / "out"
     finished = keiryo(
-        "compare", folder, "--models", "mobilenet_v2:width=0.35", "--epochs", 1, *SMALL,
+        "compare", folder, "--models", TINY, "--epochs", 1, *SMALL,
         "--out", out,
     )  # fmt: skip
     assert finished.status == 0
@@ -436,13 +437,13 @@ def test_train_is_a_comparison_of_one(
 ) -> None:
     out = tmp_path / "out"
     finished = keiryo(
-        "train", "densenet:layers=2-2,growth=4", flower_folder, "--epochs", 1, "--seeds", 2,
+        "train", TINY, flower_folder, "--epochs", 1, "--seeds", 2,
         *SMALL, "--out", out, "--json",
     )  # fmt: skip
     assert finished.status == 0
     results = json.loads(finished.out)
     assert [trial["seed"] for trial in results["trials"]] == [0, 1]
-    assert results["recommended"] == "densenet:layers=2-2,growth=4"
+    assert results["recommended"] == TINY
 
 
 def test_a_trial_is_explained_by_what_was_seen_of_it(
