@@ -1,4 +1,4 @@
-"""`keiryo bench`: how fast a model runs, or trains, on this machine."""
+"""`keiryo bench`: the speed of inference or training on this machine."""
 
 import json as json_format
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`keiryo compare`: the main job. `keiryo train`: a comparison of one model."""
+"""`keiryo compare`, and `keiryo train`: a comparison of one model."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`keiryo data`: what comes before training."""
+"""`keiryo data`: checking and packing images before training."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""`keiryo diagnose`: why a training went as it did."""
+"""`keiryo diagnose`: the findings about a trial."""
 
 import json as json_format
 from pathlib import Path

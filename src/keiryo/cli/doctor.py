@@ -1,4 +1,4 @@
-"""`keiryo doctor`: what this machine offers."""
+"""`keiryo doctor`: a description of this machine."""
 
 import json as json_format
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`keiryo models`: what can be named."""
+"""`keiryo models`: the list of models."""
 
 import json as json_format
 

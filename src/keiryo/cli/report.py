@@ -1,4 +1,4 @@
-"""`keiryo report`: the report again, from results."""
+"""`keiryo report`: the report, written again from the results."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`keiryo weigh`: what models cost before any training."""
+"""`keiryo weigh`: the cost of models before any training."""
 
 import json as json_format
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Why a WaveNet's training went as it did: the checks of images that apply, and its own."""
+"""The diagnosis of a WaveNet's training: checks shared with images, and its own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ LARGE_STEP = "Give a smaller --learning-rate."
 class SoundEvidence(Evidence):
     """A WaveNet's training: losses in nats per sample, and what was measured at its end.
 
-    `guessing` is the loss of one who knows but how often each code comes; `train_bits` and
-    `val_bits` are of the averaged weights; `conditions_save_bits` is what a held-out sample
-    needs more when its recording is given another's conditions.
+    `guessing` is the loss of guessing by the share of each code. `train_bits` and `val_bits` are of
+    the averaged weights. `conditions_save_bits` is the rise in held-out bits per sample when each
+    recording is given another's conditions.
     """
 
     guessing: float = 0.0
@@ -38,7 +38,7 @@ class SoundEvidence(Evidence):
         return self.guessing
 
 
-# What is found out as for images, with advice that a WaveNet can follow.
+# Checks of images, with advice for a WaveNet.
 SHARED_CHECKS: tuple[tuple[Callable[[Evidence], Finding | None], str], ...] = (
     (learning.non_finite, LARGE_STEP),
     (
@@ -51,7 +51,7 @@ SHARED_CHECKS: tuple[tuple[Callable[[Evidence], Finding | None], str], ...] = (
 
 
 def diagnose_wavenet(evidence: SoundEvidence) -> list[Finding]:
-    """Return what stands out in a training, the gravest first."""
+    """Return the findings about a training, the gravest first."""
     findings = [
         found.model_copy(update={"advice": advice})
         for check, advice in SHARED_CHECKS
@@ -64,7 +64,7 @@ def diagnose_wavenet(evidence: SoundEvidence) -> list[Finding]:
 
 
 def learns_no_past(evidence: SoundEvidence) -> Finding | None:
-    """Find a network that after enough steps makes nothing of what came before a sample."""
+    """Find a network that does not use the past of a sample after enough steps."""
     if not evidence.at_chance or not evidence.is_long_enough:
         return None
     last = evidence.history[-1]
@@ -72,22 +72,22 @@ def learns_no_past(evidence: SoundEvidence) -> Finding | None:
         code="stuck_at_chance",
         severity="error",
         evidence=f"after {last.epoch} epochs the training loss is "
-        f"{last.train_loss / NATS_PER_BIT:.2f} bits a sample; who knows only how often each code "
-        f"comes needs {evidence.guessing / NATS_PER_BIT:.2f}",
-        advice="Listen to the recordings: noise cannot be foretold. Other findings may say why "
+        f"{last.train_loss / NATS_PER_BIT:.2f} bits per sample; guessing by the share of each code "
+        f"gives {evidence.guessing / NATS_PER_BIT:.2f}",
+        advice="Listen to the recordings: noise cannot be predicted. Other findings may say why "
         "it does not learn; if none does, try another --learning-rate.",
     )
 
 
 def memorises(evidence: SoundEvidence) -> Finding | None:
-    """Find a network that knows its training recordings far better than others."""
+    """Find a network that predicts training recordings far better than held-out ones."""
     train, val = evidence.train_bits, evidence.val_bits
     if train is None or val is None or val - train < OVERFITTING_BITS:
         return None
     return Finding(
         code="overfitting",
         severity="warning",
-        evidence=f"{train:.2f} bits a sample on training recordings, {val:.2f} on held-out ones",
+        evidence=f"{train:.2f} bits per sample on training recordings, {val:.2f} on held-out ones",
         advice="Give more recordings, fewer --epochs or --minutes, or a smaller network "
         "(--residual, --skip).",
     )
@@ -102,14 +102,14 @@ def held_out_rose(evidence: SoundEvidence) -> Finding | None:
     return Finding(
         code="held_out_rose",
         severity="warning",
-        evidence=f"on held-out recordings it had {min(losses):.2f} bits a sample after epoch "
+        evidence=f"on held-out recordings it had {min(losses):.2f} bits per sample after epoch "
         f"{best}, and {losses[-1]:.2f} at the end",
         advice=f"Train for about {best} epochs, or give more recordings.",
     )
 
 
 def still_falling(evidence: SoundEvidence) -> Finding | None:
-    """Find a training that was ended while it still got better fast."""
+    """Find a training that ended while its loss still fell fast."""
     losses = [epoch.val_loss / NATS_PER_BIT for epoch in evidence.history]
     if not evidence.is_whole or len(losses) < 2:
         return None
@@ -120,34 +120,34 @@ def still_falling(evidence: SoundEvidence) -> Finding | None:
     return Finding(
         code="too_short",
         severity="info",
-        evidence=f"held-out bits a sample still fell from {losses[-1 - back]:.2f} to "
+        evidence=f"held-out bits per sample still fell from {losses[-1 - back]:.2f} to "
         f"{losses[-1]:.2f} over the last {back} of {len(losses)} epochs",
         advice="Give it more --minutes or --epochs.",
     )
 
 
 def hardly_an_epoch(evidence: SoundEvidence) -> Finding | None:
-    """Find a training that was over before it had heard its recordings a second time."""
+    """Find a training of one epoch or less."""
     if not evidence.is_whole or len(evidence.history) != 1 or evidence.failure is not None:
         return None
     return Finding(
         code="too_short",
         severity="info",
-        evidence="it heard the recordings once, or not all of them",
+        evidence="the training used the recordings once, or not all of them",
         advice="Give it more --minutes or --epochs, or a smaller network.",
     )
 
 
 def ignores_conditions(evidence: SoundEvidence) -> Finding | None:
-    """Find a network to which its conditions make no difference."""
+    """Find a network that ignores its conditions."""
     saved = evidence.conditions_save_bits
     if saved is None or saved >= CONDITIONS_MATTER_BITS:
         return None
     return Finding(
         code="conditions_ignored",
         severity="warning",
-        evidence=f"with the conditions of other recordings, held-out ones need {saved:+.4f} bits "
-        "a sample: the network does not listen to conditions yet",
+        evidence=f"with the conditions of other recordings, held-out ones have {saved:+.4f} bits "
+        "per sample: the network does not use the conditions yet",
         advice="Give it more --minutes or --epochs; see whether the conditions are those of the "
         "recordings.",
     )

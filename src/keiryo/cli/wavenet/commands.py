@@ -84,7 +84,7 @@ def train(
         typer.echo(training.model_dump_json(indent=2))
     elif training.status == "done":
         typer.echo(
-            f"{training.val_bits_per_sample:.3f} bits a sample on held-out recordings, "
+            f"{training.val_bits_per_sample:.3f} bits per sample on held-out recordings, "
             f"{words.size(training.model_bytes)}, {training.real_time_factor or 0.0:.1f} times "
             f"real time\n{out / 'report.html'}"
         )

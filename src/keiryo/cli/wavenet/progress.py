@@ -59,14 +59,14 @@ class PlainWaveNetListener(Lines, WaveNetListener):
     def epoch_ended(self, epoch: WaveNetEpoch, sound: Sound | None) -> None:
         listen = "" if sound is None else f", {sound.file}"
         self.say(
-            f"  epoch {epoch.epoch}: {epoch.train_bits_per_sample:.3f} bits a sample training, "
+            f"  epoch {epoch.epoch}: {epoch.train_bits_per_sample:.3f} bits per sample training, "
             f"{epoch.val_bits_per_sample:.3f} held out, {words.duration(epoch.seconds)}{listen}"
         )
 
     def finished(self, training: WaveNetTraining) -> None:
         if training.status == "done":
             self.say(
-                f"  {training.val_bits_per_sample:.3f} bits a sample on held-out recordings "
+                f"  {training.val_bits_per_sample:.3f} bits per sample on held-out recordings "
                 f"(guessing: {training.guessing_bits_per_sample:.3f}) after "
                 f"{words.duration(training.train_seconds)}"
             )

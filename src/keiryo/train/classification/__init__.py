@@ -1,1 +1,1 @@
-"""Image classification as a task of the training loop: images, scores, evaluation."""
+"""Image classification as a task of the training loop: batches, loss, evaluation."""

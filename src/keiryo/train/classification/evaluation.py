@@ -1,4 +1,4 @@
-"""Evaluating a network on images, in inference mode, while it is trained and after."""
+"""The evaluation of a network on images, in inference mode, during and after its training."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -20,9 +20,9 @@ FEWEST_FOR_STATISTICS = 8
 
 
 class Evaluation:
-    """`network` looking at `images`, so many at a time.
+    """A network with the images to evaluate it on, in batches.
 
-    In float32, as trained networks are run later, or within what `context` makes.
+    It runs in float32, as trained networks are run later, or within `context`.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Evaluation:
         self._context = context
 
     def score(self, rows: np.ndarray, *, size: int | None = None) -> Score:
-        """Return loss and accuracy on the images `rows`, scaled to `size` pixels if it is given."""
+        """Return loss and accuracy on the images `rows`, scaled to `size` pixels if given."""
         sums = self._sums(rows, None, size)
         return Score(sums.mean_loss, sums.accuracy)
 
     def accuracy(self, rows: np.ndarray, *, change: Change | None = None) -> float:
-        """Return the accuracy on the images `rows`, as they are or as `change` makes each batch."""
+        """Return the accuracy on the images `rows`, each batch changed by `change` if given."""
         return self._sums(rows, change, None).accuracy
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
@@ -56,20 +56,20 @@ class Evaluation:
         )
 
     def accuracy_by_batch_statistics(self, rows: np.ndarray) -> float | None:
-        """Return the accuracy on `rows` when batch norm takes each batch's own statistics.
+        """Return the accuracy on `rows` if batch norm uses each batch's own statistics.
 
-        All else is in inference mode. None: the network has no batch norm, or there are
+        All other layers are in inference mode. None: the network has no batch norm, or there are
         too few images for a batch of several.
         """
         norms = [m for m in self._network.modules() if isinstance(m, _BatchNorm)]
-        # In random order: as they lie they are sorted by class, and so would be their batches.
+        # In random order, since rows are sorted by class, and batches of one class differ.
         rows = np.random.default_rng(0).permutation(rows)
         rows = rows[: max(1, len(rows) // self._batch) * self._batch]
         if not norms or min(len(rows), self._batch) < FEWEST_FOR_STATISTICS:
             return None
         kept = [(norm.running_mean, norm.running_var) for norm in norms]
         for norm in norms:
-            # Without any of its own, batch norm takes the batch's in inference mode too.
+            # Without running statistics, batch norm uses the batch's in inference mode too.
             norm.running_mean = norm.running_var = None
         try:
             return self.accuracy(rows)
@@ -103,11 +103,11 @@ class Evaluation:
 
 
 def make_inputs(batch: DeviceBatch, image_set: ImageSet, size: int | None = None) -> Tensor:
-    """Return what a network is given of a batch: (N, C, H, W), normalised, in channels_last.
+    """Return the inputs of a batch, (N, C, H, W), normalised, in channels_last.
 
-    Scaled to `size` x `size` where it is given.
+    They are scaled to `size` x `size` if it is given.
     """
-    # (N, H, W, C) seen as (N, C, H, W) is channels_last as it lies.
+    # A view of (N, H, W, C) as (N, C, H, W) is in channels_last.
     images = batch.images.permute(0, 3, 1, 2)
     if size is not None and size != images.shape[-1]:
         if images.device.type != "cpu":
@@ -117,7 +117,7 @@ def make_inputs(batch: DeviceBatch, image_set: ImageSet, size: int | None = None
 
 
 def takes_size(network: nn.Module, size: int, device: torch.device) -> bool:
-    """Return whether `network` takes images of `size` x `size`: some take but their own size."""
+    """Return whether `network` takes images of `size` x `size`; some take only one size."""
     network.eval()
     try:
         with torch.inference_mode():

@@ -4,19 +4,19 @@ import numpy as np
 
 
 def find_suspect_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
-    """Return (row, class that it looks like) of the labels that are likely wrong, worst first.
+    """Return (row, suggested class) of the labels that are likely wrong, worst first.
 
-    `probabilities` (N, C) are out-of-fold predictions for images labelled `labels` (N,).
-    How many labels are wrong is estimated by confident learning: an image is confidently of
-    class j where its probability of j reaches the mean probability of j over the
-    images labelled so, and counts as wrong where the likeliest such class is not its
-    label (Northcutt, Jiang & Chuang 2021, "Confident Learning", equation 1). So many of
-    the images whose likeliest class is another are returned, those first whose own
-    label has the least probability (their section 3.2, method 3).
+    `probabilities` (N, C) are out-of-fold predictions for images labelled `labels` (N,). The number
+    of wrong labels is estimated by confident learning: an image is confidently of class j if its
+    probability of j is at least the mean probability of j over the images with that label, and
+    counts as wrong if the likeliest such class is not its label (Northcutt, Jiang & Chuang 2021,
+    "Confident Learning", equation 1). That many of the images whose likeliest class is another one
+    are returned, beginning with those whose own label has the least probability (section 3.2,
+    method 3).
     """
     rows = np.arange(len(labels))
     own = probabilities[rows, labels]
-    # A class that no image is labelled with has no threshold that could be reached.
+    # A class without images has a threshold that no probability reaches.
     thresholds = np.full(probabilities.shape[1], np.inf)
     for label in np.unique(labels):
         thresholds[label] = own[labels == label].mean()

@@ -27,7 +27,7 @@ from keiryo.train.stopwatch import Stopwatch
 from keiryo.train.watching.finite import first_non_finite
 from keiryo.train.watching.step_watch import StepWatch
 
-# How many times as long the last evaluation, in float32, takes as the others in bfloat16.
+# The time of an evaluation in float32, relative to one in bfloat16.
 FLOAT32_COST = 1.7
 
 
@@ -36,10 +36,9 @@ class ImageTask:
 
     `fine_tuning`, made of the same network, freezes a part of it for a while.
 
-    Two options take less memory. `save_memory` computes activations again instead of keeping
-    them, which changes no bit. `parts` cuts each batch into so many parts, which go through the
-    network one after the other before the step is made; batch norm's statistics are then those
-    of a part.
+    Two options take less memory. `save_memory` recomputes activations instead of keeping them,
+    which changes no bit. `parts` is the number of parts of a batch, which pass through the network
+    one after the other, with one step for all of them; batch norm uses the statistics of a part.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class ImageTask:
         loss = torch.zeros((), device=self.device)
         for number, part in enumerate(whole.parts(self._parts)):
             weight = len(part.labels) / len(whole.labels)
-            # All parts but the first would count as further batches of a watched norm.
+            # A watched norm would count further parts as batches of their own.
             part_watch = watch if number == 0 else None
             loss += weight * self._add_part(part, weight, share, sums, part_watch)
         return loss
@@ -127,7 +126,7 @@ class ImageTask:
         )
 
     def evaluate(self, network: nn.Module, share: float) -> Score:
-        # The last figure is the network's as it will be run.
+        # The last evaluation is in float32, as the network will be run.
         context = nullcontext if share >= 1.0 else self._mixed_precision
         evaluation = self.evaluation(network, context)
         return evaluation.score(self._image_set.val, size=self._size(evaluation_size, share))
@@ -143,9 +142,9 @@ class ImageTask:
         )
 
     def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
-        # Elsewhere than on the processor, the forward pass is only queued in the time measured. A
-        # step goes forward, and back for twice as long; but where a network has many weights and
-        # a batch few images, the optimiser takes most of it.
+        # A backward pass takes twice the time of a forward pass. On the processor the forward pass
+        # is measured, since the optimiser takes most of a step if a network has many weights and a
+        # batch few images. On other devices the measured time would be that of queueing it.
         is_cpu = self.device.type == "cpu"
         forward_seconds = self._forward_seconds if is_cpu else step_seconds / 3
         steps = len(self._image_set.val) / self.batch_size
@@ -155,7 +154,7 @@ class ImageTask:
         return self._at_full_cost(seconds, self._size(evaluation_size, share))
 
     def _at_full_cost(self, seconds: float, size: int | None) -> float:
-        """Return how long what took `seconds` at `size` takes at full size and in float32."""
+        """Return the time in float32 at full size of what took `seconds` at `size`."""
         cost = 1.0 if self._mixed_precision is nullcontext else FLOAT32_COST
         growth = 1.0 if size is None else (self._full_size / size) ** 2
         return seconds * growth * cost

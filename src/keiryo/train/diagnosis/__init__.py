@@ -1,6 +1,6 @@
 """The diagnosis of a training: findings, each with evidence and advice.
 
-Each check takes the evidence and returns a finding, or None where it is silent.
+Each check takes the evidence and returns a finding, or None.
 """
 
 from keiryo.records.base import Finding
@@ -30,17 +30,17 @@ CHECKS = (
 )
 
 
-# What only a training that has had its whole budget and schedule can be told: on its way it is
-# short by intent, and at a high learning rate a loss stands still that falls later.
+# Checks for trainings that used their whole budget. A paused one is short on purpose, and its loss
+# may stand still at a high learning rate and fall later.
 NEEDS_WHOLE_BUDGET = ("too_short", "plateau")
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
-    """Return what stands out in a training, the gravest first; causes before what they cause."""
+    """Return the findings, the gravest first; causes before their effects."""
     findings = [finding for check in CHECKS if (finding := check(evidence)) is not None]
     if evidence.has_paused:
         findings = [finding for finding in findings if finding.code not in NEEDS_WHOLE_BUDGET]
     if any(finding.severity == "error" for finding in findings):
-        # More of what goes wrong is no help.
+        # Further findings would not help.
         findings = [finding for finding in findings if finding.code != "too_short"]
     return gravest_first(findings)

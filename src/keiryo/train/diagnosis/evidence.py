@@ -1,4 +1,4 @@
-"""The evidence of a training: all that the checks look at."""
+"""The evidence of a training, which the checks examine."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 from keiryo.records.training import Epoch, LayerSnapshot, Snapshot
 
-CHANCE_MARGIN = 0.03  # a loss within 3 % of ln(classes) knows no more than the class shares
+CHANCE_MARGIN = 0.03  # a loss within 3 % of ln(classes) is no better than guessing
 EPOCHS_BEFORE_VERDICT = 5
 STEPS_BEFORE_VERDICT = 120
 
@@ -30,11 +30,10 @@ class HeldOut:
 class Evidence:
     """A training's history and what was measured at its end.
 
-    `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference
-    mode; `accuracy_by_batch_statistics` is that on training images too, when batch norm
-    takes each batch's own statistics. None: not measured, as of a training that failed.
-    `accumulate`: in how many parts a batch went through the network.
-    `has_paused`: it is judged on its way, with a part of its budget still to come.
+    `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference mode.
+    `accuracy_by_batch_statistics` is the accuracy on training images if batch norm uses each
+    batch's own statistics. None: not measured, such as for a training that failed. `accumulate`
+    is the number of parts of a batch. `has_paused`: a part of the budget is still to come.
     """
 
     classes: int
@@ -63,7 +62,7 @@ class Evidence:
 
     @property
     def chance_loss(self) -> float:
-        """The loss of one who guesses: ln of the number of classes."""
+        """The loss of guessing: ln of the number of classes."""
         return math.log(self.classes)
 
     @property
@@ -101,6 +100,6 @@ def relative_gradient(layer: LayerSnapshot) -> float:
 
 
 def median_update(snapshot: Snapshot) -> float:
-    """Return what the step changed of the weights, relative to them: the median over layers."""
+    """Return the relative change of the weights in the step: the median over layers."""
     updates = [layer.update_ratio for layer in layers_with_weights(snapshot)]
     return median([update for update in updates if update is not None] or [0.0])

@@ -16,10 +16,10 @@ DEAD = 0.8
 
 
 def vanishing_gradients(evidence: Evidence) -> Finding | None:
-    """Find first layers whose gradients are a thousandth of the last ones' and that do not learn.
+    """Find gradients of the first layers that are a thousandth of the last layers', at chance.
 
-    Relative to the weights, since Adam evens out absolute sizes and norms do not matter to
-    layers before a normalisation (Glorot & Bengio 2010, section 4.2, by depth).
+    Gradients are relative to the weights, since Adam evens out absolute sizes, and the scale of
+    weights does not matter before a normalisation (Glorot & Bengio 2010, section 4.2, by depth).
     """
     if not evidence.at_chance:
         return None
@@ -41,7 +41,7 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
 
 
 def exploding_gradients(evidence: Evidence) -> Finding | None:
-    """Find gradients that are, or become, far too large to follow."""
+    """Find gradients that are, or become, far too large."""
     snapshots = evidence.snapshots
     if not snapshots:
         return None
@@ -70,10 +70,9 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
 
 
 def dead_relus(evidence: Evidence) -> Finding | None:
-    """Find layers most of whose rectified channels are zero for every image of a batch.
+    """Find layers with a ReLU most of whose channels are zero for every image of a batch.
 
-    A unit that is zero for all images gets no gradient any more (Maas et al. 2013,
-    section 2).
+    A unit that is zero for all images gets no gradient (Maas et al. 2013, section 2).
     """
     if not evidence.snapshots:
         return None

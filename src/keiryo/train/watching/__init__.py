@@ -1,1 +1,1 @@
-"""Looking into training steps: norms, gradients and activations, layer by layer."""
+"""Watched training steps: norms, gradients and activations, layer by layer."""

@@ -1,4 +1,4 @@
-"""Finding the first layer whose numbers are no longer finite."""
+"""The search for the first layer whose numbers are not finite."""
 
 from functools import partial
 
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def first_non_finite(network: nn.Module, inputs: Tensor) -> str:
-    """Return in words where in `network` numbers cease to be finite, for the batch `inputs`.
+    """Return a clause that names the first values of `network` on `inputs` that are not finite.
 
-    Weights are looked at first, then the outputs of the layers in the order they run.
+    Weights are checked first, then the outputs of the layers in the order they run.
     """
     spoilt = [name for name, p in network.named_parameters() if not p.isfinite().all()]
     if spoilt:

@@ -1,7 +1,7 @@
 """Watching a training step, layer by layer.
 
-Only some steps are looked at, so that it costs next to nothing; in between, no hook is
-in place. Watching changes nothing that is computed.
+Only some steps are watched, so the cost is small. Other steps run without hooks. Watching changes
+nothing that is computed.
 """
 
 import math
@@ -39,7 +39,7 @@ FLAT_ENDS: dict[type[nn.Module], tuple[float, float]] = {
 
 
 def is_watched(step: int, snapshots: list[Snapshot]) -> bool:
-    """Return whether step `step` of the training, from 0, is to be looked at."""
+    """Return whether step `step` of the training, from 0, is watched."""
     interval = WATCH_INTERVAL * _thinning_factor(snapshots)
     return step % interval == 0 or step in EARLY_STEPS
 
@@ -52,14 +52,14 @@ def thin_out(snapshots: list[Snapshot]) -> None:
 
 
 def _thinning_factor(snapshots: list[Snapshot]) -> int:
-    """Return how many times rarer than at first the kept steps are, from the steps themselves."""
+    """Return by what factor the kept steps are rarer than at first."""
     regular = [kept.step for kept in snapshots if kept.step % WATCH_INTERVAL == 0]
     gaps = [after - before for before, after in pairwise(regular)]
     return max(1, min(gaps, default=WATCH_INTERVAL) // WATCH_INTERVAL)
 
 
 class StepWatch:
-    """Looks at one step of `network`: forward, backward and update, in this order."""
+    """Records one step of `network`: forward, backward and update, in this order."""
 
     def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._network = network
@@ -72,10 +72,10 @@ class StepWatch:
 
     @contextmanager
     def during_forward(self) -> Iterator[None]:
-        """Take down what each layer that runs in this block puts out.
+        """Record the outputs of each layer that runs in this block.
 
-        Batch norms are looked at before and after, not by hooks, with which they and their
-        activations could not run as one step.
+        Batch norms are compared before and after the block. With hooks, they and their activations
+        could not run as one step.
         """
         hooks = list(self._add_hooks())
         norms = {
@@ -93,7 +93,7 @@ class StepWatch:
             self._compare_statistics(name, norm, *before[name])
 
     def after_backward(self) -> None:
-        """Take down the gradients, before they are clipped, and the weights before the step."""
+        """Record the gradients before clipping, and the weights before the step."""
         gradients = [p.grad for p in self._network.parameters() if p.grad is not None]
         self._gradient_norm = nn.utils.get_total_norm(gradients)
         for name, weight in self._weights.items():
@@ -105,7 +105,7 @@ class StepWatch:
     def after_step(
         self, *, epoch: int, step: int, loss: Tensor, learning_rate: float, batch: int
     ) -> Snapshot:
-        """Return the step as it was; `epoch` from 1, `step` from 0, `batch` in images."""
+        """Return the snapshot of the step; `epoch` from 1, `step` from 0, `batch` in images."""
         for name, before in self._before.items():
             change = (_sample(self._weights[name]) - before).norm()
             self._figures[name]["update_ratio"] = change / before.norm().clamp(min=1e-30)
@@ -166,16 +166,16 @@ class StepWatch:
     def _compare_statistics(
         self, name: str, norm: nn.Module, mean: Tensor, variance: Tensor
     ) -> None:
-        # The batch's own statistics, from how far the running ones moved towards them.
+        # The batch's own statistics, from the change of the running ones.
         momentum = getattr(norm, "momentum", None)
         new_mean, new_variance = _running_statistics(norm)
         if not momentum or torch.equal(mean, new_mean):
-            return  # it cannot be told, or the norm was not run
+            return  # not known, or the norm was not run
         figures = self._figures_of(name, "batch norm")
         batch_mean = mean + (new_mean - mean) / momentum
         batch_variance = (variance + (new_variance - variance) / momentum).clamp(min=1e-12)
         gap = (batch_mean - mean).square() / batch_variance
-        # A channel that hardly varies would count for more than all others.
+        # Otherwise a channel that hardly varies would outweigh all others.
         figures["mean_gap"] = gap.clamp(max=1e6).mean().sqrt()
         figures["variance_ratio"] = (variance / batch_variance).median()
 
@@ -190,9 +190,9 @@ def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float 
     McCandlish et al. 2018, "An Empirical Model of Large-Batch Training", equation 2.9:
     tr(Σ) / |G|², with Σ the covariance of one image's gradient. The moments give both:
     E[v] = |G|² + tr(Σ)/B, and E[m²] = |G|² + (1 - β₁)/(1 + β₁) tr(Σ)/B, since m is an
-    average over steps. It takes G to change little within some ten steps. Where another
-    optimiser changes some of the parameters, it is of the others. None: the optimiser keeps
-    no such moments, or they are too young.
+    average over steps. This assumes that G changes little within some ten steps. Parameters of
+    another optimiser are left out. None: the optimiser keeps no such moments, or has made too few
+    steps.
     """
     if "betas" not in optimizer.defaults:
         return None
@@ -213,9 +213,9 @@ def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float 
 
 
 def _sample(tensor: Tensor) -> Tensor:
-    """Return some of the elements, evenly spread over the tensor: enough for a ratio of norms."""
+    """Return some elements, evenly spread over the tensor: enough for a ratio of norms."""
     flat = tensor.detach()
-    # As it lies in memory; a reshape of channels_last would copy all of it.
+    # In the order of memory; a reshape of channels_last would copy the whole tensor.
     if flat.ndim == 4 and flat.is_contiguous(memory_format=torch.channels_last):
         flat = flat.permute(0, 2, 3, 1)
     return flat.reshape(-1)[:: max(1, flat.numel() // SAMPLED_ELEMENTS)]
