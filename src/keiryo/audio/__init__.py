@@ -1,4 +1,4 @@
-"""Sound from a WaveNet, sample by sample: as fast as the processor allows, and plainly.
+"""WaveNets: their training, generation sample by sample, and export.
 
 This room knows networks, kernels and sounds; never comparisons, reports or commands.
 """

@@ -1,4 +1,4 @@
-"""Sounds that show what a network has learned, beside recordings of the same conditions."""
+"""Generated sounds that show what a network has learnt, with recordings beside them."""
 
 import time
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 3.0
 
 
 class Examples:
-    """Held-out recordings `rows` of a pack, a few, each with another combination of conditions.
+    """A few of the held-out recordings `rows` of a pack, of different conditions.
 
     Files go into the folder `samples` of `out`.
     """
@@ -32,12 +32,12 @@ class Examples:
         self.samples = round(self.seconds * pack.rate)
 
     def during(self, network: WaveNet, epoch: int) -> Sound:
-        """Generate one sound after `epoch`, of the first recording's conditions."""
+        """Generate a sound after `epoch`, with the first recording's conditions."""
         row = self.rows[0]
         return self._write(f"epoch_{epoch:04d}.wav", self._speak(network, row), row, epoch=epoch)
 
     def made_during(self, epochs: int) -> list[Sound]:
-        """Return the sounds that were made after epochs, up to so many."""
+        """Return the sounds generated after epochs, up to this number of epochs."""
         sounds = []
         for epoch in range(1, epochs + 1):
             name = f"epoch_{epoch:04d}.wav"
@@ -48,12 +48,12 @@ class Examples:
         return sounds
 
     def at_end(self, network: WaveNet) -> tuple[list[Sound], float]:
-        """Write each recording and a sound of its conditions.
+        """Write each recording and a sound generated with its conditions.
 
-        Returns them, in pairs, and the samples generated a second.
+        Return them, in pairs, and the samples generated per second.
         """
         made: list[Sound] = []
-        # So that starting up is not timed.
+        # Once before, so that starting up is not timed.
         self._speak(network, self.rows[0], samples=1)
         seconds = 0.0
         for number, row in enumerate(self.rows, start=1):
@@ -63,7 +63,7 @@ class Examples:
             sound = self._speak(network, row)
             seconds += time.perf_counter() - start
             made.append(self._write(f"generated_{number}.wav", sound, row))
-        # The receptive field of silence before is computed as any other sample.
+        # The silence of the receptive field is computed like any other sample.
         each = self.samples + network.configuration.receptive_field
         return made, len(self.rows) * each / max(seconds, 1e-9)
 
@@ -95,7 +95,7 @@ class Examples:
 
 
 def _of_different_conditions(pack: RecordingPack, rows: np.ndarray) -> Sequence[int]:
-    """Return a few rows, spread over all, of which no two have the same conditions if possible."""
+    """Return a few evenly spread rows, of different conditions if possible."""
     spread = rows[np.linspace(0, len(rows) - 1, min(len(rows), 50 * EXAMPLES)).astype(int)]
     chosen: dict[tuple[int, ...], int] = {}
     for row in np.random.default_rng(0).permutation(spread):

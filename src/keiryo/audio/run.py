@@ -1,4 +1,4 @@
-"""A WaveNet's training from recordings to results: packed, split, trained, evaluated, saved."""
+"""A WaveNet's training: packing and splitting recordings, training, evaluating, saving."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,21 +46,21 @@ from keiryo.train.listener import TrainingListener, TrainingProgress
 from keiryo.train.loop import Training
 from keiryo.version import __version__
 
-# After each epoch so many held-out samples are looked at, or a twentieth of those of training:
-# a step costs three times as much a sample, so that evaluation takes little of the time.
+# Held-out samples evaluated after each epoch: at least so many, or this share of the training ones.
+# A training step costs three times as much per sample, so evaluation takes little of the time.
 FEWEST_EVALUATED = 50_000
 EVALUATED_SHARE = 0.05
 RECORDED_OPTIONS = {"seed", "batch", "optimizer", "learning_rate", "epochs", "minutes"}
 
 
 class WaveNetListener:
-    """Base class: told how a training goes, it does nothing and never stops it."""
+    """Base class: it hears of the training's events, does nothing, and never stops it."""
 
     def packing(self, done: int, total: int) -> None:
         """`done` of `total` recordings are decoded."""
 
     def began(self, data: RecordingsSummary, network: NetworkSummary) -> None:
-        """The network and the recordings, before the training begins."""
+        """The training begins, of this network on these recordings."""
 
     def progressed(self, progress: TrainingProgress) -> None:
         """A step was made."""
@@ -79,11 +79,11 @@ class WaveNetListener:
 def run_wavenet_training(
     plan: WaveNetPlan, out: Path, *, resume: bool, force: bool, listener: WaveNetListener
 ) -> WaveNetTraining:
-    """Train as `plan` says, from the checkpoint in `out` where there is one and `resume` is said.
+    """Carry out `plan`; with `resume`, continue from the checkpoint in `out` if there is one.
 
-    Leaves `model.safetensors`, `results.json`, `snapshots.json` and sounds in `out`, and a
-    checkpoint where it was stopped. Raises InputError for what is not possible, and
-    KeyboardInterrupt where it was stopped before the training began.
+    Writes `model.safetensors`, `results.json`, `snapshots.json` and sounds into `out`, and a
+    checkpoint if the training was stopped. Raises InputError for what is not possible, and
+    KeyboardInterrupt if it was stopped before the training began.
     """
     device = choose_device(plan.device)
     prepare_device(device, threads=plan.threads)
@@ -92,7 +92,7 @@ def run_wavenet_training(
         if (finished := read_training(out)) is not None and finished.complete:
             return finished
     else:
-        # What is not there is said before a folder is made.
+        # A missing set is reported before a folder is made.
         locate_recordings(plan.data, condition=plan.condition)
         wavenet_folder(out).claim(plan, force=force)
     try:
@@ -104,7 +104,7 @@ def run_wavenet_training(
 
 
 def read_training(out: Path) -> WaveNetTraining | None:
-    """Return the results in `out`, if there are some that can be read."""
+    """Return the results in `out`; None if there are none that can be read."""
     try:
         return WaveNetTraining.model_validate_json((out / RESULTS_FILE).read_bytes())
     except (OSError, ValidationError):
@@ -121,7 +121,7 @@ class _Run:
         self._configuration = plan.configuration(self._pack)
 
     def result(self) -> WaveNetTraining:
-        """Train, and return what came of it."""
+        """Train, and return the record of the training."""
         plan, pack, splits = self._plan, self._pack, self._splits
         data = summary_of_recordings(pack, splits, self._configuration.receptive_field)
         network_summary = summary_of_network(self._configuration, pack.rate)
@@ -207,7 +207,7 @@ class _Run:
     def _train(self, training: Training[ChunkBatch], record: WaveNetTraining) -> None:
         def on_epoch(epoch: Epoch) -> None:
             sound = None
-            # After epochs 1, 2, 4, 8 and so on: what changes, changes ever more slowly.
+            # After epochs 1, 2, 4, 8 and so on, since changes become slower.
             if epoch.epoch & (epoch.epoch - 1) == 0:
                 sound = self._examples.during(_wavenet(training), epoch.epoch)
             self._listener.epoch_ended(
@@ -217,7 +217,7 @@ class _Run:
         listener = TrainingListener(self._listener.progressed, on_epoch, self._listener.wants_stop)
         try:
             if training.run(listener):
-                training.save()  # so that a kill while sounds are generated costs no epoch
+                training.save()  # so that a kill while sounds are generated loses no epoch
             else:
                 record.status = "stopped"
         except FloatingPointError as error:

@@ -76,7 +76,7 @@ def open_terminal() -> Iterator[tuple[Console, Bar | None]]:
 
 
 class PlainListener(Lines, Listener):
-    """Writes a line for each thing that is finished."""
+    """Writes a line for each finished event."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

@@ -1,6 +1,6 @@
 """The step of a WaveNet as an ONNX file, compared with keiryo's own generation.
 
-With it, a network generates wherever there is an ONNX runtime: in C, on a phone, in a browser.
+A network can then generate with any ONNX runtime: in C, on a phone, in a browser.
 """
 
 import importlib

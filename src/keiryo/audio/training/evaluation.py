@@ -39,9 +39,9 @@ def held_out_likelihood(
     device: torch.device,
     confuses_conditions: bool = False,
 ) -> Likelihood:
-    """Return how likely `network` takes all samples of `chunks`, each given its true past.
+    """Return the likelihood of all samples of `chunks` under `network`, each given its true past.
 
-    `confuses_conditions` gives each chunk those of another, at random.
+    `confuses_conditions` gives each chunk the conditions of another one, at random.
     """
     network.eval()
     total, samples = 0.0, 0
@@ -57,13 +57,13 @@ def held_out_likelihood(
 
 
 def some_rows(pack: RecordingPack, rows: np.ndarray, samples: int) -> np.ndarray:
-    """Return rows, evenly spread, that have about so many samples together, or all of them."""
+    """Return evenly spread rows that have about so many samples together, or all rows."""
     have = int(pack.counts[rows].sum())
     return rows[:: max(1, have // max(1, samples))]
 
 
 def counts_of_codes(pack: RecordingPack, rows: np.ndarray) -> np.ndarray:
-    """Return how often each code comes in these recordings, (256,), int64."""
+    """Return the count of each code in these recordings, (256,), int64."""
     counts = np.zeros(CODES, np.int64)
     for row in rows:
         counts += np.bincount(pack.recording(int(row)), minlength=CODES)
@@ -71,9 +71,9 @@ def counts_of_codes(pack: RecordingPack, rows: np.ndarray) -> np.ndarray:
 
 
 def entropy_of_codes(counts: np.ndarray) -> float:
-    """Return the entropy, in nats, of codes that come so often.
+    """Return the entropy, in nats, of codes with these counts.
 
-    It is the loss of one who knows how often each code comes, and nothing of the past.
+    It is the loss of guessing by the share of each code, without the past.
     """
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())

@@ -1,8 +1,8 @@
-"""The weights that a WaveNet's training begins with.
+"""The initial weights of a WaveNet's training.
 
-As PyTorch draws them, a code's column has nothing to do with its neighbours', and is so small
-that hardly anything of it reaches the output: that neighbouring codes sound alike, and that a
-sample lies near the one before it, would have to be learned first of all.
+In PyTorch's random initialisation, the columns of neighbouring codes are independent, and so small
+that they hardly reach the output. The network would first have to learn that neighbouring codes
+sound alike, and that a sample is near the one before it.
 """
 
 import math
@@ -13,19 +13,18 @@ from torch import Tensor
 
 from keiryo.models.wavenet import WaveNet
 
-# In how many half waves a channel goes from the lowest code to the highest, at the most.
+# The most half waves of a channel from the lowest code to the highest.
 INPUT_WAVES, OUTPUT_WAVES = 4.0, 8.0
 INPUT_SCALE, OUTPUT_SCALE = 0.5, 0.5
 
 
 @torch.no_grad()
 def initialize(network: WaveNet, counts: np.ndarray) -> None:
-    """Set input and output of a network up, in place, for codes that come so often, (256,).
+    """Initialise input and output of a network, in place, for the counts of codes, (256,).
 
     Columns of the input and rows of the output's softmax are random waves over the codes
-    (random Fourier features, Rahimi & Recht 2008, section 3), and its biases are such that the
-    network begins by knowing how often each code comes. The components of a mixture of
-    logistics begin spread over the codes.
+    (random Fourier features, Rahimi & Recht 2008, section 3). The output's biases begin as the share
+    of each code. The components of a mixture of logistics begin spread over the codes.
     """
     configuration = network.configuration
     shares = torch.from_numpy((counts + 1) / (counts + 1).sum())
@@ -41,7 +40,7 @@ def initialize(network: WaveNet, counts: np.ndarray) -> None:
             bias.copy_(shares.log())
     elif bias is not None:
         mixtures = configuration.mixtures
-        # Each has as many of the samples about it.
+        # Each component has as many of the samples near it.
         places = torch.searchsorted(shares.cumsum(0), (torch.arange(mixtures) + 0.5) / mixtures)
         means = places / (len(shares) - 1) * 2 - 1
         widths = torch.full((mixtures,), math.log(1 / mixtures))

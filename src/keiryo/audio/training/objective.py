@@ -1,7 +1,7 @@
-"""The objective of a WaveNet: the code of each sample, given the codes before it.
+"""The objective of a WaveNet: the likelihood of each sample, given the samples before it.
 
-The true past is given, whatever the network would have generated (teacher forcing), so that
-all samples of a chunk are predicted at once (van den Oord et al. 2016, section 2.1).
+The given past is the true one, not a generated one (teacher forcing), so all samples of a chunk are
+predicted at once (van den Oord et al. 2016, section 2.1).
 """
 
 import math
@@ -44,23 +44,23 @@ def on_device(batch: ChunkBatch, device: torch.device) -> SoundBatch:
 
 
 def mixed_where_faster(network: WaveNet, device: torch.device) -> ForwardContext:
-    """Return what forward passes of `network` are to run within.
+    """Return the context of forward passes of `network` in a training.
 
-    On the processor that is nothing: rows of channels are of float32.
+    On the processor it does nothing: rows of channels are in float32.
     """
     return mixed_precision(network, device, "float32" if device.type == "cpu" else "auto")
 
 
 def levels_of_codes(codes: Tensor) -> Tensor:
-    """Return codes, from 0 to 255, as what a mixture of logistics knows: evenly from -1 to 1.
+    """Return codes, from 0 to 255, as levels from -1 to 1, for a mixture of logistics.
 
-    It is a mixture over companded samples, so that its bits compare with those of a softmax.
+    The mixture is over companded samples, so its bits can be compared with those of a softmax.
     """
     return codes.float() * (2 / MU) - 1
 
 
 def codes_of_samples(samples: np.ndarray) -> np.ndarray:
-    """Return codes, uint8, of what a network generated: codes, or levels from -1 to 1."""
+    """Return generated samples, codes or levels from -1 to 1, as codes, uint8."""
     if samples.dtype == np.uint8:
         return samples
     return np.rint((samples + 1) * (MU / 2)).astype(np.uint8)
@@ -69,18 +69,18 @@ def codes_of_samples(samples: np.ndarray) -> np.ndarray:
 def outputs_for_targets(network: WaveNet, batch: SoundBatch) -> Tensor:
     """Return the network's outputs for the targets, (N, output channels, T), T those after context.
 
-    The same as the last T of `network(codes)`, but each layer computes only what a target
-    needs of it: of the context ever less, and skips for targets alone. The context must be
-    the receptive field.
+    They are the last T of `network(codes)`, but each layer computes only what the targets need:
+    less of the context in each layer, and skips for targets alone. The context must be the
+    receptive field.
     """
     assert batch.codes.shape[1] == network.configuration.receptive_field + batch.mask.shape[1]
-    # Rows are plain products in one precision; autocast knows convolutions, and GPUs run them.
+    # Products over rows are in one precision; GPUs and autocast are faster with convolutions.
     is_plain = batch.codes.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     return (outputs_by_rows if is_plain else outputs_by_convolutions)(network, batch)
 
 
 def outputs_by_rows(network: WaveNet, batch: SoundBatch) -> Tensor:
-    """Return what `outputs_for_targets` does, by products over rows of channels."""
+    """Return the outputs of `outputs_for_targets`, by products over rows of channels."""
     streams, targets = batch.mask.shape
     condition = network.embed(batch.labels)
     x = _input(network, batch.codes)
@@ -93,7 +93,7 @@ def outputs_by_rows(network: WaveNet, batch: SoundBatch) -> Tensor:
 
 
 def outputs_by_convolutions(network: WaveNet, batch: SoundBatch) -> Tensor:
-    """Return what `outputs_for_targets` does, by PyTorch's convolutions."""
+    """Return the outputs of `outputs_for_targets`, by PyTorch's convolutions."""
     targets = batch.mask.shape[1]
     condition = network.embed(batch.labels)
     x = _input(network, batch.codes).permute(1, 2, 0)
@@ -112,7 +112,7 @@ def outputs_by_convolutions(network: WaveNet, batch: SoundBatch) -> Tensor:
 
 
 def outputs_by_layers(network: WaveNet, batch: SoundBatch) -> Tensor:
-    """Return the same by calling the network, as hooks on its layers need it; it takes longer."""
+    """Return the same outputs by calling the network, whose hooks then run; this is slower."""
     x = batch.codes
     if network.configuration.output == "logistics":
         x = levels_of_codes(x)
@@ -124,7 +124,7 @@ def likelihoods(outputs: Tensor, network: WaveNet, batch: SoundBatch) -> Tensor:
     targets = batch.codes[:, -batch.mask.shape[1] :]
     configuration = network.configuration
     if configuration.output == "softmax":
-        # As rows, time first: so they lie in memory where they come from `gated_rows`.
+        # As rows, time first, in the memory order of `gated_rows`.
         rows = outputs.float().permute(2, 0, 1).flatten(0, 1)
         losses = functional.cross_entropy(rows, targets.t().flatten(), reduction="none")
         likelihood = -losses.view(targets.shape[::-1]).t()
@@ -132,7 +132,7 @@ def likelihoods(outputs: Tensor, network: WaveNet, batch: SoundBatch) -> Tensor:
         likelihood = mixture_log_likelihood(
             outputs.float(), levels_of_codes(targets), levels=configuration.levels
         )
-    # Not by a product: what is not a number stays so, but padding may not make it so.
+    # Not by a product, in which padding that is not a number would spread.
     return torch.where(batch.mask, likelihood, 0.0)
 
 
@@ -145,7 +145,7 @@ def _input(network: WaveNet, codes: Tensor) -> Tensor:
         return functional.conv1d(samples, conv.weight, conv.bias).permute(2, 0, 1).contiguous()
     total = None
     for tap in range(taps):
-        # A column of the weights for each code is what multiplying by its one-hot form leaves.
+        # Multiplying by a one-hot code leaves one column of the weights.
         seen = codes[:, tap : codes.shape[1] - taps + tap]
         column = functional.embedding(seen.t(), conv.weight[..., tap].t())
         total = column if total is None else total + column

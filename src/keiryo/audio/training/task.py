@@ -28,7 +28,7 @@ AVERAGED_STEPS = 500
 
 
 def wavenet_recipe(*, optimizer: str, learning_rate: float) -> Recipe:
-    """Return how a WaveNet is trained: warm-up, half a cosine to zero, gradients clipped."""
+    """Return the recipe of WaveNets: warm-up, half a cosine to zero, gradients clipped."""
     return Recipe(
         name="keiryo",
         optimizer="adam" if optimizer == "adam" else "adamw",
@@ -46,8 +46,8 @@ def wavenet_recipe(*, optimizer: str, learning_rate: float) -> Recipe:
 class WaveNetTask:
     """A WaveNet that is trained on the chunks of recordings.
 
-    `held_out` are the chunks of the evaluation after each epoch. An example of the loss is a
-    sample, one of a batch a chunk.
+    `held_out` are the chunks of the evaluation after each epoch. The loss counts samples as its
+    examples; a batch counts chunks.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class WaveNetTask:
             self._mixed_precision(),
             watch.during_forward() if watch else nullcontext(),
         ):
-            # Hooks look at layers, which the faster way does not call.
+            # Hooks need calls of the layers, which the faster way does not make.
             forward = outputs_by_layers if watch else outputs_for_targets
             outputs = forward(self.network, sounds)
         loss = -likelihoods(outputs, self.network, sounds).sum() / sounds.targets
@@ -104,9 +104,9 @@ class WaveNetTask:
     def likelihood(
         self, network: nn.Module, chunks: Chunks, *, confuses_conditions: bool = False
     ) -> Likelihood:
-        """Return how likely `network` takes the samples of `chunks`.
+        """Return the likelihood of the samples of `chunks` under `network`.
 
-        `confuses_conditions` gives each chunk those of another, at random.
+        `confuses_conditions` gives each chunk the conditions of another one, at random.
         """
         assert isinstance(network, WaveNet)
         return held_out_likelihood(
@@ -118,7 +118,7 @@ class WaveNetTask:
         )
 
     def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
-        # A step goes forward, and back for twice as long.
+        # A backward pass takes twice the time of a forward pass.
         return len(self.held_out) / self._batches.batch * step_seconds / 3
 
     def last_evaluation_seconds(self, seconds: float, share: float) -> float:
@@ -126,7 +126,7 @@ class WaveNetTask:
 
 
 class _OnCodes(nn.Module):
-    """A network with the labels of a batch, so that it takes codes alone."""
+    """A network with the labels of a batch, whose only input is codes."""
 
     def __init__(self, network: WaveNet, labels: Tensor | None) -> None:
         super().__init__()

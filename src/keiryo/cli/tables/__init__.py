@@ -1,1 +1,1 @@
-"""Tables for the terminal: one file a record that is printed."""
+"""Tables for the terminal: a file for each kind of record."""

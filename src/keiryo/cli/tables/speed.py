@@ -12,7 +12,7 @@ NOT_MEASURED = "-"
 
 
 def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
-    """Print a row for each batch size, and what it was measured with."""
+    """Print a row for each batch size, and the circumstances of the measurement."""
     console = open_console()
     first = speeds[0]
     unit = "step" if first.mode == "training" else "batch"

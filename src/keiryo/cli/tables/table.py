@@ -1,4 +1,4 @@
-"""The console and the look that all tables share."""
+"""The console and the style that all tables share."""
 
 from collections.abc import Sequence
 
@@ -28,5 +28,5 @@ def make_table(left: Sequence[str], right: Sequence[str], title: str | None = No
 
 
 def say(console: Console, text: str, style: str | None = None) -> None:
-    """Print a line as it is, of any length."""
+    """Print a line without wrapping or markup."""
     console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)

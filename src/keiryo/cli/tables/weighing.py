@@ -16,7 +16,7 @@ NARROWEST_NOTES = 30
 
 
 def print_weighings(weighings: Sequence[Weighing]) -> None:
-    """Print what each model costs in all, side by side, then what was noted and the convention."""
+    """Print the totals of all models side by side, then remarks and the counting convention."""
     console = open_console()
     table = make_table([""], [])
     for weighing in weighings:
@@ -34,7 +34,7 @@ def print_weighings(weighings: Sequence[Weighing]) -> None:
 def print_layers(weighing: Weighing) -> None:
     """Print every layer of a model, grouped by block, with the sums.
 
-    Columns that the terminal has no room for are left out, and named.
+    Columns that do not fit the terminal are left out, and named below.
     """
     console = open_console()
     columns, left_out = _fitting(weighing, console.width)
@@ -55,7 +55,12 @@ def print_layers(weighing: Weighing) -> None:
     console.print(table)
     if left_out:
         names = ", ".join(column.title for column in left_out)
-        console.print(Text(f"No room for: {names}. All is in --json and --html.\n", style="dim"))
+        console.print(
+            Text(
+                f"Too wide for the terminal: {names}. --json and --html have all columns.\n",
+                style="dim",
+            )
+        )
 
 
 def _rows(weighing: Weighing) -> Iterator[tuple[str, list[LayerCost], bool]]:
@@ -71,7 +76,7 @@ def _rows(weighing: Weighing) -> Iterator[tuple[str, list[LayerCost], bool]]:
 
 
 def _fitting(weighing: Weighing, width: int) -> tuple[list["_Column"], list["_Column"]]:
-    """Return the columns to show within `width` characters, and those left out for want of it."""
+    """Return the columns that fit into `width` characters, and those left out."""
     columns = [column for column in _COLUMNS if _has(weighing, column)]
 
     def taken(column: _Column) -> int:
@@ -132,7 +137,7 @@ _COLUMNS = (
 )
 
 
-# What is missed least, first; layer, parameters, MACs and times stay whatever the width.
+# The least important first; layer, parameters, MACs and times are always shown.
 _LEAVE_OUT_FIRST = ("other", "type", "activations", "field", "output", _NOTES)
 
 

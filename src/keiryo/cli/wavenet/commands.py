@@ -1,4 +1,4 @@
-"""`keiryo wavenet`: train on recordings, generate sound, measure how fast."""
+"""`keiryo wavenet`: train on recordings, generate sound, export, measure the speed."""
 
 import shlex
 from pathlib import Path

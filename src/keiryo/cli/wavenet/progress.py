@@ -21,7 +21,7 @@ from keiryo.train.listener import TrainingProgress
 
 
 class PlainWaveNetListener(Lines, WaveNetListener):
-    """Writes a line for each thing that is finished; an interrupt makes it want to stop."""
+    """Writes a line for each finished event; an interrupt makes it ask for a stop."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

@@ -1,4 +1,4 @@
-"""`keiryo wavenet generate`: sound into files, or heard and piped as it is made."""
+"""`keiryo wavenet generate`: sound written to files, streamed, or played."""
 
 import os
 import sys
@@ -24,13 +24,13 @@ from keiryo.recordings.forming import read_recording
 STANDARD_OUTPUT = "-"
 DEFAULT_OUT = "sound.wav"
 LONGEST_SECONDS = 24 * 3600.0
-# Pieces are so short that the first is soon there.
+# Short pieces, so that the first comes soon.
 SHORTEST_CHUNK = 250
 
 
 @dataclass
 class Clock:
-    """When generation was asked for, and when the first piece was there."""
+    """The times of a generation: its start, its first piece, its last piece."""
 
     asked: float
     first: float = 0.0
@@ -39,7 +39,7 @@ class Clock:
     samples: int = 0
 
     def tick(self, samples: int) -> None:
-        """Take note that a piece of so many samples has come."""
+        """Record the arrival of a piece of so many samples."""
         self.last = time.perf_counter()
         self.samples += samples
         if not self.first_samples:
@@ -63,7 +63,7 @@ def write_sound(
     play: bool,
     force: bool,
 ) -> None:
-    """Generate and write, or play; say on standard error how fast it was.
+    """Generate sound and write or play it; print the speed on standard error.
 
     Raises InputError for what is not possible, before anything is written.
     """
@@ -161,7 +161,7 @@ def _say_speed(clock: Clock, count: int, rate: int, file: str) -> None:
     text += f"{clock.samples / rate:.2f} s of sound in {clock.last - clock.asked:.2f} s"
     later = clock.samples - clock.first_samples
     if later > 0:
-        # What comes before the first piece is starting up, and hearing the receptive field.
+        # The time before the first piece is that of starting up and of the receptive field.
         speed = count * later / (clock.last - clock.first)
         text += f": once begun, {speed:,.0f} samples/s, {speed / rate:.2f} times real time"
     typer.echo(text + (f" ({file})" if file else ""), err=True)
