@@ -95,7 +95,7 @@ def test_a_narrow_terminal_loses_columns_and_no_figures(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     out = keiryo("weigh", "mobilenet_v1", "--layers").out
-    assert "No room for: other, type" in out
+    assert "Too wide for the terminal: other, type" in out
     assert "pointwise.convolution" in out
     assert "568,740,352" in out
     assert "…" not in out

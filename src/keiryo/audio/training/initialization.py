@@ -23,8 +23,8 @@ def initialize(network: WaveNet, counts: np.ndarray) -> None:
     """Initialise input and output of a network, in place, for the counts of codes, (256,).
 
     Columns of the input and rows of the output's softmax are random waves over the codes
-    (random Fourier features, Rahimi & Recht 2008, section 3). The output's biases begin as the share
-    of each code. The components of a mixture of logistics begin spread over the codes.
+    (random Fourier features, Rahimi & Recht 2008, section 3). The output's biases begin as the
+    share of each code. The components of a mixture of logistics begin spread over the codes.
     """
     configuration = network.configuration
     shares = torch.from_numpy((counts + 1) / (counts + 1).sum())

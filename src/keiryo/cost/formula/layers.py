@@ -264,24 +264,9 @@ def _with_batch(batch: int, text: str) -> str:
 
 
 _ELEMENT_WISE_ACTIVATIONS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.Hardtanh,
-    nn.Hardswish,
-    nn.Hardsigmoid,
-    nn.LeakyReLU,
-    nn.ELU,
-    nn.SELU,
-    nn.CELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Softplus,
-    nn.PReLU,
-    activation.Softmax,
-    activation.LogSoftmax,
+    *(nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.LeakyReLU, nn.ELU, nn.SELU),
+    *(nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.PReLU),
+    *(activation.Softmax, activation.LogSoftmax),
 )
 NORMALIZATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 _Formula = Callable[[Any, Sequence[Shape]], LayerFormula | None]
