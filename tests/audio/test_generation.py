@@ -76,7 +76,7 @@ def test_wrong_requests_are_refused_before_the_first_sample() -> None:
         generate(codes, 10, primer=np.array([32]))
     with pytest.raises(InputError, match="for each of 2 streams"):
         generate(codes, 10, streams=2, primer=np.zeros((3, 4)))
-    with pytest.raises(InputError, match="labels: 2 for each"):
+    with pytest.raises(InputError, match="labels: each recording needs 2"):
         generate(labelled, 10)
     with pytest.raises(InputError, match="labels: must be from 0 to 4"):
         generate(labelled, 10, labels=torch.tensor([0, 5]))

@@ -92,12 +92,12 @@ def test_codes_and_their_one_hot_form_are_one() -> None:
 def test_wrong_conditions_are_refused() -> None:
     codes = torch.zeros(1, 50, dtype=torch.int64)
     labelled = small_wavenet("labels").network
-    with pytest.raises(InputError, match="labels: 2 for each"):
+    with pytest.raises(InputError, match="labels: each recording needs 2"):
         labelled(codes)
     local = small_wavenet("local, repeated").network
-    with pytest.raises(InputError, match="local: is for 75 samples, there are 50"):
+    with pytest.raises(InputError, match="local: has frames for 75 samples, but there are 50"):
         local(codes, None, torch.zeros(1, 3, 3))
-    with pytest.raises(InputError, match="3 channels are needed"):
+    with pytest.raises(InputError, match="needs 3 channels"):
         local(codes, None, torch.zeros(1, 2, 2))
     with pytest.raises(InputError, match="kernel_size"):
         WaveNetConfiguration(kernel_size=1)

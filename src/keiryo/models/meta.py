@@ -28,7 +28,7 @@ def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
 
 @contextmanager
 def without_weights() -> Iterator[None]:
-    """Make modules with tensors that hold no data, and skip their random initialisation.
+    """Make modules in this block with tensors that hold no data and are not initialised.
 
     PyTorch's own initialisation of such tensors would load its compiler, which takes a second.
     """
@@ -39,7 +39,7 @@ def without_weights() -> Iterator[None]:
 class _WithoutInitialization(TorchDispatchMode):
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        # Nothing is compiled here, and guarding against it would load the compiler (a second).
+        # Nothing is compiled here, and the check for it would load the compiler (a second).
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

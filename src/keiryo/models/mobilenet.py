@@ -73,7 +73,7 @@ def mobilenet_v1(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> M
 def mobilenet_v2(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> MobileNet:
     """Build MobileNetV2 with width multiplier `width`, called alpha by Keras.
 
-    A width above 1.0 widens the last 1 x 1 convolution; one below does not narrow it
+    A width above 1.0 widens the last 1 x 1 convolution; a width below 1.0 does not narrow it
     (section 6.1).
     """
     channels = round_channels(V2_STEM_CHANNELS * width)
@@ -96,7 +96,7 @@ def mobilenet_v2(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> M
 
 
 def round_channels(channels: float) -> int:
-    """Round to the nearest multiple of 8, but never down by more than a tenth."""
+    """Return the nearest multiple of 8; the next one if that is over a tenth below `channels`."""
     rounded = max(
         CHANNEL_DIVISOR,
         int(channels + CHANNEL_DIVISOR / 2) // CHANNEL_DIVISOR * CHANNEL_DIVISOR,

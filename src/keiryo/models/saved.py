@@ -23,7 +23,7 @@ PIXEL_MAXIMUM = 255.0
 
 
 class Preprocessing(BaseModel):
-    """The preprocessing of an RGB image with values 0 to 255 to the network's input.
+    """The preprocessing that turns an RGB image, values 0 to 255, into a network's input.
 
     The image becomes a square of `size` pixels by `fit` (`keiryo.data.image.fit`); then each
     channel becomes (value / 255 - mean) / std.
@@ -43,16 +43,16 @@ class SavedModel(BaseModel):
     model: str
     classes: list[str]
     preprocessing: Preprocessing
-    # None: the family's own. Older files lack this field.
+    # None: the family's default. Older files lack this field.
     batch_norm_epsilon: float | None = None
 
 
 def channels_last(network: nn.Module) -> nn.Module:
-    """Lay the weights of `network` out as (N, H, W, C), in place, and return it.
+    """Lay out the weights of `network` as (N, H, W, C), in place, and return it.
 
     oneDNN and cuDNN are fastest in this layout, and images are decoded into it.
     """
-    # torch's own annotations of Module.to leave the layout out.
+    # PyTorch's annotations of Module.to lack the layout.
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
@@ -67,7 +67,7 @@ def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Return uint8 images (N, 3, H, W) as the float32 input of a network, same layout."""
     mean = torch.tensor(preprocessing.mean, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(preprocessing.std, device=images.device).view(1, 3, 1, 1)
-    # In place, as one scale and one shift, since it processes every pixel of every step.
+    # One scale and one shift, in place, since every pixel of every step comes through here.
     return images.float().mul_(1 / (PIXEL_MAXIMUM * std)).sub_(mean / std)
 
 

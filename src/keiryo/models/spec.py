@@ -1,4 +1,4 @@
-"""Models named by a small grammar: `NAME[:key=value,...]`, `timm/NAME` or `FILE.py:FACTORY`.
+"""The grammar of model names: `NAME[:key=value,...]`, `timm/NAME` or `FILE.py:FACTORY`.
 
 `mobilenet_v2:width=0.5`, `vgg16:norm=batch`, `densenet:layers=16-16-16,growth=12`,
 `my_models.py:make_net`, `my_package.models:make_net`.
@@ -58,7 +58,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class ModelOption:
-    """The values that one `key=value` of a family may take."""
+    """An option of a family: its key, its default and its choices, if it has a list of them."""
 
     key: str
     default: OptionValue
@@ -92,9 +92,9 @@ def parse_spec(text: str) -> ModelSpec:
 
 
 def parse_specs(text: str) -> list[ModelSpec]:
-    """Parse a comma-separated list of models, whose options are separated by commas too.
+    """Parse a comma-separated list of models.
 
-    A piece such as `growth=12` is an option of the model before it.
+    Commas separate options too: a piece such as `growth=12` is an option of the model before it.
     """
     specs: list[str] = []
     for piece in (piece.strip() for piece in text.split(",")):
@@ -144,6 +144,13 @@ def model_options(name: str) -> list[ModelOption]:
     return options
 
 
+def all_options(spec: ModelSpec) -> dict[str, OptionValue]:
+    """Return the options of `spec` and the defaults of those not given; none if not keiryo's."""
+    if spec.name not in FACTORIES:
+        return {}
+    return {option.key: option.default for option in model_options(spec.name)} | dict(spec.options)
+
+
 def option_choices(option: ModelOption) -> str:
     """Return the choices of `option`, its default first (`batch|layer|...`), or its default."""
     if not option.choices:
@@ -182,8 +189,8 @@ def _format(value: OptionValue) -> str:
 
 def _unknown_model(name: str) -> str:
     nearest = difflib.get_close_matches(name, FACTORIES, n=1, cutoff=0.5)
-    suggestion = f"; did you mean {nearest[0]}?" if nearest else ""
-    return f"unknown model '{name}'{suggestion} `keiryo models` lists all that can be named"
+    suggestion = f" did you mean {nearest[0]}?" if nearest else ""
+    return f"unknown model '{name}';{suggestion} `keiryo models` lists every model"
 
 
 def _build_from_factory(spec: ModelSpec, classes: int) -> nn.Module:

@@ -18,7 +18,7 @@ METADATA_KEY = "keiryo"
 
 
 class TensorFileError(Exception):
-    """A file that is no safetensors file, is damaged, or has no text by keiryo."""
+    """A file that is damaged, is not safetensors, or lacks keiryo's text."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
@@ -33,7 +33,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
                 metadata={METADATA_KEY: text},
             )
         except SafetensorError as error:
-            # safetensors wraps the system's errors in its own; a full disk is the common one.
+            # safetensors wraps the system's errors in its own. A full disk is the common one.
             if os.strerror(errno.ENOSPC) in str(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
             raise
@@ -47,7 +47,7 @@ def read_text(path: Path) -> str:
         with safe_open(path, framework="pt") as file:
             return (file.metadata() or {})[METADATA_KEY]
     except KeyError:
-        raise TensorFileError("it holds no description by keiryo") from None
+        raise TensorFileError("it lacks keiryo's description") from None
     except (SafetensorError, OSError) as error:
         raise TensorFileError(str(error)) from None
 

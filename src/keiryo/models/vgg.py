@@ -50,22 +50,22 @@ class VGG(nn.Module):
 
 
 def vgg11(classes: int, *, norm: Norm = "none") -> VGG:
-    """Build VGG-11 (column A); the paper has no normalisation."""
+    """Build VGG-11 (column A), by default without a norm, as in the paper."""
     return VGG(classes, convolutions=VGG_COLUMNS[11], norm=norm)
 
 
 def vgg13(classes: int, *, norm: Norm = "none") -> VGG:
-    """Build VGG-13 (column B); the paper has no normalisation."""
+    """Build VGG-13 (column B), by default without a norm, as in the paper."""
     return VGG(classes, convolutions=VGG_COLUMNS[13], norm=norm)
 
 
 def vgg16(classes: int, *, norm: Norm = "none") -> VGG:
-    """Build VGG-16 (column D); the paper has no normalisation."""
+    """Build VGG-16 (column D), by default without a norm, as in the paper."""
     return VGG(classes, convolutions=VGG_COLUMNS[16], norm=norm)
 
 
 def vgg19(classes: int, *, norm: Norm = "none") -> VGG:
-    """Build VGG-19 (column E); the paper has no normalisation."""
+    """Build VGG-19 (column E), by default without a norm, as in the paper."""
     return VGG(classes, convolutions=VGG_COLUMNS[19], norm=norm)
 
 

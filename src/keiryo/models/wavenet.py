@@ -16,7 +16,7 @@ from keiryo.nn.logistics import PARAMETERS, mixture_log_likelihood
 Output = Literal["softmax", "logistics"]
 Upsampling = Literal["repeat", "transposed"]
 
-
+# The least value of each field.
 _LEAST = {
     "stacks": 1,
     "layers_per_stack": 1,
@@ -90,7 +90,7 @@ class WaveNetConfiguration:
 
 
 class WaveNet(nn.Module):
-    """Predicts each sample's distribution from the samples before it (equation 1).
+    """A network that predicts each sample's distribution from earlier samples (equation 1).
 
     It is a causal convolution, gated residual units with growing dilations, the sum of their
     skips, and ReLU, 1 x 1, ReLU, 1 x 1 (figure 4). Output t depends on samples before t, and on
@@ -100,7 +100,11 @@ class WaveNet(nn.Module):
     def __init__(self, configuration: WaveNetConfiguration) -> None:
         super().__init__()
         self.configuration = c = configuration
-        normalize = _with_weight_norm if c.weight_norm else _unchanged
+
+        def normalize(layer: Any) -> Any:
+            # Weight norm splits a weight into direction and length (Salimans & Kingma 2016).
+            return weight_norm(layer) if c.weight_norm else layer
+
         self.input: PastConvolution = normalize(
             PastConvolution(c.input_channels, c.residual_channels, c.kernel_size, bias=c.bias)
         )
@@ -155,7 +159,7 @@ class WaveNet(nn.Module):
         upsampled = self.upsample(local)
         if upsampled is not None and upsampled.shape[-1] != x.shape[-1]:
             raise InputError(
-                f"local: is for {upsampled.shape[-1]} samples, there are {x.shape[-1]}"
+                f"local: has frames for {upsampled.shape[-1]} samples, but there are {x.shape[-1]}"
             )
         residual = self.input(x)
         total = torch.zeros((), dtype=residual.dtype, device=residual.device)
@@ -165,11 +169,11 @@ class WaveNet(nn.Module):
         return self.output(self.hidden(total.relu()).relu())
 
     def embed(self, labels: Tensor | None) -> Tensor | None:
-        """Return the embeddings of labels (N, number of labels), (N, label channels of all)."""
+        """Return the embeddings (N, channels of all labels) of labels (N, number of labels)."""
         expected = len(self.configuration.labels)
         given = 0 if labels is None else labels.shape[-1]
         if given != expected:
-            raise InputError(f"labels: {expected} for each recording are needed, {given} given")
+            raise InputError(f"labels: each recording needs {expected}, {given} given")
         if labels is None or not expected:
             return None
         parts = [embed(labels[:, index]) for index, embed in enumerate(self.embeddings)]
@@ -180,7 +184,7 @@ class WaveNet(nn.Module):
         expected = self.configuration.local_channels
         given = 0 if local is None else local.shape[1]
         if given != expected:
-            raise InputError(f"local: {expected} channels are needed, {given} given")
+            raise InputError(f"local: needs {expected} channels, {given} given")
         if local is None or not expected:
             return None
         if self.configuration.upsampling == "transposed":
@@ -196,19 +200,10 @@ class WaveNet(nn.Module):
 
         Arguments are those of `forward`, with codes as (N, T). The negative mean is the training
         loss; divided by ln 2, it is in bits per sample. Leave out the first `receptive_field`
-        samples, which see less than the others.
+        samples: fewer samples precede them.
         """
         outputs = self.forward(x, labels, local)
         if self.configuration.output == "softmax":
             return -functional.cross_entropy(outputs, x.long(), reduction="none")
         samples = x[:, 0] if x.dim() == 3 else x
         return mixture_log_likelihood(outputs, samples, levels=self.configuration.levels)
-
-
-def _unchanged(layer: Any) -> Any:
-    return layer
-
-
-def _with_weight_norm(layer: Any) -> Any:
-    """Return `layer` with its weight split into direction and length (Salimans & Kingma 2016)."""
-    return weight_norm(layer)

@@ -1,4 +1,4 @@
-"""The layer of a network that classifies: its last linear layer."""
+"""The classifier of a network: its last linear layer."""
 
 from torch import nn
 
@@ -8,8 +8,8 @@ CLASSIFYING_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 def classifier_name(network: nn.Module, classes: int) -> str | None:
     """Return the name of the last layer of `network` with one output for each class.
 
-    It is a linear layer, or a convolution as in SqueezeNet. "" means that the network is itself
-    that layer, None that there is none.
+    It is a linear layer, or a convolution as in SqueezeNet. "" means that the network itself is
+    that layer; None means that there is no such layer.
     """
     names = [
         name

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from keiryo.models.densenet import DENSENET_COLUMNS
 from keiryo.models.mobilenet import MOBILENET_V1_ROWS, MOBILENET_V2_ROWS
 from keiryo.models.resnet import RESNET_COLUMNS
-from keiryo.models.spec import ModelSpec, model_options
+from keiryo.models.spec import ModelSpec, all_options
 from keiryo.models.vgg import VGG_COLUMNS
 
 Names = Iterator[tuple[str, str]]
@@ -34,7 +34,7 @@ OLD_DENSE_LAYER = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.(\d)\.")
 class ModuleNames:
     """Another library's name of each module, by keiryo's name.
 
-    `mean` and `std` are those of the channels that the published weights expect.
+    `mean` and `std` are the channel statistics that the published weights expect.
     """
 
     library: str
@@ -44,11 +44,11 @@ class ModuleNames:
 
 
 def foreign_namings(spec: ModelSpec) -> list[ModuleNames]:
-    """Return other libraries' names for the modules of `spec`; none if no library has it.
+    """Return other libraries' names for the modules of `spec`; empty if no library has it.
 
-    They publish networks only with batch norm, and VGG also without any norm.
+    They publish networks with batch norm, and VGG also without a norm.
     """
-    norm = _norm(spec)
+    norm = all_options(spec).get("norm")
     if spec.name.startswith("vgg") and norm in ("batch", "none"):
         repeats, batch_norm = VGG_COLUMNS[_depth(spec)], norm == "batch"
         return [
@@ -79,7 +79,7 @@ def current_name(name: str) -> str:
 
 
 def timm_mobilenet_v1() -> Names:
-    """Yield timm's names for mobilenetv1_*: a stage holds the rows of the same width."""
+    """Yield timm's names for mobilenetv1_*: a stage is a run of rows with the same channels."""
     yield from _convolution_with_norm("features.0", "conv_stem", "bn1")
     block = itertools.count(1)
     stages = itertools.groupby(channels for channels, _ in MOBILENET_V1_ROWS)
@@ -117,7 +117,7 @@ def timm_mobilenet_v2() -> Names:
 
 
 def torchvision_mobilenet_v2() -> Names:
-    """Yield torchvision's names for mobilenet_v2: blocks are numbered as keiryo's are."""
+    """Yield torchvision's names for mobilenet_v2: blocks have the same numbers as keiryo's."""
     yield from _convolution_with_norm("features.0", "features.0.0", "features.0.1")
     block = itertools.count(1)
     for expansion, _, repeats, _ in MOBILENET_V2_ROWS:
@@ -178,7 +178,7 @@ def densenet(layers: tuple[int, ...]) -> Names:
     """Yield torchvision's and timm's names for densenet*."""
     yield from _convolution_with_norm("features.0.0", "features.conv0", "features.norm0")
     for block, block_layers in enumerate(layers, 1):
-        # The stem, then blocks and transitions in turn.
+        # The stem comes first, then blocks and transitions in turn.
         block_place, transition_place = 2 * block - 1, 2 * block
         for layer in range(block_layers):
             ours = f"features.{block_place}.{layer}.branch"
@@ -211,10 +211,3 @@ def _convolution_with_norm(ours: str, convolution: str, norm: str) -> Names:
 
 def _depth(spec: ModelSpec) -> int:
     return int(re.sub(r"\D", "", spec.name))
-
-
-def _norm(spec: ModelSpec) -> str:
-    if spec.factory is not None or "/" in spec.name:
-        return ""
-    defaults = {option.key: option.default for option in model_options(spec.name)}
-    return str({**defaults, **dict(spec.options)}["norm"])

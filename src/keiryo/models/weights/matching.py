@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from keiryo.errors import InputError
-from keiryo.models.spec import FACTORIES, ModelSpec, model_options, parse_spec
+from keiryo.models.spec import FACTORIES, ModelSpec, all_options, parse_spec
 from keiryo.models.vgg import VGG_COLUMNS
 from keiryo.models.weights.classifier import classifier_name
 from keiryo.models.weights.foreign_names import (
@@ -21,14 +21,14 @@ from keiryo.models.weights.weight_file import Weights, first_few
 
 BATCH_COUNT = "num_batches_tracked"  # older files lack it, and batch norm does not need it
 VGG_NAMES = tuple(f"vgg{depth}" for depth in VGG_COLUMNS)
-ADVICE = "name the model, with its options, that these weights are of"
+ADVICE = "name the model, with its options, that these weights belong to"
 
 
 @dataclass(frozen=True)
 class FittedWeights:
-    """Weights by a network's own names, without the classifier's if that is replaced.
+    """Weights by the names of a network's tensors, without those of a replaced classifier.
 
-    `mean` and `std` are those of the channels, for images of 0 to 1, that the weights expect.
+    `mean` and `std` are the channel statistics, for images of 0 to 1, that the weights expect.
     """
 
     state: dict[str, Tensor]
@@ -40,12 +40,12 @@ class FittedWeights:
 def fit_weights(
     weights: Weights, spec: ModelSpec, network: nn.Module, *, classes: int
 ) -> FittedWeights:
-    """Return `weights` by the names of `network`, which `spec` names, for `classes` classes.
+    """Return `weights` by the tensor names of `network`, built from `spec` for `classes` classes.
 
-    The network may have no values (on "meta"). A network of keiryo's takes torchvision's and
-    timm's names as well as its own; any other network takes only its own. The classifier's
-    weights are left out if they are for another number of classes. Raises InputError if a
-    tensor is missing, left over, or of another shape.
+    The network may be on "meta". keiryo's networks take the names of torchvision and timm as well
+    as their own; other networks take only their own. The classifier's weights are left out if
+    they are for another number of classes. Raises InputError if a tensor is missing, left over,
+    or of another shape.
     """
     _check_description(weights, spec)
     shapes = network.state_dict()
@@ -67,7 +67,7 @@ def fit_weights(
                 missing.append(theirs[ours])
             continue
         if tensor.dim() == 4 and expected.dim() == 2:
-            # A convolution over all of its input is a linear layer.
+            # A convolution over its whole input is a linear layer.
             tensor = tensor.flatten(1)
         if tensor.shape != expected.shape:
             raise InputError(
@@ -99,15 +99,9 @@ def _check_description(weights: Weights, spec: ModelSpec) -> None:
     if weights.description is None:
         return
     saved = parse_spec(weights.description.model)
-    if {saved.name, spec.name} & FACTORIES.keys() and _all_options(saved) != _all_options(spec):
+    is_same = saved.name == spec.name and all_options(saved) == all_options(spec)
+    if {saved.name, spec.name} & FACTORIES.keys() and not is_same:
         raise InputError(f"{weights.path}: holds {saved}, not {spec}; name that model")
-
-
-def _all_options(spec: ModelSpec) -> tuple[str, dict[str, object]]:
-    if spec.name not in FACTORIES:
-        return spec.name, {}
-    defaults = {option.key: option.default for option in model_options(spec.name)}
-    return spec.name, {**defaults, **dict(spec.options)}
 
 
 def _choose_naming(
@@ -117,18 +111,18 @@ def _choose_naming(
     network: nn.Module,
     shapes: Mapping[str, Tensor],
 ) -> ModuleNames:
-    """Return the naming by which most of the network's tensors are found."""
+    """Return the naming that finds most of the network's tensors in `given`."""
     own = _own_naming(weights, network, shapes)
 
-    def found(naming: ModuleNames) -> int:
+    def count_found(naming: ModuleNames) -> int:
         return sum(_their_name(ours, naming) in given for ours in shapes)
 
     namings = [own, *foreign_namings(spec)]
-    chosen = max(namings, key=found)  # the first of several equal ones, its own before others
-    if not found(chosen):
+    chosen = max(namings, key=count_found)  # the first of equal ones, so its own before others
+    if not count_found(chosen):
         raise InputError(
-            f"{weights.path}: none of its {len(given)} tensors ({first_few(sorted(given))}) is one "
-            f"of {spec}'s {_whose_names(spec)}; {ADVICE}"
+            f"{weights.path}: none of its {len(given)} tensors ({first_few(sorted(given))}) is "
+            f"named as in {spec} {_libraries(spec)}; {ADVICE}"
         )
     if chosen is not own:
         _check_batch_norm(weights, spec, shapes)
@@ -147,18 +141,18 @@ def _own_naming(weights: Weights, network: nn.Module, shapes: Mapping[str, Tenso
     return ModuleNames("keiryo", {module: module for module in modules}, mean=mean, std=std)
 
 
-def _whose_names(spec: ModelSpec) -> str:
+def _libraries(spec: ModelSpec) -> str:
     if spec.name not in FACTORIES:
-        return "by the names of its own modules"
+        return "itself"
     if foreign_namings(spec):
-        return "by torchvision's, timm's or keiryo's names"
-    return "by keiryo's names (published networks have norm=batch)"
+        return "of torchvision, timm or keiryo"
+    return "of keiryo (published networks have norm=batch)"
 
 
 def _check_batch_norm(weights: Weights, spec: ModelSpec, shapes: Mapping[str, Tensor]) -> None:
-    """Raise InputError if weights of VGG with batch norm are for VGG without, or the reverse.
+    """Raise InputError if only one of a VGG's weights and network has batch norm.
 
-    Their layers are numbered differently.
+    The norms change the numbers of the layers.
     """
     theirs, ours = (
         any(name.endswith("running_mean") for name in names) for names in (weights.tensors, shapes)

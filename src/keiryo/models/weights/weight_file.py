@@ -1,6 +1,6 @@
-"""Weights read from other programs' files: safetensors, or what `torch.save` wrote.
+"""Weights read from other programs' files: safetensors, or files by `torch.save`.
 
-No code in them is ever run: torch's unpickler for weights makes only tensors and plain
+No code in them is ever run: PyTorch's unpickler for weights makes only tensors and plain
 containers, and refuses everything else.
 """
 
@@ -18,7 +18,7 @@ from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE, SavedModel
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text
 
-# Keys under which training scripts save the state, as torchvision's and timm's do.
+# Keys under which training scripts save the state, such as torchvision's and timm's.
 WRAPPINGS = ("state_dict", "model", "model_state_dict")
 # Prefixes that DistributedDataParallel and torch.compile add to every name.
 PREFIXES = ("module.", "_orig_mod.")
@@ -30,7 +30,7 @@ NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Weights:
-    """A state by its own names, and keiryo's description if keiryo saved the file."""
+    """Tensors by the names in their file, with the description if keiryo saved it."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -55,8 +55,7 @@ def read_weights(path: Path) -> Weights:
         raise InputError(f"{path}: a web page, not weights; give the address of the file itself")
     else:
         raise InputError(
-            f"{path}: not weights, neither safetensors nor what torch.save writes"
-            + ("" if start else "; it is empty")
+            f"{path}: {'neither safetensors nor by torch.save' if start else 'empty'}; give weights"
         )
     _check_values(weights)
     return weights
@@ -71,7 +70,7 @@ def _read_safetensors(path: Path) -> Weights:
     try:
         tensors = _without_prefixes(read_tensors(path))
     except TensorFileError as error:
-        raise InputError(f"{path}: damaged or not whole ({_first_line(error)})") from None
+        raise InputError(f"{path}: damaged or incomplete ({_first_line(error)})") from None
     try:
         text = read_text(path)
     except TensorFileError:
@@ -90,15 +89,15 @@ def _unpickle(path: Path) -> object:
     except Exception as error:  # a damaged file can fail in any way
         if unsafe := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise InputError(
-                f"{path}: holds more than weights ({unsafe[1]}), which could be read only by "
-                "running its code; save its state_dict alone"
+                f"{path}: holds more than weights ({unsafe[1]}), and reading that would run its "
+                "code; save its state_dict alone"
             ) from None
         if "TorchScript" in str(error):
             raise InputError(
                 f"{path}: a TorchScript program; save the state_dict of its network instead"
             ) from None
         raise InputError(
-            f"{path}: damaged, not whole, or not what torch.save writes ({_first_line(error)})"
+            f"{path}: damaged, incomplete, or not by torch.save ({_first_line(error)})"
         ) from None
 
 
