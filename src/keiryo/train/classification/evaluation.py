@@ -62,14 +62,14 @@ class Evaluation:
         too few images for a batch of several.
         """
         norms = [m for m in self._network.modules() if isinstance(m, _BatchNorm)]
-        # In random order, since rows are sorted by class, and batches of one class differ.
+        # In random order: rows are sorted by class, and the statistics of a single class differ.
         rows = np.random.default_rng(0).permutation(rows)
         rows = rows[: max(1, len(rows) // self._batch) * self._batch]
         if not norms or min(len(rows), self._batch) < FEWEST_FOR_STATISTICS:
             return None
         kept = [(norm.running_mean, norm.running_var) for norm in norms]
         for norm in norms:
-            # Without running statistics, batch norm uses the batch's in inference mode too.
+            # Without running statistics, batch norm uses the batch's own in inference mode too.
             norm.running_mean = norm.running_var = None
         try:
             return self.accuracy(rows)
@@ -111,7 +111,7 @@ def make_inputs(batch: DeviceBatch, image_set: ImageSet, size: int | None = None
     images = batch.images.permute(0, 3, 1, 2)
     if size is not None and size != images.shape[-1]:
         if images.device.type != "cpu":
-            images = images.float()  # elsewhere bytes cannot be scaled, here five times as fast
+            images = images.float()  # bytes scale on the processor alone, five times as fast
         images = functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
     return normalize(images, image_set.preprocessing)
 

@@ -6,13 +6,14 @@ import numpy as np
 def find_suspect_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
     """Return (row, suggested class) of the labels that are likely wrong, worst first.
 
-    `probabilities` (N, C) are out-of-fold predictions for images labelled `labels` (N,). The number
-    of wrong labels is estimated by confident learning: an image is confidently of class j if its
-    probability of j is at least the mean probability of j over the images with that label, and
-    counts as wrong if the likeliest such class is not its label (Northcutt, Jiang & Chuang 2021,
-    "Confident Learning", equation 1). That many of the images whose likeliest class is another one
-    are returned, beginning with those whose own label has the least probability (section 3.2,
-    method 3).
+    `probabilities` (N, C) are out-of-fold predictions for images labelled `labels` (N,).
+
+    Confident learning estimates the number of wrong labels (Northcutt, Jiang & Chuang 2021,
+    "Confident Learning", equation 1). An image is confidently of class j if its probability of j is
+    at least the mean probability of j over the images with label j. Its label counts as wrong if
+    its likeliest confident class is another one. The result has that many images: of those whose
+    likeliest class is not their label, the ones with the least probability of their label
+    (section 3.2, method 3).
     """
     rows = np.arange(len(labels))
     own = probabilities[rows, labels]

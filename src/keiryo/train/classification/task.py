@@ -34,11 +34,11 @@ FLOAT32_COST = 1.7
 class ImageTask:
     """A network that is trained to classify the images of a set, batch by batch.
 
-    `fine_tuning`, made of the same network, freezes a part of it for a while.
+    `fine_tuning` must be made of the same network; it freezes layers for a time.
 
-    Two options take less memory. `save_memory` recomputes activations instead of keeping them,
-    which changes no bit. `parts` is the number of parts of a batch, which pass through the network
-    one after the other, with one step for all of them; batch norm uses the statistics of a part.
+    Two options save memory. `save_memory` recomputes activations instead of keeping them, which
+    changes no bit. `parts` is the number of parts of a batch, which pass through the network one
+    after the other and share one step; batch norm uses the statistics of each part.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ImageTask:
         loss = torch.zeros((), device=self.device)
         for number, part in enumerate(whole.parts(self._parts)):
             weight = len(part.labels) / len(whole.labels)
-            # A watched norm would count further parts as batches of their own.
+            # Only the first part is watched: a norm would take each part for a batch.
             part_watch = watch if number == 0 else None
             loss += weight * self._add_part(part, weight, share, sums, part_watch)
         return loss
@@ -143,8 +143,8 @@ class ImageTask:
 
     def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
         # A backward pass takes twice the time of a forward pass. On the processor the forward pass
-        # is measured, since the optimiser takes most of a step if a network has many weights and a
-        # batch few images. On other devices the measured time would be that of queueing it.
+        # is measured, since the optimiser takes most of a step of many weights and few images. On
+        # other devices the measured time would be that of queueing it.
         is_cpu = self.device.type == "cpu"
         forward_seconds = self._forward_seconds if is_cpu else step_seconds / 3
         steps = len(self._image_set.val) / self.batch_size
@@ -154,7 +154,7 @@ class ImageTask:
         return self._at_full_cost(seconds, self._size(evaluation_size, share))
 
     def _at_full_cost(self, seconds: float, size: int | None) -> float:
-        """Return the time in float32 at full size of what took `seconds` at `size`."""
+        """Return the time in float32 at full size of work that took `seconds` at `size`."""
         cost = 1.0 if self._mixed_precision is nullcontext else FLOAT32_COST
         growth = 1.0 if size is None else (self._full_size / size) ** 2
         return seconds * growth * cost
@@ -164,7 +164,7 @@ class ImageTask:
         return self._image_set.images.shape[1]
 
     def _size(self, size_at: Callable[[Recipe, int, float], int], share: float) -> int | None:
-        """Return the side in pixels at this share of the budget; None: that of the images."""
+        """Return the side in pixels at this share of the budget, or None for that of the images."""
         return size_at(self.recipe, self._full_size, share) if self._takes_any_size else None
 
     def _on_device(self, batch: Batch | DeviceBatch) -> DeviceBatch:

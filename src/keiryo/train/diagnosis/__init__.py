@@ -28,8 +28,6 @@ CHECKS = (
     learning.too_short,
     steps.input_bound,
 )
-
-
 # Checks for trainings that used their whole budget. A paused one is short on purpose, and its loss
 # may stand still at a high learning rate and fall later.
 NEEDS_WHOLE_BUDGET = ("too_short", "plateau")
@@ -41,6 +39,6 @@ def diagnose(evidence: Evidence) -> list[Finding]:
     if evidence.has_paused:
         findings = [finding for finding in findings if finding.code not in NEEDS_WHOLE_BUDGET]
     if any(finding.severity == "error" for finding in findings):
-        # Further findings would not help.
+        # More time would not cure an error.
         findings = [finding for finding in findings if finding.code != "too_short"]
     return gravest_first(findings)

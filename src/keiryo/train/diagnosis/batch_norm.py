@@ -38,7 +38,7 @@ def statistics_lag(evidence: Evidence) -> Finding | None:
 
 
 def batch_too_small(evidence: Evidence) -> Finding | None:
-    """Find batches whose means are mostly chance (Wu & He 2018, figure 1)."""
+    """Find batches so small that their means are mostly noise (Wu & He 2018, figure 1)."""
     worst = max(_norms(evidence), key=lambda layer: layer.mean_gap or 0.0, default=None)
     batch = evidence.batch // evidence.accumulate
     if batch >= SMALL_BATCH or worst is None or (worst.mean_gap or 0.0) < NOISY_MEAN_GAP:

@@ -32,8 +32,8 @@ class Evidence:
 
     `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference mode.
     `accuracy_by_batch_statistics` is the accuracy on training images if batch norm uses each
-    batch's own statistics. None: not measured, such as for a training that failed. `accumulate`
-    is the number of parts of a batch. `has_paused`: a part of the budget is still to come.
+    batch's own statistics. None means not measured, as for a training that failed. `accumulate`
+    is the number of parts of a batch. `has_paused` is true if part of the budget is unused.
     """
 
     classes: int
@@ -80,7 +80,7 @@ class Evidence:
 
     @property
     def skill(self) -> float:
-        """Held-out accuracy from 0, guessing, to 1 (Cohen's kappa for even classes)."""
+        """Held-out accuracy scaled so that guessing is 0 (Cohen's kappa for even classes)."""
         chance = 1 / self.classes
         return ((self.val_accuracy or 0.0) - chance) / (1 - chance)
 

@@ -8,7 +8,7 @@ from keiryo.records.training import Snapshot
 from keiryo.train.diagnosis.evidence import Evidence, layers_with_weights, relative_gradient
 
 VANISHED = 1e-3  # first layers' relative gradient over the last ones'
-FEWEST_LAYERS = 6  # below which there is no depth to vanish over
+FEWEST_LAYERS = 6  # fewer have no depth for gradients to vanish over
 EXPLODED_NORM = 1e4
 EXPLODED_GROWTH = 100.0
 EXPLODED_LOSS = 5.0  # times that of guessing
@@ -16,10 +16,11 @@ DEAD = 0.8
 
 
 def vanishing_gradients(evidence: Evidence) -> Finding | None:
-    """Find gradients of the first layers that are a thousandth of the last layers', at chance.
+    """Find first layers with gradients a thousandth of the last layers', in a network at chance.
 
-    Gradients are relative to the weights, since Adam evens out absolute sizes, and the scale of
-    weights does not matter before a normalisation (Glorot & Bengio 2010, section 4.2, by depth).
+    Gradients are compared relative to the weights: Adam evens out absolute sizes, and the scale
+    of weights before a normalisation does not matter (Glorot & Bengio 2010, section 4.2, compare
+    by depth).
     """
     if not evidence.at_chance:
         return None
@@ -70,7 +71,7 @@ def exploding_gradients(evidence: Evidence) -> Finding | None:
 
 
 def dead_relus(evidence: Evidence) -> Finding | None:
-    """Find layers with a ReLU most of whose channels are zero for every image of a batch.
+    """Find ReLU layers with most of their channels zero for every image of a batch.
 
     A unit that is zero for all images gets no gradient (Maas et al. 2013, section 2).
     """
@@ -86,9 +87,9 @@ def dead_relus(evidence: Evidence) -> Finding | None:
     return Finding(
         code="dead_relus",
         severity="error" if evidence.at_chance else "warning",
-        evidence=f"in {len(dead)} of {count} rectified layers at least {DEAD:.0%} of the channels "
-        f"were zero for a whole batch in epoch {last.epoch}, in {name} {share:.0%}; such units get "
-        "no gradient",
+        evidence=f"{len(dead)} of {count} ReLU layers had at least {DEAD:.0%} of their channels at "
+        f"zero for a whole batch in epoch {last.epoch} ({name}: {share:.0%}); such units get no "
+        "gradient",
         advice=_advise_smaller_steps(evidence, "whose smaller first steps keep units alive"),
     )
 
@@ -115,7 +116,7 @@ def _advise_smaller_steps(evidence: Evidence, why: str) -> str:
         return f"Use --recipe keiryo, {why}{variant}."
     if has_norm:
         return (
-            "Give a smaller --learning-rate. If the accuracy is as good as it should be, it says "
-            "only that a narrower network would do."
+            "Give a smaller --learning-rate. If the accuracy is good, this says only that a "
+            "narrower network would do."
         )
     return "Use a variant with a norm, such as norm=batch, or give a smaller --learning-rate."

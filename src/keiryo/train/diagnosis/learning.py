@@ -49,7 +49,7 @@ def stuck_at_chance(evidence: Evidence) -> Finding | None:
 
 
 def too_short(evidence: Evidence) -> Finding | None:
-    """Find a training that was ended while it was beginning, or still rising fast."""
+    """Find a training that ended when it had hardly begun, or while its accuracy rose fast."""
     history = evidence.history
     if not history:
         return None
@@ -94,7 +94,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
     return Finding(
         code="overfitting",
         severity="warning",
-        evidence=f"{evidence.train_accuracy:.1%} on training images in inference mode, "
+        evidence=f"accuracy in inference mode is {evidence.train_accuracy:.1%} on training images, "
         f"{evidence.val_accuracy:.1%} on held-out ones",
         advice=f"{more}, give more images, weights to start from (--pretrained), or a smaller "
         "model.",
@@ -108,14 +108,14 @@ def underfitting(evidence: Evidence) -> Finding | None:
         return None
     if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
         return None
-    # The network has learnt what it classifies correctly during the training.
+    # Its accuracy during the training shows that it has learnt.
     if (evidence.history[-1].train_accuracy or 0.0) > POOR_ACCURACY or statistics_lag(evidence):
         return None
     return Finding(
         code="underfitting",
         severity="warning",
-        evidence=f"{train:.1%} on training images and {val:.1%} on held-out ones, and no longer "
-        "rising: more images would not help",
+        evidence=f"accuracy is {train:.1%} on training images and {val:.1%} on held-out ones, and "
+        "no longer rises; more images would not help",
         advice="Use a larger model (a larger width or more layers), larger images by --size, "
         "more --epochs, or use less augmentation (--augment none).",
     )
@@ -136,8 +136,8 @@ def class_collapse(evidence: Evidence) -> Finding | None:
         return Finding(
             code="class_collapse",
             severity="error",
-            evidence=f"{shares[likeliest]:.0%} of the held-out images are called "
-            f"{evidence.class_name(likeliest)}, which {fair:.0%} of them are",
+            evidence=f"the network predicts {evidence.class_name(likeliest)} for "
+            f"{shares[likeliest]:.0%} of the held-out images; {fair:.0%} have that label",
             advice="See the other findings for why no other class is predicted.",
         )
     never = np.flatnonzero((shares == 0) & (counts >= FEWEST_OF_CLASS))
@@ -147,8 +147,9 @@ def class_collapse(evidence: Evidence) -> Finding | None:
     return Finding(
         code="class_collapse",
         severity="warning",
-        evidence=f"no held-out image is called {names}, although {counts[never].sum()} are",
-        advice="Give more images of it, or train for more --epochs.",
+        evidence=f"the network never predicts {names}, but {counts[never].sum()} held-out images "
+        "have such a label",
+        advice="Give more images of these classes, or train for more --epochs.",
     )
 
 
@@ -157,7 +158,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
 
     A network is less confident in its wrong predictions than in its right ones. If labels are wrong
     at random, confidence does not separate the two (area under the ROC curve near 0.5, Hendrycks &
-    Gimpel 2017), while confident learning (Northcutt et al. 2021) names many labels.
+    Gimpel 2017), and confident learning (Northcutt et al. 2021) finds many wrong labels.
     """
     held_out = evidence.held_out
     if held_out is None or evidence.skill < SKILLED:
@@ -172,11 +173,11 @@ def label_noise(evidence: Evidence) -> Finding | None:
     return Finding(
         code="label_noise",
         severity="warning",
-        evidence=f"{suspects:.0%} of the held-out labels contradict what the network is sure of, "
-        f"and it is as sure of its mistakes as of its hits (separation {separation:.2f}; 0.5 is "
-        "none)",
-        advice="Look at the labels in doubt in the report, and see keiryo data check; "
-        "--folds 5 looks at every image.",
+        evidence=f"{suspects:.0%} of the held-out labels contradict confident predictions, and "
+        f"wrong predictions are as confident as right ones (area under the ROC curve "
+        f"{separation:.2f}; 0.5 is no difference)",
+        advice="Look at the labels that may be wrong in the report, and run keiryo data check; "
+        "--folds 5 examines every image.",
     )
 
 

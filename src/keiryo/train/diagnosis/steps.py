@@ -1,4 +1,4 @@
-"""Checks of the steps: their size, their gain, the time spent waiting for images."""
+"""Checks of the steps: their size, their gain, and the time spent waiting for images."""
 
 from statistics import median
 
@@ -28,15 +28,15 @@ def step_too_large(evidence: Evidence) -> Finding | None:
     largest = max(evidence.snapshots, key=median_update)
     update = median_update(largest)
     fails = evidence.at_chance or evidence.failure is not None
-    if not (update > LARGE_UPDATE and fails) and not (spikes and update > USUAL_UPDATE and fails):
+    if not fails or not update > (USUAL_UPDATE if spikes else LARGE_UPDATE):
         return None
     loss = f"the loss rose to {spikes[0].loss:.3g}" if spikes else "the loss stays at chance"
     return Finding(
         code="step_too_large",
         severity="error",
         evidence=f"in epoch {largest.epoch} (step {largest.step + 1}) one step changed the weights "
-        f"by {update:.1%} (median over layers; {USUAL_UPDATE:.1%} is usual), and {loss}, where "
-        f"guessing gives {evidence.chance_loss:.2f}; the learning rate was up to "
+        f"by {update:.1%} (median over layers; {USUAL_UPDATE:.1%} is usual), and {loss} (guessing "
+        f"gives {evidence.chance_loss:.2f}); the learning rate was up to "
         f"{max(s.learning_rate for s in evidence.snapshots):.2g}",
         advice=_advise_smaller_steps(evidence),
     )
@@ -55,10 +55,10 @@ def step_too_small(evidence: Evidence) -> Finding | None:
     return Finding(
         code="step_too_small",
         severity="error" if evidence.at_chance else "warning",
-        evidence=f"no step that was looked at changed the weights by more than {update:.1e} of "
+        evidence=f"no watched step changed the weights by more than {update:.1e} of "
         f"themselves (median over layers; {USUAL_UPDATE:.0e} is usual), and after "
-        f"{len(evidence.history)} epochs the training loss is {loss:.3f}, where guessing gives "
-        f"{evidence.chance_loss:.3f}; the learning rate was at most {largest:.1g}",
+        f"{len(evidence.history)} epochs the training loss is {loss:.3f} (guessing gives "
+        f"{evidence.chance_loss:.3f}); the learning rate was at most {largest:.1g}",
         advice=f"Give a larger --learning-rate: {largest * USUAL_UPDATE / max(update, 1e-12):.1g} "
         "would give usual steps.",
     )
@@ -84,9 +84,8 @@ def plateau(evidence: Evidence) -> Finding | None:
     return Finding(
         code="plateau",
         severity="warning",
-        evidence=f"the training loss was {before:.3f} by epoch {half} and came to {after:.3f} in "
-        f"the {len(losses) - half} epochs after, at {accuracy:.1%} of the training "
-        f"images{noise}",
+        evidence=f"the training loss was {before:.3f} by epoch {half} and {after:.3f} in the "
+        f"{len(losses) - half} epochs after it; training accuracy is {accuracy:.1%}{noise}",
         advice="Use --recipe keiryo, which lets the learning rate fall to zero."
         if not evidence.uses_own_recipe
         else "Give a smaller --learning-rate, or a larger model or --size.",

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def first_non_finite(network: nn.Module, inputs: Tensor) -> str:
-    """Return a clause that names the first values of `network` on `inputs` that are not finite.
+    """Return a clause that names the first non-finite values of `network` on `inputs`.
 
     Weights are checked first, then the outputs of the layers in the order they run.
     """
-    spoilt = [name for name, p in network.named_parameters() if not p.isfinite().all()]
-    if spoilt:
-        return f"{len(spoilt)} weights are no longer finite, {spoilt[0]} the first of them"
+    broken = [name for name, p in network.named_parameters() if not p.isfinite().all()]
+    if broken:
+        return f"{len(broken)} weights are no longer finite; the first of them is {broken[0]}"
     found: list[str] = []
 
     def look(name: str, _: nn.Module, __: object, output: object) -> None:
@@ -30,4 +30,4 @@ def first_non_finite(network: nn.Module, inputs: Tensor) -> str:
             hook.remove()
     if found:
         return f"all weights are finite, and {found[0]} is the first layer that overflows"
-    return "all weights and layers are finite: it is the loss alone"
+    return "all weights and all outputs of layers are finite; only the loss is not"

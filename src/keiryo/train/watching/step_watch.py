@@ -1,7 +1,7 @@
-"""Watching a training step, layer by layer.
+"""The watching of training steps, layer by layer.
 
-Only some steps are watched, so the cost is small. Other steps run without hooks. Watching changes
-nothing that is computed.
+Only some steps are watched, so the cost is small; the others run without hooks. Watching changes
+no computed value.
 """
 
 import math
@@ -16,20 +16,20 @@ from torch.utils.hooks import RemovableHandle
 
 from keiryo.records.training import LayerSnapshot, Snapshot
 
-# The first steps, in which most that goes wrong begins, and then every so many.
+# The first steps, where most faults begin; then every so many steps.
 EARLY_STEPS = (0, 5, 10)
 WATCH_INTERVAL = 40
-# A long training is looked at ever more rarely, so that its record stays small.
+# A long training is watched ever more rarely, so that its record stays small.
 MOST_SNAPSHOTS = 96
 SAMPLED_ELEMENTS = 20_000
-# Of a batch: enough for a mean over all positions, while a unit is dead only if it is so for all.
+# Enough images of a batch for a mean over all positions. Dead units need the whole batch.
 SAMPLED_IMAGES = 16
 SIGNIFICANT_DIGITS = 4
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 # Activations whose gradient is zero where their output is: the units that can die.
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
-# The outputs beyond which an activation hardly passes a gradient on: below, above.
+# Outputs from which on an activation hardly passes a gradient: the lower and the upper end.
 FLAT_ENDS: dict[type[nn.Module], tuple[float, float]] = {
     nn.ReLU6: (-math.inf, 6.0),
     nn.Hardtanh: (-1.0, 1.0),
@@ -52,14 +52,14 @@ def thin_out(snapshots: list[Snapshot]) -> None:
 
 
 def _thinning_factor(snapshots: list[Snapshot]) -> int:
-    """Return by what factor the kept steps are rarer than at first."""
+    """Return the interval between kept steps as a multiple of WATCH_INTERVAL."""
     regular = [kept.step for kept in snapshots if kept.step % WATCH_INTERVAL == 0]
     gaps = [after - before for before, after in pairwise(regular)]
     return max(1, min(gaps, default=WATCH_INTERVAL) // WATCH_INTERVAL)
 
 
 class StepWatch:
-    """Records one step of `network`: forward, backward and update, in this order."""
+    """The recording of one step of `network`: forward, backward and update, in this order."""
 
     def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._network = network
@@ -74,8 +74,8 @@ class StepWatch:
     def during_forward(self) -> Iterator[None]:
         """Record the outputs of each layer that runs in this block.
 
-        Batch norms are compared before and after the block. With hooks, they and their activations
-        could not run as one step.
+        Batch norms get no hooks, which would keep them from running in one step with their
+        activations. Their statistics before and after the block are compared instead.
         """
         hooks = list(self._add_hooks())
         norms = {
@@ -166,16 +166,16 @@ class StepWatch:
     def _compare_statistics(
         self, name: str, norm: nn.Module, mean: Tensor, variance: Tensor
     ) -> None:
-        # The batch's own statistics, from the change of the running ones.
+        # The change of the running statistics gives the batch's own.
         momentum = getattr(norm, "momentum", None)
         new_mean, new_variance = _running_statistics(norm)
         if not momentum or torch.equal(mean, new_mean):
-            return  # not known, or the norm was not run
+            return  # the momentum is unknown, or the norm did not run
         figures = self._figures_of(name, "batch norm")
         batch_mean = mean + (new_mean - mean) / momentum
         batch_variance = (variance + (new_variance - variance) / momentum).clamp(min=1e-12)
         gap = (batch_mean - mean).square() / batch_variance
-        # Otherwise a channel that hardly varies would outweigh all others.
+        # Without the bound, a channel that hardly varies would outweigh all others.
         figures["mean_gap"] = gap.clamp(max=1e6).mean().sqrt()
         figures["variance_ratio"] = (variance / batch_variance).median()
 
@@ -191,8 +191,8 @@ def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float 
     tr(Σ) / |G|², with Σ the covariance of one image's gradient. The moments give both:
     E[v] = |G|² + tr(Σ)/B, and E[m²] = |G|² + (1 - β₁)/(1 + β₁) tr(Σ)/B, since m is an
     average over steps. This assumes that G changes little within some ten steps. Parameters of
-    another optimiser are left out. None: the optimiser keeps no such moments, or has made too few
-    steps.
+    another optimiser are left out. None means that the optimiser keeps no such moments, or has
+    made too few steps.
     """
     if "betas" not in optimizer.defaults:
         return None
@@ -215,7 +215,7 @@ def gradient_noise_scale(optimizer: torch.optim.Optimizer, batch: int) -> float 
 def _sample(tensor: Tensor) -> Tensor:
     """Return some elements, evenly spread over the tensor: enough for a ratio of norms."""
     flat = tensor.detach()
-    # In the order of memory; a reshape of channels_last would copy the whole tensor.
+    # In the order of memory: reshaping channels_last itself would copy the whole tensor.
     if flat.ndim == 4 and flat.is_contiguous(memory_format=torch.channels_last):
         flat = flat.permute(0, 2, 3, 1)
     return flat.reshape(-1)[:: max(1, flat.numel() // SAMPLED_ELEMENTS)]
