@@ -15,8 +15,8 @@ class Budget:
     def share(self, position: Position, steps_per_epoch: int) -> float:
         """Return the share of the budget that is used up, from 0 to 1.
 
-        A budget of seconds reserves the expected time of the last evaluation. Its last step is
-        the one that ends nearest to the end of the time that remains.
+        A budget of seconds reserves the expected time of the last evaluation. Training stops at
+        the step that ends nearest to the end of the rest.
         """
         if self.epochs is not None:
             done = position.epoch * steps_per_epoch + position.step

@@ -1,4 +1,4 @@
-"""Checkpoints: a training continues from one as if it had never stopped.
+"""Checkpoints, from which a training resumes as if it had never stopped.
 
 A checkpoint is one file, replaced as a whole: tensors by name, and figures as JSON.
 """
@@ -22,7 +22,7 @@ _BEGIN_AGAIN = "remove it to begin this trial again"
 
 
 class Position(Record):
-    """The position of a training: `step` steps into `epoch`, from 0, and `steps` in all.
+    """The position of a training: `step` steps into `epoch` (from 0), and `steps` in all.
 
     `loss_sum` and `correct` are sums over the `examples` of the epoch so far. `fingerprint`
     identifies the network, its configuration and the data.
@@ -61,13 +61,13 @@ class Position(Record):
 
     @property
     def seconds(self) -> float:
-        """The wall time so far, over all runs that continued from one another."""
+        """The wall time so far, over all runs of this training."""
         return self.training_seconds + self.evaluation_seconds + self.saving_seconds
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """The objects whose state a checkpoint saves and restores, beside the position."""
+    """The objects whose state a checkpoint saves and restores, in addition to the position."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -132,7 +132,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
         number, key = name.split("/")
         parameter = parameters[int(number)]
         if tensor.shape == parameter.shape:
-            # Keep the parameter's memory layout: in another, the fused step rounds differently.
+            # Keep the parameter's memory layout: the fused step rounds differently in another one.
             tensor = torch.empty_like(parameter).copy_(tensor)
         state.setdefault(int(number), {})[key] = tensor
     groups = optimizer.state_dict()["param_groups"]

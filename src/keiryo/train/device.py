@@ -6,9 +6,9 @@ import torch
 
 from keiryo.errors import InputError
 
-# Environment variables of a process that trains. By default glibc returns large blocks to the
-# system when they are freed, and the next step pays for mapping and clearing them again. Keeping
-# them makes a training up to twice as fast.
+# Environment variables of a process that trains. By default glibc returns freed large blocks to
+# the system, and the next step pays for mapping and clearing them again. Keeping them makes a
+# training up to twice as fast.
 ALLOCATOR_SETTINGS = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 34),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 34),
@@ -28,14 +28,12 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
     if not available[name]:
-        raise InputError(
-            f"--device {name}: this machine, or its PyTorch, has none; use --device cpu"
-        )
+        raise InputError(f"--device {name}: this machine or its PyTorch has none; use --device cpu")
     return torch.device(name)
 
 
 def prepare_device(device: torch.device, *, threads: int) -> None:
-    """Set the number of threads, and deterministic algorithms, so that runs have the same bits."""
+    """Set the number of threads, and choose algorithms that give the same bits in every run."""
     torch.set_num_threads(threads)
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

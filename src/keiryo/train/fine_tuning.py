@@ -8,9 +8,9 @@ from keiryo.records.training import FineTune
 from keiryo.train.recipe import Recipe, learning_rate_factor
 
 DEFAULT_FINE_TUNE: FineTune = "two-stage"
-# The pretrained features are good: steps as large as from scratch would spoil them.
+# Steps as large as those from scratch would spoil the pretrained features.
 PEAK_FACTOR_OF_ALL = 0.1
-# The classifier is trained first: while it is random, its gradients only harm the features.
+# The classifier is trained first, since a random one has gradients that harm the features.
 HEAD_SHARE = 0.2
 
 
@@ -38,13 +38,13 @@ STAGES: dict[FineTune, tuple[Stage, ...]] = {
 
 
 class FineTuning:
-    """Freezes all of `network` but the layer named `head`, in the stages of `mode`.
+    """The freezing of all layers of `network` but the one named `head`, in the stages of `mode`.
 
     Mode "all" freezes nothing and needs no head.
 
-    The frozen layers depend on the share of the budget alone, so that a training that continues
-    from a checkpoint freezes the same ones. Make the optimiser before any layer is frozen: it
-    takes only parameters that require a gradient.
+    The frozen layers depend on the share of the budget alone, so a resumed training freezes the
+    same ones. Make the optimiser before any layer is frozen: it takes only parameters that
+    require a gradient.
     """
 
     def __init__(self, network: nn.Module, *, head: str | None, mode: FineTune) -> None:
@@ -56,7 +56,7 @@ class FineTuning:
         self._norms = [
             layer for layer in network.modules() if getattr(layer, "running_mean", None) is not None
         ]
-        self._stilled: list[nn.Module] = []
+        self._frozen_norms: list[nn.Module] = []
 
     def begin_step(self, recipe: Recipe, share: float) -> float:
         """Freeze or unfreeze layers for the step at `share`, from 0 to 1, of the budget.
@@ -69,12 +69,12 @@ class FineTuning:
             parameter.requires_grad_(not stage.head_only)
         if stage.head_only:
             # Frozen features also keep their running statistics.
-            self._stilled += [norm for norm in self._norms if norm.training]
+            self._frozen_norms += [norm for norm in self._norms if norm.training]
             for norm in self._norms:
                 norm.eval()
         else:
-            for norm in self._stilled:
+            for norm in self._frozen_norms:
                 norm.train()
-            self._stilled.clear()
+            self._frozen_norms.clear()
         progress = (share - stage.start) / (stage.end - stage.start)
         return stage.peak_factor * learning_rate_factor(recipe, progress)

@@ -1,7 +1,7 @@
 """The defaults of `keras.applications`, for the experiment as reported.
 
 The defaults of Keras 2.7 differ from those of the papers and of keiryo. They are among the causes
-for which the reported trainings failed.
+of the failures that the experiment reports.
 """
 
 import math
@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from keiryo.models.saved import set_batch_norm_epsilon
 
 KERAS_EPSILON = 1e-3
-# Keras's momentum of 0.999 is the share of the old statistics; PyTorch's is that of the new.
+# Keras's momentum of 0.999 is the share of the old statistics, PyTorch's that of the new.
 KERAS_MOMENTUM = 1.0 - 0.999
 
 

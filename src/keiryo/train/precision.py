@@ -10,7 +10,7 @@ from torch import nn
 from keiryo.nn.strided_depthwise import FastStridedDepthwise, has_strided_depthwise
 from keiryo.records.training import Precision
 
-# Makes the context manager of one forward pass: autocast to bfloat16, or nothing.
+# A function that makes the context of one forward pass: autocast to bfloat16, or nothing.
 ForwardContext = Callable[[], AbstractContextManager[object]]
 # With fewer channels in a group, PyTorch's group norm is slower in bfloat16 than in float32.
 FEWEST_CHANNELS_OF_A_GROUP = 8
@@ -21,8 +21,8 @@ def choose_precision(
 ) -> Literal["float32", "bfloat16"]:
     """Return the precision that `precision` means for `network` on `device`.
 
-    `auto` is bfloat16 where that is faster: on devices with units for it, which are GPUs of
-    CUDA from Ampere on, and processors with AMX or AVX-512 BF16.
+    `auto` is bfloat16 where that is faster: on devices with units for it, which are CUDA GPUs
+    from Ampere on and processors with AMX or AVX-512 BF16.
     """
     if precision != "auto":
         return precision
@@ -49,13 +49,13 @@ def mixed_precision(
     """
     if choose_precision(network, device, precision) == "float32":
         return nullcontext
-    needs_help = device.type == "cpu" and has_strided_depthwise(network)
+    is_strided_on_cpu = device.type == "cpu" and has_strided_depthwise(network)
 
     @contextmanager
     def context() -> Iterator[None]:
         with (
             torch.autocast(device.type, dtype=torch.bfloat16),
-            FastStridedDepthwise() if needs_help else nullcontext(),
+            FastStridedDepthwise() if is_strided_on_cpu else nullcontext(),
         ):
             yield
 

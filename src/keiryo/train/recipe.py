@@ -25,19 +25,19 @@ NORM_LAYERS = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimiser, schedule, loss and augmentation. All shares are from 0 to 1.
+    """The optimiser, schedule, loss and augmentation of a training. Shares are from 0 to 1.
 
     `learning_rate` is for networks with normalisation, `learning_rate_without_norm` for those
     without, which large steps destroy. `warmup` is the share of the training over which the
     learning rate rises from zero. `average_epochs` is the number of epochs over which the weights
-    are averaged; 0: they are not. `epsilon` is that of Adam. `as_keras` sets the network up as
+    are averaged; 0 means no averaging. `epsilon` is Adam's. `as_keras` sets up the network as
     Keras does (`keiryo.train.keras_defaults`). `zero_residual_scales` makes inverted residuals
-    begin as their shortcuts. `precision` is that of the training (`keiryo.train.precision`).
+    begin as their shortcuts. `precision` is the training's (`keiryo.train.precision`).
 
-    Progressive resizing: the training begins with images of `smallest_size`, a share of their
-    side, which grows to `largest_size` by the share `grown_by` of the training. `largest_size` is
-    below 1 where crops enlarge things by as much, so that the network sees them as large as in
-    whole images later (Touvron et al. 2019, "Fixing the train-test resolution discrepancy").
+    Progressive resizing: the side of the images begins at the share `smallest_size` of the full
+    side and grows to `largest_size` by the share `grown_by` of the training. Crops enlarge things;
+    a `largest_size` below 1 makes them as large as in the whole images of inference (Touvron et
+    al. 2019, "Fixing the train-test resolution discrepancy").
     """
 
     name: str
@@ -103,7 +103,7 @@ RECIPES = {
     # The original experiment, with the defaults of Keras 2.7.
     "reported": replace(PLAIN, name="reported", epsilon=1e-7, as_keras=True, precision="float32"),
     "keiryo": KEIRYO,
-    # For trainings of so many epochs that the network would overfit with less augmentation.
+    # For trainings so long that the network would overfit with less augmentation.
     "long": replace(
         KEIRYO,
         name="long",
@@ -147,7 +147,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         case "adamw":
             return torch.optim.AdamW(groups, lr=learning_rate, eps=recipe.epsilon, fused=True)
         case "muon":
-            # All but the last, the classifier.
+            # The last one is the classifier's, which AdamW trains.
             matrices = [p for p in decayed[:-1] if suits_muon(p)]
             chosen = set(map(id, matrices))
             left = [p for p in decayed if id(p) not in chosen]
@@ -164,7 +164,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def peak_learning_rate(network: nn.Module, recipe: Recipe) -> float:
-    """Return the recipe's learning rate for a network with, or without, normalisation.
+    """Return the recipe's peak learning rate for a network with or without normalisation.
 
     VGG counts as a network without, even if its convolutions have a norm.
     """
@@ -193,21 +193,21 @@ def learning_rate_factor(recipe: Recipe, progress: float) -> float:
 def training_size(recipe: Recipe, full_size: int, progress: float) -> int:
     """Return the side, in pixels, of the training images at `progress`, from 0 to 1.
 
-    It is a multiple of 32, by which networks reduce an image in all, or `full_size`.
+    It is `full_size` or a multiple of 32, the factor by which networks reduce an image.
     """
     grown = 1.0 if progress >= recipe.grown_by else progress / recipe.grown_by
     share = recipe.smallest_size + (recipe.largest_size - recipe.smallest_size) * grown
-    return _in_steps(share * full_size, full_size)
+    return _round_size(share * full_size, full_size)
 
 
 def evaluation_size(recipe: Recipe, full_size: int, progress: float) -> int:
-    """Return the side, in pixels, of evaluation images that suits the training at `progress`."""
+    """Return the side, in pixels, of the evaluation images that suit training at `progress`."""
     if progress >= recipe.grown_by:
         return full_size
-    return _in_steps(training_size(recipe, full_size, progress) / recipe.largest_size, full_size)
+    return _round_size(training_size(recipe, full_size, progress) / recipe.largest_size, full_size)
 
 
-def _in_steps(size: float, full_size: int) -> int:
+def _round_size(size: float, full_size: int) -> int:
     if size >= full_size:
         return full_size
     return min(full_size, max(SIZE_STEP, SIZE_STEP * round(size / SIZE_STEP)))

@@ -20,13 +20,13 @@ class WeightAverage:
     def __init__(self, network: nn.Module, horizon_steps: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(False)
         self._horizon_steps = max(1.0, horizon_steps)
-        # Collected once: walking through all modules takes longer than averaging.
+        # Collected once, since walking through all modules takes longer than averaging.
         pairs = list(zip(_state(self.network), _state(network), strict=True))
         self._averaged = [pair for pair in pairs if pair[0].is_floating_point()]
         self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     def update(self, steps: int) -> None:
-        """Update the average with the network's state after `steps` steps."""
+        """Move the average towards the network's state after `steps` steps."""
         reach = min(self._horizon_steps, 1.0 + steps / 10.0)
         averages, current = zip(*self._averaged, strict=True)
         with torch.no_grad():

@@ -2,7 +2,7 @@
 
 Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", with the scale of
 Liu et al. 2025, "Muon is Scalable for LLM Training", section 2.2. PyTorch's Muon takes no
-convolutions, and orthogonalises one matrix at a time; this one does all of a shape together.
+convolutions and orthogonalises one matrix at a time; this one takes all of a shape together.
 """
 
 import math
@@ -16,22 +16,22 @@ from torch import Tensor, nn
 from keiryo.train.optimizer.without_compiler import step_without_compiler
 
 MOMENTUM = 0.95
-# The root mean square of an update at a learning rate of 1, as that of AdamW.
+# The root mean square of an update at a learning rate of 1, to match AdamW's.
 UPDATE_SIZE = 0.2
 # The learning rate of these updates, as a multiple of AdamW's (docs/recipe.md).
 RATE_FACTOR = 10.0 / 3.0
-# A quintic polynomial that moves every singular value towards 1.
+# The coefficients of a quintic polynomial that moves every singular value towards 1.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 SMALLEST_NORM = 1e-7
 # A matrix with a smaller side gains little from being orthogonalised.
 SMALLEST_SIDE = 9
-# In one iteration. Larger matrices would take as long as the rest of a step on small images.
+# For one iteration. Larger matrices would take as long as the rest of a step on small images.
 MOST_MULTIPLY_ACCUMULATES = 45_000_000
 
 
 class Muon(torch.optim.Optimizer):
-    """Orthogonalises the updates of groups marked `orthogonal`; AdamW updates the others.
+    """Muon for the parameter groups marked `orthogonal`, and AdamW for the others.
 
     The weights of a convolution (out, in / groups, height, width) are a matrix of `out` rows.
     """
@@ -44,7 +44,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Change every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         # Loading a state replaces both attributes.
         self._adamw.state = self.state
         self._adamw.param_groups = [group for group in self.param_groups if not group["orthogonal"]]
@@ -77,11 +77,11 @@ class Muon(torch.optim.Optimizer):
 def orthogonalize(matrices: Tensor) -> Tensor:
     """Return matrices (N, rows, columns), rows <= columns, with singular values near 1.
 
-    The singular vectors stay. The singular values come to lie between about 0.5 and 1.4, except
-    those that were almost 0, by the iteration of Newton and Schulz (Jordan et al. 2024).
+    The Newton-Schulz iteration (Jordan et al. 2024) keeps the singular vectors. It brings the
+    singular values to between about 0.5 and 1.4, except those that were almost 0.
     """
     first, second, third = COEFFICIENTS
-    # bfloat16, in which a GPU is fastest, is precise enough for the iteration.
+    # bfloat16 is fastest on a GPU, and precise enough for the iteration.
     x = matrices.bfloat16() if matrices.is_cuda else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=SMALLEST_NORM)
     for _ in range(ITERATIONS):
@@ -92,7 +92,7 @@ def orthogonalize(matrices: Tensor) -> Tensor:
 
 
 def suits_muon(parameter: nn.Parameter) -> bool:
-    """Return whether `parameter` is a matrix that gains by Muon and takes it little time.
+    """Return whether `parameter` is a matrix that gains from Muon and costs it little time.
 
     It must lie in memory as a matrix: contiguous, or in channels_last.
     """
@@ -107,7 +107,7 @@ def suits_muon(parameter: nn.Parameter) -> bool:
 def _view_as_matrices(parameter: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
     """Return views of `parameter` and `update` as matrices with rows <= columns."""
     if _is_channels_last(parameter):
-        # Its order in memory: the order of a matrix's columns makes no difference.
+        # In the order of memory, since the order of a matrix's columns makes no difference.
         parameter, update = parameter.permute(0, 2, 3, 1), update.permute(0, 2, 3, 1)
     rows = len(parameter)
     matrix, update = parameter.view(rows, -1), update.reshape(rows, -1)

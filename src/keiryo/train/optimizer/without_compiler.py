@@ -19,6 +19,6 @@ def leave_compiler_out() -> None:
 
 
 def step_without_compiler(optimizer: torch.optim.Optimizer) -> None:
-    """Do what `optimizer.step()` does, except hooks, by the method under its decorators."""
+    """Run `optimizer.step()` without its decorators, and so without hooks."""
     with torch.no_grad():
         inspect.unwrap(type(optimizer).step)(optimizer)
