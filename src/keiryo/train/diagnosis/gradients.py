@@ -18,9 +18,8 @@ DEAD = 0.8
 def vanishing_gradients(evidence: Evidence) -> Finding | None:
     """Find first layers with gradients a thousandth of the last layers', in a network at chance.
 
-    Gradients are compared relative to the weights: Adam evens out absolute sizes, and the scale
-    of weights before a normalisation does not matter (Glorot & Bengio 2010, section 4.2, compare
-    by depth).
+    Gradients are compared by depth (Glorot & Bengio 2010, section 4.2), relative to the weights:
+    Adam evens out absolute sizes, and the scale of weights before a norm does not matter.
     """
     if not evidence.at_chance:
         return None

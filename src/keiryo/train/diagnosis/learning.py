@@ -174,7 +174,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
         code="label_noise",
         severity="warning",
         evidence=f"{suspects:.0%} of the held-out labels contradict confident predictions, and "
-        f"wrong predictions are as confident as right ones (area under the ROC curve "
+        "wrong predictions are as confident as right ones (area under the ROC curve "
         f"{separation:.2f}; 0.5 is no difference)",
         advice="Look at the labels that may be wrong in the report, and run keiryo data check; "
         "--folds 5 examines every image.",
