@@ -73,7 +73,7 @@ def test_training_prints_its_results_and_leaves_them(keiryo: Run, tmp_path: Path
     for sound in results["sounds"]:
         with wave.open(str(out / sound["file"])) as file:
             assert file.getframerate() == 8000
-    assert "16 samples (2 ms) back" in ended.err
+    assert "receptive field 16 samples (2 ms)" in ended.err
     assert "epoch 2:" in ended.err
 
 

@@ -3,8 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from keiryo.cli.progress import SEVERITY_STYLES
-from keiryo.cli.tables.table import make_table, open_console, say
+from keiryo.cli.tables.table import SEVERITY_STYLES, make_table, open_console, say
 from keiryo.records.base import Finding
 from keiryo.records.data import DataCheck
 
