@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from keiryo.cli.progress import SEVERITY_STYLES
-from keiryo.cli.tables.table import make_table, open_console, say
+from keiryo.cli.tables.table import SEVERITY_STYLES, make_table, open_console, say
 from keiryo.records.comparison import Trial
 from keiryo.records.training import LayerSnapshot, Snapshot
 from keiryo.report import words
@@ -48,22 +47,24 @@ def print_layers(snapshots: Sequence[Snapshot]) -> None:
     """Print each layer's figures in the first and in the last watched step."""
     console = open_console()
     if not snapshots:
-        say(console, "No step of it was watched.")
+        say(console, "No step of this training was watched.")
         return
     first, last = snapshots[0], snapshots[-1]
-    steps = f"step {first.step + 1} → step {last.step + 1} (epoch {last.epoch})"
-    figures = ("gradient's norm", "weights' norm", "changed by a step", "output")
+    steps = f"step {last.step + 1} (epoch {last.epoch})"
+    if first is not last:
+        steps = f"step {first.step + 1} → {steps}"
+    figures = ("gradient norm", "weight norm", "update / weights", "output RMS")
     table = make_table(["layer"], figures, steps)
     table.add_column("remarks")
-    before = {layer.layer: layer for layer in first.layers}
+    before = {layer.layer: layer for layer in first.layers if first is not last}
     for layer in last.layers:
-        early = before.get(layer.layer, layer)
+        early = before.get(layer.layer)
         table.add_row(
             Text(layer.layer),
-            _pair(early.gradient_norm, layer.gradient_norm),
-            _pair(early.weight_norm, layer.weight_norm),
-            _pair(early.update_ratio, layer.update_ratio),
-            _pair(early.activation_rms, layer.activation_rms),
+            *(
+                _pair(early and getattr(early, name), getattr(layer, name))
+                for name in ("gradient_norm", "weight_norm", "update_ratio", "activation_rms")
+            ),
             _remarks(layer),
         )
     console.print(table)
@@ -78,7 +79,7 @@ def _remarks(layer: LayerSnapshot) -> str:
     if layer.mean_gap is not None and layer.variance_ratio is not None:
         said.append(
             f"running mean {layer.mean_gap:.2f} deviations off, variance "
-            f"{layer.variance_ratio:.2f} times"
+            f"{layer.variance_ratio:.2f} times the batch's"
         )
     return ", ".join(said)
 

@@ -9,11 +9,12 @@ def print_generation_bench(bench: GenerationBench) -> None:
     """Print a row for each way to generate."""
     network = bench.network
     title = (
-        f"{bench.model or 'random weights'}: {network.stacks} x {network.layers_per_stack} layers, "
-        f"{network.residual_channels} residual and {network.skip_channels} skip channels, "
-        f"{words.number(network.macs_per_sample)} multiply-accumulates a sample"
+        f"{bench.model or 'random weights'}: stacks {network.stacks}, layers in each "
+        f"{network.layers_per_stack}, residual channels {network.residual_channels}, skip "
+        f"channels {network.skip_channels}; multiply-accumulates per sample "
+        f"{words.number(network.macs_per_sample)}"
     )
-    rates = ("samples/s", "least", "most", "times real time", "/ naive")
+    rates = ("samples/s", "least", "most", "times real time", "times naive")
     table = make_table(["way"], ["sounds at once", "threads", *rates], title)
     naive = bench.speeds[0].samples_per_second
     for speed in bench.speeds:
@@ -32,6 +33,6 @@ def print_generation_bench(bench: GenerationBench) -> None:
     machine = bench.machine
     text = (
         f"{bench.rate_hz} Hz; {machine.processor}, {machine.cores} cores, torch {machine.torch}; "
-        f"medians of {bench.speeds[0].rounds} rounds, in turn, after warm-up"
+        f"rounds after warm-up: {bench.speeds[0].rounds} (median, least and most)"
     )
     say(console, text, "dim")

@@ -16,7 +16,7 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
     console = open_console()
     first = speeds[0]
     unit = "step" if first.mode == "training" else "batch"
-    figures = ("batch", f"ms a {unit}", "95th percentile", "images/s", "peak memory", "runs")
+    figures = ("batch", f"ms per {unit}", "95th percentile", "images/s", "peak memory", "runs")
     table = make_table([], figures, first.model)
     for speed in speeds:
         latency, memory = speed.latency_ms, speed.peak_memory_bytes
@@ -36,10 +36,10 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
 
 
 def print_layer_speeds(speed: Speed) -> None:
-    """Print each layer's time in a training step beside its limits, and the sums."""
+    """Print the time of each layer in a training step beside its limits, and the sums."""
     console = open_console()
-    figures = ("forward ms", "backward ms", "least: arithmetic", "memory", "times the least")
-    title = f"{speed.model}, a training step of {speed.batch}"
+    figures = ("forward ms", "backward ms", "arithmetic ms", "memory ms", "times the limit")
+    title = f"{speed.model}, a training step with batch {speed.batch}"
     table = make_table(["layer", "kind", "output"], figures, title)
     for layer in speed.layers:
         shape = "x".join(map(str, layer.output_shape))
@@ -47,16 +47,18 @@ def print_layer_speeds(speed: Speed) -> None:
     table.add_section()
     for kind in dict.fromkeys(layer.kind for layer in speed.layers):
         alike = [layer for layer in speed.layers if layer.kind == kind]
-        table.add_row("", kind, f"{len(alike)} layers", *_cells(alike))
+        table.add_row("", kind, f"layers: {len(alike)}", *_cells(alike))
     table.add_section()
     table.add_row("total", "", "", *_cells(speed.layers), style="bold")
     console.print(table)
     arithmetic = sum(layer.arithmetic_ms for layer in speed.layers) / 1000.0
     memory = sum(layer.memory_ms for layer in speed.layers) / 1000.0
     text = (
-        f"The machine's matrix rate would allow {speed.batch / arithmetic:.0f} images/s, its "
-        f"memory {speed.batch / memory:.0f} if each layer's tensors were moved once; measured as "
-        f"a whole: {speed.images_per_second:.1f}. Layers are measured alone."
+        "Limits: arithmetic at the machine's matrix rate allows "
+        f"{speed.batch / arithmetic:.0f} images/s; its memory bandwidth allows "
+        f"{speed.batch / memory:.0f}, if each layer's tensors move once. Whole steps make "
+        f"{speed.images_per_second:.1f} images/s. Each layer was measured alone; its limit is the "
+        "larger of its arithmetic and memory times."
     )
     console.print(Text(text, style="dim"))
 
