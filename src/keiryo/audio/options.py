@@ -17,14 +17,16 @@ class WaveNetOptions(Record):
 
     condition: str | None = option(
         None,
-        "Regular expression for the recordings' file names; its named groups are the conditions: "
-        r"(?P<digit>\d)_(?P<speaker>[a-z]+)_.",
+        "Regular expression for the recordings' file names. Its named groups are the conditions, "
+        r"for example digit and speaker in (?P<digit>\d)_(?P<speaker>[a-z]+)_.",
         metavar="PATTERN",
     )
-    rate: int | None = option(None, "Sampling rate in Hz.", shown="that of most recordings")
+    rate: int | None = option(
+        None, "Sampling rate in Hz; others are resampled.", shown="that of most recordings"
+    )
     trim_db: float = option(
         60.0,
-        "Cut off both ends where they are this many decibels below the loudest sample; 0: cut "
+        "Cut off both ends where they are this many decibels below the loudest sample; 0 cuts "
         "nothing.",
         shown="60",
     )
@@ -46,24 +48,22 @@ class WaveNetOptions(Record):
     skip: int = option(64, "Number of skip channels.", ge=1, le=4096)
     output: Literal["softmax", "logistics"] = option(
         "softmax",
-        "Distribution of a sample: a softmax over 256 codes, or a mixture of logistics.",
+        "Predicted distribution of a sample: softmax over 256 mu-law codes, or a mixture of "
+        "logistics.",
     )
     is_dilated: bool = option(
         True,
-        "Use ordinary causal convolutions, to compare with dilated ones.",
+        "Use ordinary causal convolutions instead of dilated ones, to compare them.",
         flag="--no-dilation",
     )
     epochs: int | None = option(None, "Passes over the training recordings.", shown="10", ge=1)
     minutes: float | None = option(
-        None,
-        "Training time in minutes, instead of --epochs.",
-        gt=0,
-        lt=math.inf,
+        None, "Training time in minutes, instead of --epochs.", gt=0, lt=math.inf
     )
-    batch: int = option(4, "Chunks of recordings per step.", ge=1)
+    batch: int = option(4, "Number of chunks per step.", ge=1)
     samples: int | None = option(
         None,
-        "Length of a chunk in samples.",
+        "Length in samples of a chunk, the piece of a recording that is one training example.",
         shown="twice the receptive field, 2000 at least",
         ge=1,
     )
@@ -74,5 +74,5 @@ class WaveNetOptions(Record):
     seed: int = option(
         0, "Random seed of the split, the initial weights and the order of chunks.", ge=0
     )
-    device: DeviceName = option("auto", "Device to train on.")
+    device: DeviceName = option("auto", "Device to train on; auto takes a GPU if there is one.")
     threads: int = option(..., "Number of processor threads.", shown="all cores", ge=1)

@@ -20,32 +20,33 @@ class ComparisonOptions(Record):
     size: int = option(..., "Side of the square images in pixels.", shown="224", ge=8, le=4096)
     fit: Fit = option(
         "crop",
-        "How to make an image square: crop the middle, letterbox (add grey bars), or stretch.",
+        "How to make images square: crop (keep the middle), letterbox (add grey bars) or stretch.",
     )
-    batch: int = option(..., "Images per step.", shown="128", ge=1)
+    batch: int = option(..., "Number of images per step.", shown="128", ge=1)
     accumulate: int = option(
         1,
-        "Gradient accumulation: cut each batch into this many parts, with one step for all of "
-        "them. It takes less memory. Batch norm uses the statistics of each part.",
+        "Gradient accumulation: compute each batch in this many parts and sum their gradients. It "
+        "takes less memory. Batch norm then uses the statistics of each part.",
         ge=1,
     )
     save_memory: bool = option(
         False,
-        "Recompute cheap activations in the backward pass instead of keeping them: a fifth to a "
-        "third less memory, some 10 % more time, the same bits.",
+        "Recompute cheap activations in the backward pass instead of keeping them. Training then "
+        "takes a fifth to a third less memory and about 10 % more time; its results are the same.",
     )
     precision: Precision | None = option(
         None,
-        "Precision of the training. bfloat16 keeps weights in float32, and activations in "
-        "bfloat16, in half the memory. auto takes bfloat16 if the device computes faster in it.",
+        "Precision of the training. bfloat16 keeps weights in float32 and stores activations in "
+        "half the memory. auto chooses bfloat16 if the device computes faster in it.",
         shown="auto",
     )
     seeds: int = option(
-        1, "Trainings of each model, with the seeds --seed, --seed + 1 and so on.", ge=1
+        1, "Number of trainings of each model, with the seeds --seed, --seed + 1, ...", ge=1
     )
     folds: int = option(
         1,
-        "Fifths of the images that are held out in turn. With 5, each image is held out once.",
+        "Number of trainings of each model, each with another fifth of the images held out. With "
+        "5 (cross-validation), each image is held out once.",
         ge=1,
         le=5,  # fifths: `keiryo.data.survey.split.FOLDS`
     )
@@ -54,8 +55,8 @@ class ComparisonOptions(Record):
     )
     recipe: str = option(
         "keiryo",
-        "Training recipe: keiryo; long, for 60 epochs and more; plain, Adam at its defaults; "
-        "reported, that of the course as Keras 2.7 ran it. Several, separated by commas, are "
+        "Training recipe: keiryo; long (for 60 epochs or more); plain (Adam with its defaults); or "
+        "reported (plain with all defaults of Keras 2.7). Several, separated by commas, are "
         "compared.",
     )
     learning_rate: float | None = option(
@@ -63,8 +64,8 @@ class ComparisonOptions(Record):
     )
     augment: str | None = option(
         None,
-        "Change of the recipe's augmentation: none, or settings such as "
-        "rotation=15,cutout=0.25,mixup=0.2.",
+        "Changes to the recipe's augmentation, such as rotation=15,cutout=0.25,mixup=0.2 (rotation "
+        "in degrees, cutout as a share of the side); none switches it off.",
     )
     robust: bool = option(
         False,
@@ -74,11 +75,11 @@ class ComparisonOptions(Record):
     stop_early: bool = option(
         False,
         "Drop the worse half of the candidates, by held-out accuracy, after 1/8, 1/4 and 1/2 of "
-        "their training. Of four candidates: after 1/4 and 1/2. Of two: after 1/2.",
+        "their training. With four candidates: after 1/4 and 1/2. With two: after 1/2.",
     )
     pretrained: str | None = option(
         None,
-        "File of weights to start from: keiryo's, torchvision's or timm's. For several models: "
+        "File of weights to start from, saved by keiryo, torchvision or timm. For several models: "
         "MODEL=PATH,MODEL=PATH.",
         metavar="PATH|URL",
     )
@@ -89,13 +90,13 @@ class ComparisonOptions(Record):
         shown="two-stage",
     )
     max_latency_ms: float | None = option(
-        None, "Largest latency, in milliseconds, of a model to recommend.", gt=0
+        None, "Recommend only models with at most this latency in milliseconds per image.", gt=0
     )
     max_size_mb: float | None = option(
-        None, "Largest file, in megabytes, of a model to recommend.", gt=0
+        None, "Recommend only models whose file has at most this many megabytes.", gt=0
     )
     max_params: int | None = option(
-        None, "Largest number of parameters of a model to recommend.", gt=0
+        None, "Recommend only models with at most this many parameters.", gt=0
     )
-    device: DeviceName = option("auto", "Device to train on.")
+    device: DeviceName = option("auto", "Device to train on; auto takes a GPU if there is one.")
     threads: int = option(..., "Number of processor threads.", shown="all cores", ge=1)
