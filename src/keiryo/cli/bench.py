@@ -14,25 +14,19 @@ if TYPE_CHECKING:
     from keiryo.records.speed import Speed
 
 
-@takes_fields(OPTIONS, before="layers", only=("save_memory", "precision"))
+@takes_fields(OPTIONS, before="training", only=("size", "save_memory", "precision"))
 def bench(
     model: Annotated[
         str,
         typer.Argument(
             metavar="MODEL|ARTIFACT",
-            help="A model that `keiryo models` lists, with random weights; or the folder of a "
-            "trial, OUT/trials/NAME, or its model.safetensors.",
+            help="A model that `keiryo models` lists, which then has random weights; or a trained "
+            "one: the folder of a trial, OUT/trials/NAME, or its model.safetensors.",
         ),
     ],
     batch: Annotated[
         str | None,
-        typer.Option(help="Batch sizes, separated by commas.", show_default="1,32; 32 in training"),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=8, max=4096, help="Side of the square images in pixels.", show_default="224"
-        ),
+        typer.Option(help="Batch sizes, separated by commas.", show_default="1,32; training: 32"),
     ] = None,
     classes: Annotated[
         int | None, typer.Option(min=1, help="Number of classes of a MODEL.", show_default="1000")
@@ -43,15 +37,15 @@ def bench(
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="With --training: keiryo, long, plain or reported.", show_default="keiryo"
+            help="Training recipe: keiryo, long, plain or reported.", show_default="keiryo"
         ),
     ] = None,
     layers: Annotated[
         bool,
         typer.Option(
             "--layers",
-            help="With --training: also the time of each layer, beside the least time that the "
-            "machine's rate of matrix products and its memory bandwidth allow.",
+            help="Also measure each layer, on the processor, beside the shortest times that the "
+            "machine's matrix rate and memory bandwidth allow.",
         ),
     ] = False,
     device: options.Device = None,
@@ -59,9 +53,10 @@ def bench(
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Measure a model's speed and memory on this machine, in inference or in training.
+    """Measure the speed and memory of a model on this machine, in inference or in training.
 
-    Other programs that run meanwhile would slow it down.
+    Close other programs, which would slow it down. --save-memory, --precision, --recipe and
+    --layers are only for --training.
     """
     import torch
 
@@ -84,8 +79,8 @@ def bench(
         raise InputError(f"--recipe {recipe}: give one of {', '.join(RECIPES)}")
     chosen = choose_device(device or "auto")
     if layers and chosen.type != "cpu":
-        raise InputError("--layers: measures on the processor; add --device cpu")
-    subject = Subject.from_name(model, size=size, classes=classes)
+        raise InputError("--layers: measures only on the processor; add --device cpu")
+    subject = Subject.from_name(model, size=given.pop("size", None), classes=classes)
     batches = _batches(batch or ("32" if training else "1,32"))
     threads = threads or usable_cores()
     speeds: list[Speed] = []
@@ -122,5 +117,5 @@ def _batches(text: str) -> Sequence[int]:
     except ValueError:
         batches = [0]
     if min(batches) < 1:
-        raise InputError(f"--batch {text}: give numbers of images, from 1, separated by commas")
+        raise InputError(f"--batch {text}: give batch sizes of at least 1, separated by commas")
     return batches

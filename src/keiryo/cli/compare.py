@@ -19,23 +19,24 @@ def compare(
         str | None,
         typer.Argument(
             help="Images: a folder CLASS/*.jpg, or one with train/ and val/ of such folders; a CSV "
-            "file with the columns path,label[,split]; a pack; tar shards; or a set by name: "
-            "petals, digits, tf_flowers, flowers102, cifar10, imagenette. Without it, a short "
-            "demonstration on petals."
+            "file with the columns path,label[,split]; a pack of `keiryo data pack`; tar shards; "
+            "or a set by name: petals, digits (both built in), tf_flowers, flowers102, cifar10, "
+            "imagenette (downloaded). Without it, a short demonstration on petals.",
+            metavar="DATA",
         ),
     ] = None,
     models: Annotated[
         str | None,
         typer.Option(
-            help="Candidates, separated by commas; `keiryo models` lists them.",
+            help="Models to compare, separated by commas; `keiryo models` lists them.",
             show_default="mobilenet_v2:width=0.5,vgg16,resnet18,mobilenet_v1:width=0.5",
         ),
     ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Named set of options. course: MobileNetV2 and VGG16 for 40 epochs, by the recipe "
-            "that the course reported and by keiryo's."
+            help="Named set of options. course: MobileNetV2 and VGG16, 40 epochs each, with the "
+            "recipes reported and keiryo (see --recipe)."
         ),
     ] = None,
     out: options.Out = Path("comparison"),
@@ -45,9 +46,10 @@ def compare(
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Train candidates side by side on your images; measure, rank and report them.
+    """Train several models on your images; measure and rank them, and write a report.
 
     A fifth of the images is held out to measure accuracy, unless DATA has a split of its own.
+    --out receives report.html, results.json, and each trained model in a folder trials/NAME.
     """
     from keiryo import api
     from keiryo.cli.progress import show_progress
@@ -85,7 +87,7 @@ def compare(
 @takes_fields(OPTIONS, before="out", without=("stop_early",))
 def train(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model; `keiryo models` lists them.")
+        str, typer.Argument(metavar="MODEL", help="Model to train; `keiryo models` lists them.")
     ],
     data: Annotated[str, typer.Argument(metavar="DATA", help="Images, as for `keiryo compare`.")],
     out: options.Out = Path("training"),
@@ -95,8 +97,9 @@ def train(
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Train one model on your images; measure it and report.
+    """Train one model on your images; measure it, and write a report.
 
     A fifth of the images is held out to measure accuracy, unless DATA has a split of its own.
+    --out receives report.html, results.json, and the trained model in a folder trials/NAME.
     """
     compare(data, model, out=out, resume=resume, force=force, log=log, json=json, **given)

@@ -23,7 +23,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def group(context: typer.Context) -> None:
-    """Check and prepare images before they are trained on."""
+    """Show the help if no command is given."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -32,30 +32,27 @@ def check(
     data: Data,
     threads: options.Threads = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with status 2 if anything is found.")
+        bool, typer.Option("--strict", help="Exit with status 2 if there is any finding.")
     ] = False,
     html: Annotated[
         bool,
-        typer.Option("--html", help="Also show the images on a page, check.html in --out."),
+        typer.Option("--html", help="Also show the findings' images on a page, OUT/check.html."),
     ] = False,
     out: options.Out = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Replace check.html in --out.")] = False,
+    force: options.ForceFile = False,
     json: options.Json = False,
 ) -> None:
-    """Find faults in images: unreadable files, copies, near-copies, leaks, wrong labels."""
+    """Find faults in images: unreadable files, copies, leaks between splits, label conflicts."""
     from keiryo.cli.progress import show_progress
     from keiryo.cli.tables.check import print_check
     from keiryo.data.audit.audit import audit
     from keiryo.data.locate import locate
     from keiryo.data.survey.survey import survey
-    from keiryo.errors import InputError
     from keiryo.measure.machine import usable_cores
     from keiryo.records.places import CHECK_FILE
 
-    if html and (out / CHECK_FILE).exists() and not force:
-        raise InputError(
-            f"--out {out}: already holds {CHECK_FILE}; replace it by --force, or name another"
-        )
+    if html:
+        options.check_is_new(out / CHECK_FILE, force=force)
     with show_progress() as listener:
         source = locate(data, progress=listener.downloading)
         surveyed = survey(source, workers=threads or usable_cores(), progress=listener.packing)
@@ -85,7 +82,7 @@ def pack(
 ) -> None:
     """Decode images once into a pack, a memory-mapped folder that every command takes as DATA.
 
-    After an interruption, the same command continues.
+    If it is interrupted, the same command continues.
     """
     from keiryo.cli.progress import show_progress
     from keiryo.data.image.fit import DEFAULT_SIZE
@@ -101,7 +98,7 @@ def pack(
     if out.exists() and not is_pack(out):
         raise InputError(f"--out {out}: exists and is not a pack; name another folder")
     if out.exists() and not force:
-        raise InputError(f"--out {out}: already holds a pack; replace it by --force")
+        raise InputError(f"--out {out}: already holds a pack; replace it with --force")
     if is_pack(data):
         raise InputError(f"{data}: is a pack already")
     try:
@@ -125,6 +122,6 @@ def pack(
     if survey.left_out:
         typer.echo(
             f"{len(survey.left_out)} could not be read and were left out; "
-            f"`keiryo data check` says which",
+            f"`keiryo data check` lists them",
             err=True,
         )

@@ -16,12 +16,14 @@ def diagnose(
     layers: Annotated[
         bool,
         typer.Option(
-            "--layers", help="Also show each layer at the first and the last watched step."
+            "--layers",
+            help="Also show the gradient, weights and output of each layer, at the first and the "
+            "last step that was watched.",
         ),
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Say what went wrong in a training, finished or not, and on what evidence."""
+    """Say what went wrong in a training, with evidence and advice; it need not be finished."""
     from keiryo.cli.tables.diagnosis import print_diagnosis, print_layers
     from keiryo.comparison.trial.trial_folder import read_trial_folder
 

@@ -14,21 +14,19 @@ def doctor(
         bool,
         typer.Option(
             "--measure",
-            help="Measure the rate of matrix products, the memory bandwidth and the time of a "
-            "call, and write them to device-profile.json in --out, for `keiryo weigh "
-            "--device-profile`.",
+            help="Also measure the matrix rate, the memory bandwidth and the time to call a layer, "
+            "and write them to OUT/device-profile.json, for `keiryo weigh --device-profile`.",
         ),
     ] = False,
     device: options.Device = None,
     threads: options.Threads = None,
     out: options.Out = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Replace the profile in --out.")] = False,
+    force: options.ForceFile = False,
     json: options.Json = False,
 ) -> None:
     """Describe this machine: processor, memory, device, precision, versions."""
     import torch
 
-    from keiryo.errors import InputError
     from keiryo.files import write_text
     from keiryo.measure.machine import describe_machine, usable_cores
     from keiryo.measure.profile import measure_profile
@@ -40,15 +38,15 @@ def doctor(
     from keiryo.version import __version__
 
     path = out / PROFILE_FILE
-    if measure and path.exists() and not force:
-        raise InputError(f"--out {out}: already holds {PROFILE_FILE}; replace it by --force")
+    if measure:
+        options.check_is_new(path, force=force)
     chosen = choose_device(device or "auto").type
     machine = describe_machine(
         device=chosen, threads=threads or usable_cores(), torch_version=torch.__version__
     )
     profile = None
     if measure:
-        typer.echo("Measuring for some seconds; other programs would disturb it.", err=True)
+        typer.echo("Measuring for some seconds; other programs would slow it down.", err=True)
         profile = measure_profile(device=chosen, threads=machine.threads)
         write_text(path, profile.model_dump_json(indent=2) + "\n")
     fast = has_bfloat16_units(torch.device(chosen))
@@ -65,9 +63,9 @@ def doctor(
         "processor": f"{machine.processor}, {machine.cores} cores",
         "memory": words.size(machine.memory_bytes),
         "computes on": f"{machine.device}, {machine.threads} threads",
-        "training": "norm and activation as one step on the processor"
+        "training": "norm and activation in one step on the processor"
         if has_kernels()
-        else "norm and activation apart: PyTorch's OpenMP library was not found",
+        else "norm and activation in two steps: PyTorch's OpenMP library was not found",
         "precision": f"{precision} for most trainings",
         "system": machine.system,
         "versions": f"torch {machine.torch}, Python {machine.python}",
@@ -76,9 +74,9 @@ def doctor(
         small, large = profile.bandwidths[0], profile.bandwidths[-1]
         lines |= {
             "matrix rate": f"{words.number(profile.macs_per_second)} multiply-accumulates/s",
-            "bandwidth": f"{words.size(large[1])}/s over {words.size(large[0])}, "
-            f"{words.size(small[1])}/s over {words.size(small[0])}",
-            "cost of a call": ", ".join(
+            "bandwidth": f"{words.size(large[1])}/s with arrays of {words.size(large[0])}, "
+            f"{words.size(small[1])}/s with arrays of {words.size(small[0])}",
+            "time of a call": ", ".join(
                 f"{kind} {seconds * 1e6:.1f} µs" for kind, seconds in profile.call_seconds.items()
             ),
             "profile": str(path),

@@ -1,4 +1,4 @@
-"""Commands that are made when they are asked for, with options that a plan declares.
+"""Commands that are made when they are needed, with options that a plan declares.
 
 `keiryo --help` therefore loads no plan, which would take longer than the rest of it.
 """
@@ -80,8 +80,14 @@ def _make_command(name: str, place: str) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name)(_with_options(found))
         found = app
-    command = typer.main.get_command(found)
+    command: Any = typer.main.get_command(found)
     command.name = name
+    # Typer would put a default that is a text in parentheses, and show bounds as "int range, x>=1".
+    for one in command.params:
+        if isinstance(one.show_default, str):
+            one.help, one.show_default = f"{one.help}  [default: {one.show_default}]", False
+        if one.min is not None:
+            one.metavar, one.min, one.max = "<int>", None, None
     return command
 
 
@@ -124,7 +130,7 @@ def _with_options(function: Any) -> Any:
 
 
 def _parameter(plan: Any, name: str) -> inspect.Parameter:
-    """Return the command line's option for a field; None, or False, means that it is not given."""
+    """Return the command line's option for a field; None or False means: not given."""
     from keiryo.plan_option import flag_of
 
     field = plan.model_fields[name]
@@ -138,20 +144,14 @@ def _parameter(plan: Any, name: str) -> inspect.Parameter:
         annotation, default = Annotated[bool, option], False
     else:
         default = None if field.is_required() or field.default is None else str(field.default)
-        found = [(text, _limit(field, name)) for name, text in LIMITS.items()]
-        limits = [text.format(limit) for text, limit in found if limit is not None and limit > 1]
+        bounds = [(name, getattr(one, name, 0)) for one in field.metadata for name in LIMITS]
+        limits = [LIMITS[name].format(bound) for name, bound in bounds if bound > 1]
         notes = [*filter(None, [extra["shown"] or default]), *limits]
-        # Typer would show a default that is a text in parentheses.
-        shown = f"  [default: {'; '.join(notes)}]" if notes else ""
+        shown = "; ".join(notes) or False
         option = typer.Option(
-            flag, help=f"{field.description}{shown}", metavar=extra["metavar"], show_default=False
+            flag, help=field.description, metavar=extra["metavar"], show_default=shown
         )
         annotation, default = Annotated[kind | None, option], None
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
-
-
-def _limit(field: Any, name: str) -> float | None:
-    found = (getattr(constraint, name, None) for constraint in field.metadata)
-    return next((value for value in found if value is not None), None)

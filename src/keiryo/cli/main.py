@@ -1,4 +1,4 @@
-"""The `keiryo` command: its subcommands, and how every error ends."""
+"""The `keiryo` command: its subcommands, and the exit status of every error."""
 
 import errno
 import io
@@ -46,8 +46,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     cls=lazy_group(COMMANDS),
-    help="Weigh neural networks before they ship: train candidates side by side on your own "
-    "images, measure what each costs and how well it does, and run the winner.",
+    help="Compare neural networks on your own images: train several models, measure the accuracy, "
+    "latency and size of each, and classify images with the best.",
 )
 
 
@@ -56,7 +56,7 @@ def before_commands(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Show the version and exit."),
 ) -> None:
-    """Act on the options that stand before any command."""
+    """Show the version or the help if no command is given."""
     if version:
         typer.echo(f"keiryo {__version__}")
         raise typer.Exit
@@ -80,6 +80,7 @@ def _run() -> int:
         return app(standalone_mode=False) or 0
     except (InputError, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
+        message = message.replace("Value error, ", "")  # pydantic's prefix
         print(f"keiryo: {message}", file=sys.stderr)
         return EXIT_INPUT
     except OSError as error:

@@ -26,5 +26,8 @@ def models(json: options.Json = False) -> None:
             f"{option.key}={option_choices(option)}" for option in model_options(name)
         )
         typer.echo(f"{name:<14} {choices}")
-    typer.echo("\nNAME[:key=value,...], timm/NAME where timm is installed, or your own: ")
-    typer.echo("FILE.py:FACTORY, package.module:FACTORY")
+    typer.echo(
+        "\nThe default of each option comes first. Write NAME or NAME:key=value,...\n"
+        "for example mobilenet_v2:width=0.5,norm=group. Also: timm/NAME if timm is installed,\n"
+        "and your own model as FILE.py:FACTORY or package.module:FACTORY."
+    )

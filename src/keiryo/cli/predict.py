@@ -11,11 +11,16 @@ from keiryo.cli import options
 
 def predict(
     artifact: Annotated[
-        Path, typer.Argument(help="Folder of a trial, OUT/trials/NAME, or its model.safetensors.")
+        Path,
+        typer.Argument(
+            metavar="ARTIFACT",
+            help="Folder of a trial, OUT/trials/NAME, or its model.safetensors.",
+        ),
     ],
-    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
     top: Annotated[
-        int, typer.Option(min=1, help="Number of classes to print, the likeliest first.")
+        int,
+        typer.Option(min=1, help="Number of classes to print for each image, the likeliest first."),
     ] = 1,
     json: options.Json = False,
 ) -> None:

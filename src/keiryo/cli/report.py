@@ -9,10 +9,11 @@ import typer
 
 def report(
     folder: Annotated[
-        Path, typer.Argument(help="Folder of a comparison or of a WaveNet's training, its --out.")
+        Path,
+        typer.Argument(metavar="OUT", help="The --out of a comparison or of a WaveNet's training."),
     ],
 ) -> None:
-    """Write the report of a comparison, or of a WaveNet's training, again."""
+    """Write report.html again from the results of a comparison or of a WaveNet's training."""
     from pydantic import ValidationError
 
     from keiryo.errors import InputError
@@ -29,7 +30,7 @@ def report(
         else:
             path = write_report(Comparison.model_validate(results), folder)
     except FileNotFoundError:
-        raise InputError(f"{folder}: holds no {RESULTS_FILE} of keiryo's") from None
+        raise InputError(f"{folder}: holds no {RESULTS_FILE}; name another folder") from None
     except (ValidationError, ValueError):
         raise InputError(f"{folder / RESULTS_FILE}: damaged, or by another version") from None
     typer.echo(path)

@@ -17,49 +17,48 @@ DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
 
 def weigh(
     models: Annotated[
-        list[str], typer.Argument(help="Models that `keiryo models` lists, or FILE.py:FACTORY.")
+        list[str],
+        typer.Argument(metavar="MODEL", help="A model of `keiryo models`, or FILE.py:FACTORY."),
     ],
     input: Annotated[
         list[str] | None,
         typer.Option(
-            help="Shape of one example, channels first, without the batch. Repeat the option for "
-            "each further input.",
+            metavar="CxHxW",
+            help="Shape of one example, without the batch. A model with several inputs takes the "
+            "option once for each.",
             show_default=DEFAULT_INPUT,
         ),
     ] = None,
     classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = DEFAULT_CLASSES,
-    layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="Also show each layer.")] = False,
     device_profile: Annotated[
         Path | None,
         typer.Option(
-            help="Profile of a machine, written by `keiryo doctor --measure`. It adds the least "
-            "time of each layer on that machine, and what bounds it."
+            help="Profile of a machine, written by `keiryo doctor --measure`. It adds the shortest "
+            "time that each layer can take on that machine, and what limits it."
         ),
     ] = None,
     measure: Annotated[
         bool,
-        typer.Option("--measure", help="Also measure the time of each layer on this machine."),
+        typer.Option("--measure", help="Also measure the time of each layer on this processor."),
     ] = False,
     threads: options.Threads = None,
     html: Annotated[
-        bool, typer.Option("--html", help="Also draw the networks on a page, weigh.html in --out.")
+        bool, typer.Option("--html", help="Also draw the networks on a page, OUT/weigh.html.")
     ] = False,
     out: options.Out = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Replace weigh.html in --out.")] = False,
+    force: options.ForceFile = False,
     json: options.Json = False,
 ) -> None:
-    """Weigh models before training: parameters, multiply-accumulates, memory, receptive field."""
+    """Count the cost of models: parameters, multiply-accumulates, memory, receptive field."""
     from keiryo.bench.weighing import weigh_model, with_measured_times
     from keiryo.cli.tables.weighing import print_layers, print_weighings
     from keiryo.cost.roofline import with_predicted_times
-    from keiryo.errors import InputError
     from keiryo.models.spec import parse_spec
     from keiryo.records.costs import WEIGHING_FILE
 
-    if html and (out / WEIGHING_FILE).exists() and not force:
-        raise InputError(
-            f"--out {out}: already holds {WEIGHING_FILE}; replace it by --force, or name another"
-        )
+    if html:
+        options.check_is_new(out / WEIGHING_FILE, force=force)
     shapes = [_shape(text) for text in input or [DEFAULT_INPUT]]
     profile = None if device_profile is None else _profile(device_profile)
     weighings = []
@@ -113,7 +112,7 @@ def _profile(path: Path) -> "DeviceProfile":
             f"--device-profile {path}: no such file; `keiryo doctor --measure` writes one"
         ) from None
     except IsADirectoryError:
-        raise InputError(f"--device-profile {path}: is a folder, name the file in it") from None
+        raise InputError(f"--device-profile {path}: is a folder; name the file in it") from None
     except ValidationError:
         raise InputError(
             f"--device-profile {path}: not a profile; `keiryo doctor --measure` writes one"

@@ -19,7 +19,7 @@ COMMANDS = ("train", "generate", "export", "bench")
 Model = Annotated[
     Path,
     typer.Argument(
-        metavar="OUT", help="Folder of a training, its --out, or its model.safetensors."
+        metavar="MODEL", help="Folder of a training (its --out), or its model.safetensors."
     ),
 ]
 
@@ -33,7 +33,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def group(context: typer.Context) -> None:
-    """Train a WaveNet on recordings, generate sound from it, and measure how fast that is."""
+    """Show the help if no command is given."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -43,9 +43,9 @@ def train(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]",
-            help="Recordings: a folder of WAV, FLAC or OGG files; a CSV file with the column path "
-            "and one for each condition; or the built-in set tones.",
+            metavar="DATA",
+            help="Recordings: a folder of WAV, FLAC or OGG files; a CSV file with a column path "
+            "and a column for each condition; or tones, a built-in set.",
             show_default="tones",
         ),
     ] = None,
@@ -55,7 +55,11 @@ def train(
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Train a WaveNet on recordings; measure it and report."""
+    """Train a WaveNet on recordings; measure it, and write a report.
+
+    A fifth of the recordings is held out to measure the loss. --out receives report.html,
+    results.json, model.safetensors, and sounds generated during the training in samples/.
+    """
     from keiryo import api
     from keiryo.audio.plan import wavenet_folder
     from keiryo.cli.wavenet.progress import show_wavenet_progress
@@ -84,16 +88,16 @@ def train(
         typer.echo(training.model_dump_json(indent=2))
     elif training.status == "done":
         typer.echo(
-            f"{training.val_bits_per_sample:.3f} bits per sample on held-out recordings, "
-            f"{words.size(training.model_bytes)}, {training.real_time_factor or 0.0:.1f} times "
-            f"real time\n{out / 'report.html'}"
+            f"{training.val_bits_per_sample:.3f} bits per sample on held-out recordings; "
+            f"{words.size(training.model_bytes)}; generates at "
+            f"{training.real_time_factor or 0.0:.1f} times real time\n"
+            f"Report: {out / 'report.html'}"
         )
         chosen = training.sounds[-1].conditions if training.sounds else {}
         told = ",".join(f"{name}={value}" for name, value in chosen.items())
         with_condition = f" --condition {shlex.quote(told)}" if told else ""
         typer.echo(
-            f"generate: keiryo wavenet generate {folder}{with_condition} --seconds 2 "
-            "--out sound.wav",
+            f"Use it: keiryo wavenet generate {folder}{with_condition} --seconds 2 --out sound.wav",
             err=True,
         )
     if training.status == "failed":
@@ -111,35 +115,37 @@ def generate(
         str,
         typer.Option(
             metavar="NAME=VALUE,...",
-            help="Value of each condition, such as digit=3,speaker=theo.",
+            help="Value of each condition that the model was trained with, such as "
+            "digit=3,speaker=theo.",
         ),
     ] = "",
     temperature: Annotated[
         float | None,
         typer.Option(
-            help="Temperature of the distribution that samples are drawn from: below 1 the "
-            "likelier samples prevail, above 1 there is more variety.",
+            help="Temperature of the distribution that samples are drawn from: below 1 favours "
+            "the likelier values, above 1 gives more variety.",
             show_default="1",
         ),
     ] = None,
     top_p: Annotated[
         float,
         typer.Option(
-            "--top-p", help="Draw from the likeliest values that together have this probability."
+            "--top-p",
+            help="Draw only from the likeliest values that together have this probability.",
         ),
     ] = 1.0,
     argmax: Annotated[
-        bool, typer.Option("--argmax", help="Take the likeliest value each time (temperature 0).")
+        bool, typer.Option("--argmax", help="Always take the likeliest value (temperature 0).")
     ] = False,
     prime: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Recording to continue; it is not repeated."),
+        typer.Option(metavar="FILE", help="Recording to continue; the output leaves it out."),
     ] = None,
     count: Annotated[int, typer.Option(help="Number of sounds, generated at the same time.")] = 1,
     seed: options.Seed = None,
     weights: Annotated[
         Literal["float32", "int8"],
-        typer.Option(help="Type of the weights; int8 is faster, and the sound differs a little."),
+        typer.Option(help="Type of the weights; int8 is faster and changes the sound a little."),
     ] = "float32",
     threads: Annotated[
         int,
@@ -150,21 +156,22 @@ def generate(
     out: Annotated[
         str | None,
         typer.Option(
-            help="WAV file to write (numbered, with --count), or - for standard output.",
+            help="WAV file to write, or - for standard output. With --count, files get numbers: "
+            "sound_1.wav, sound_2.wav, ...",
             show_default="sound.wav",
         ),
     ] = None,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="Write 16-bit samples without a WAV header to standard output."),
+        typer.Option("--raw", help="With --out -: 16-bit samples without a WAV header."),
     ] = False,
     play: Annotated[
         bool,
         typer.Option("--play", help="Play the sound on the sound device instead of writing it."),
     ] = False,
-    force: options.Force = False,
+    force: options.ForceFile = False,
 ) -> None:
-    """Generate sound from a trained WaveNet; write it or play it as it is made."""
+    """Generate sound from a trained WaveNet; write it to a file or play it."""
     from keiryo.cli.wavenet.sound import write_sound
     from keiryo.errors import InputError
 
@@ -191,10 +198,13 @@ def generate(
 def export(
     model: Model,
     out: Annotated[Path, typer.Option(help="ONNX file to write.")] = Path("wavenet-step.onnx"),
-    force: options.Force = False,
+    force: options.ForceFile = False,
     json: options.Json = False,
 ) -> None:
-    """Export one step of a trained WaveNet to ONNX, its state as input and output; check it."""
+    """Export one generation step of a trained WaveNet to ONNX, and check it against PyTorch.
+
+    The exported step takes the state of the network as inputs and returns the next state.
+    """
     from keiryo.audio.export.onnx import export_step
     from keiryo.audio.saved import load_wavenet
     from keiryo.errors import InputError
@@ -202,8 +212,7 @@ def export(
 
     if out.suffix.lower() != ".onnx":
         raise InputError(f"--out {out}: give a name that ends in .onnx")
-    if out.is_dir() or (out.exists() and not force):
-        raise InputError(f"--out {out}: exists; replace it by --force, or name another file")
+    options.check_is_new(out, force=force)
     network, description = load_wavenet(model)
     try:
         exported = export_step(out, network, description)
@@ -213,10 +222,10 @@ def export(
         typer.echo(exported.model_dump_json(indent=2))
     else:
         typer.echo(
-            f"{out}: {words.size(exported.size_bytes)}; in ONNX Runtime, outputs of "
-            f"{exported.checked_steps:,} steps differ by {exported.largest_difference:.1g}; "
-            f"{exported.samples_per_second:,.0f} steps/s on one thread, "
-            f"{exported.real_time_factor:.2f} times real time"
+            f"{out}: {words.size(exported.size_bytes)}. In ONNX Runtime, the outputs of "
+            f"{exported.checked_steps:,} steps differ from PyTorch's by at most "
+            f"{exported.largest_difference:.1g}; {exported.samples_per_second:,.0f} steps/s on one "
+            f"thread, {exported.real_time_factor:.2f} times real time"
         )
 
 
@@ -225,8 +234,8 @@ def bench(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[OUT]",
-            help="Folder of a training, its --out, or its model.safetensors. Without it: random "
+            metavar="MODEL",
+            help="Folder of a training (its --out), or its model.safetensors. Without it: random "
             "weights.",
         ),
     ] = None,
@@ -235,14 +244,17 @@ def bench(
     ] = None,
     streams: Annotated[
         int,
-        typer.Option(min=1, help="Number of sounds at the same time; one alone is measured too."),
+        typer.Option(min=1, help="Number of sounds generated at once, besides a single one."),
     ] = 16,
-    rounds: Annotated[int, typer.Option(min=1, help="Number of measurements of each way.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of times that each is measured.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Number of processor threads.")] = 1,
     json: options.Json = False,
     **given: Any,
 ) -> None:
-    """Measure the speed of generation on this machine: naive, buffered, by the compiled loop."""
+    """Measure the speed of generation on this machine: naive, buffered, and in the compiled loop.
+
+    The options from --stacks to --rate are only for random weights.
+    """
     from keiryo.bench.generation import bench_generation
     from keiryo.cli.tables.generation import print_generation_bench
 

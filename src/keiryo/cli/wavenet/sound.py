@@ -17,6 +17,7 @@ from keiryo.audio.generation.sampling import Sampling
 from keiryo.audio.generation.sound import make_sound
 from keiryo.audio.generation.wav import encode_pcm, wav_header, write_wav
 from keiryo.audio.saved import SavedWaveNet, load_wavenet
+from keiryo.cli.options import check_is_new
 from keiryo.errors import InputError
 from keiryo.recordings.conditions import choose_labels
 from keiryo.recordings.forming import read_recording
@@ -68,7 +69,7 @@ def write_sound(
     Raises InputError for what is not possible, before anything is written.
     """
     if not 0 < seconds <= LONGEST_SECONDS:
-        raise InputError(f"--seconds {seconds:g}: give more than 0, and a day at most")
+        raise InputError(f"--seconds {seconds:g}: give more than 0 and at most a day")
     if count < 1:
         raise InputError(f"--count {count}: give at least 1")
     if play and out is not None:
@@ -79,7 +80,7 @@ def write_sound(
         where = "--play" if play else "standard output"
         raise InputError(f"--count {count}: {where} takes one sound; give a file's name")
     if raw and not is_streamed:
-        raise InputError("--raw: is for standard output (--out -)")
+        raise InputError("--raw: is only for standard output; add --out -")
     paths = [] if is_streamed or play else _paths(out, count, force=force)
     network, description = load_wavenet(model)
     labels = choose_labels(description.categories, condition)
@@ -142,8 +143,7 @@ def _paths(out: str, count: int, *, force: bool) -> list[Path]:
             for number in range(1, count + 1)
         ]
     for one in paths:
-        if one.is_dir() or (one.exists() and not force):
-            raise InputError(f"--out {one}: exists; replace it by --force, or name another file")
+        check_is_new(one, force=force)
     return paths
 
 
@@ -163,5 +163,5 @@ def _say_speed(clock: Clock, count: int, rate: int, file: str) -> None:
     if later > 0:
         # The time before the first piece is that of starting up and of the receptive field.
         speed = count * later / (clock.last - clock.first)
-        text += f": once begun, {speed:,.0f} samples/s, {speed / rate:.2f} times real time"
+        text += f"; after the start {speed:,.0f} samples/s, {speed / rate:.2f} times real time"
     typer.echo(text + (f" ({file})" if file else ""), err=True)
