@@ -114,7 +114,7 @@ def _ways(streams: int, threads: int) -> list[_Way]:
 
 
 class _WarmWay:
-    """A way after warm-up: it was given a receptive field of silence, and its pace is known."""
+    """A way after warm-up on a receptive field of silence, with enough steps for a round."""
 
     def __init__(self, way: _Way, network: WaveNet, labels: torch.Tensor | None) -> None:
         self.name, self.streams = way.name, way.streams

@@ -135,5 +135,5 @@ def _run_error(subject: Subject, batch: int, error: subprocess.CalledProcessErro
             f"--batch {batch}: the system ended the process of {subject.name} "
             f"(signal {-error.returncode}), most likely for want of memory; give a smaller one"
         )
-    last = (error.stderr or "").strip().splitlines()[-1:] or ["it said nothing"]
+    last = (error.stderr or "").strip().splitlines()[-1:] or ["no error message"]
     return InputError(f"{subject.name}, --batch {batch}: could not be run: {last[0]}")

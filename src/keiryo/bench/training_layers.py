@@ -33,7 +33,7 @@ def measure_training_layers(
 ) -> list[LayerSpeed]:
     """Measure the layers of `network` in training on `inputs` (N, C, H, W), in the order they run.
 
-    `network` and `inputs` are on the processor, in channels_last; forward passes run within
+    `network` and `inputs` are on the processor, in channels_last. Forward passes run within
     `context`.
     """
     measured = []
@@ -61,7 +61,7 @@ def measure_training_layers(
 def _calls(
     network: nn.Module, inputs: Tensor, context: ForwardContext
 ) -> list[tuple[str, nn.Module, Tensor]]:
-    """Return name, layer and input of each leaf, or of each norm with its activation."""
+    """Return the name, layer and input of each leaf module, or of each norm with its activation."""
     calls: list[tuple[str, nn.Module, Tensor]] = []
     pairs, seconds = _pairs(network)
     handles = []
@@ -87,7 +87,7 @@ def _calls(
 
 
 def _pairs(network: nn.Module) -> tuple[dict[nn.Module, nn.Module], set[nn.Module]]:
-    """Return norms that may run as one with their activation, each to both; and activations."""
+    """Map each norm to itself with the activation it may run as one with; list the activations."""
     pairs: dict[nn.Module, nn.Module] = {}
     seconds: set[nn.Module] = set()
     for sequence in network.modules():

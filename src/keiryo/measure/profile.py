@@ -55,8 +55,8 @@ def measure_profile(
 def _call_seconds(device: str) -> dict[OperatorKind, float]:
     """Return the time of a layer of each kind that has almost nothing to compute.
 
-    They are timed in a small network: a layer that is called repeatedly by itself would find
-    the caches as it left them.
+    They are timed in a small network: a layer called repeatedly by itself would find its data in
+    the caches.
     """
     features = SMALL_CHANNELS * SMALL_SIDE**2
     kinds: list[OperatorKind] = ["convolution", "normalisation", "other"] * SMALL_LAYERS
@@ -90,7 +90,7 @@ def _move(touched: int, device: str) -> Callable[[], Tensor]:
 
 
 def _seconds(run: Callable[[], Tensor], device: str) -> float:
-    """Return the least time of one `run`, from measurements that are long enough for the clock."""
+    """Return the shortest time of one `run`, over measurements that are long enough to time."""
 
     def time_runs(count: int) -> float:
         started = time.perf_counter()
