@@ -73,6 +73,7 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
         (["predict", "{here}/file", "{here}/file"], "file"),
         (["data", "pack", "{flowers}", "--out", "{here}/empty"], "not a pack"),
         (["report", "{here}/empty"], "results.json"),
+        (["doctor", "--device", "abacus"], "--device"),
         (["fly"], "fly"),
     ],
 )
