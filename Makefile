@@ -20,7 +20,7 @@ options: $(VENV)/installed
 	$(BIN)/python scripts/write_typed_options.py
 
 test: $(VENV)/installed-test
-	$(BIN)/pytest -m "not slow" -n logical --dist loadscope
+	$(BIN)/pytest -m "not slow" -n logical --dist loadscope --no-loadscope-reorder
 
 test-all: $(VENV)/installed-test
 	$(BIN)/pytest

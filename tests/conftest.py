@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,8 @@ from PIL import Image
 from keiryo.cli.main import main
 from keiryo.data.sources.petals import CLASSES, draw_image
 
-torch.set_num_threads(2)
+# Several processes run the tests, one per core.
+torch.set_num_threads(1)
 # A shell's job in the background ignores interrupts, and so would the processes that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,20 +29,17 @@ settings.register_profile("keiryo", deadline=None)
 settings.load_profile("keiryo")
 
 
+def slow_if(slow: bool, *values: object) -> pytest.ParameterSet:
+    """Return a test's parameters, which only `make test-all` runs if `slow`."""
+    return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])
+
+
 class Finished(NamedTuple):
     """How a command ended."""
 
     status: int
     out: str
     err: str
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """The smallest networks are slower on two."""
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(2)
 
 
 @pytest.fixture

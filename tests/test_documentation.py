@@ -39,9 +39,7 @@ def short_name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES[1:] if python_blocks(p)], ids=short_name)
-def test_python_blocks_run(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
-) -> None:
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run_python(page)
 

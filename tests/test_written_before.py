@@ -19,7 +19,6 @@ WRITTEN_BEFORE = Path(__file__).parent / "written_before"
 TRIAL = "trials/densenet-layers=1-1-growth=4-seed0"
 
 Keiryo = Callable[..., Finished]
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

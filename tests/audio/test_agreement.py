@@ -15,7 +15,6 @@ from keiryo.models.wavenet import WaveNetConfiguration
 from wavenets import OPTIONS, full_outputs, small_wavenet
 
 STEPS = 2000
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def differences(

@@ -9,8 +9,6 @@ from keiryo.errors import InputError
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 from wavenets import small_wavenet
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_the_seed_says_what_is_generated_and_nothing_else_does() -> None:
     network = small_wavenet("softmax").network

@@ -26,8 +26,6 @@ from keiryo.recordings.chunks import Chunks
 from small_recordings import pack_in_memory, pack_of, tone, write
 from wavenets import OPTIONS, small_wavenet
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CPU = torch.device("cpu")
 TRAINABLE = [
     name for name in OPTIONS if not name.startswith("local") and name not in ("all", "labels")

@@ -17,7 +17,6 @@ from keiryo.models.wavenet import WaveNetConfiguration
 from wavenets import OPTIONS, Conditioned, full_outputs, small_wavenet
 
 STREAMS, STEPS = 2, 150
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def some_samples(configuration: WaveNetConfiguration) -> Tensor:

@@ -15,8 +15,6 @@ from keiryo.train.loop import Training
 from small_recordings import pack_of, tone, write
 from trainings import small_training
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> RecordingPack:

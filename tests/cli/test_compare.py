@@ -19,11 +19,11 @@ from keiryo import api
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import TrialPlan
 from keiryo.models.tensor_file import write_tensors
-from keiryo.records.comparison import Trial
+from keiryo.records.comparison import DataSummary, Trial
 from keiryo.records.training import Epoch
 from keiryo.train.checkpoint import Position
 
-SMALL = ["--size", 32, "--batch", 8, "--threads", 2]
+SMALL = ["--size", 32, "--batch", 8, "--threads", 1]
 TWO_MODELS = "mobilenet_v2:width=0.35,resnet18"
 TINY = "densenet:layers=2-2,growth=4"  # the fastest to train and to measure
 
@@ -207,10 +207,18 @@ def test_what_was_interrupted_and_killed_goes_on_to_the_same_bits(
     assert not (out / trial / "checkpoint.safetensors").exists()
 
 
-class Killed(Listener):
-    """Stands for a kill between two rungs."""
-
+class KilledBetweenRungs(Listener):
     def trial_dropped(self, planned: TrialPlan, trial: Trial) -> None:
+        raise KeyboardInterrupt
+
+
+class KilledBeforeTrials(Listener):
+    train_images, val_images = 0, 0
+
+    def data_ready(self, data: DataSummary) -> None:
+        self.train_images, self.val_images = data.train_images, data.val_images
+
+    def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
         raise KeyboardInterrupt
 
 
@@ -224,8 +232,8 @@ def test_the_worse_half_is_stopped_early_and_the_others_come_to_the_same_bits(
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         api.compare(
-            flower_folder, TWO_MODELS.split(","), epochs=2, size=32, batch=8, threads=2,
-            stop_early=True, out=out, listener=Killed(),
+            flower_folder, TWO_MODELS.split(","), epochs=2, size=32, batch=8, threads=1,
+            stop_early=True, out=out, listener=KilledBetweenRungs(),
         )  # fmt: skip
     finished = keiryo("compare", "--resume", "--stop-early", "--out", out)
     assert finished.status == 0
@@ -374,28 +382,21 @@ def test_a_comparison_does_not_go_on_with_other_images(
 ) -> None:
     folder = write_images(tmp_path / "set", classes=2, each=8)
     out = tmp_path / "out"
-    options = ["--models", TINY, "--epochs", 1, *SMALL, "--out", out]
-    assert keiryo("compare", folder, *options, "--resume").status == 0  # begins, too
+
+    def compare(force: bool) -> KilledBeforeTrials:
+        listener = KilledBeforeTrials()
+        with pytest.raises(KeyboardInterrupt):
+            api.compare(folder, [TINY], epochs=1, size=32, out=out, force=force, listener=listener)
+        return listener
+
+    before = compare(force=False)
+    assert (before.train_images, before.val_images) == (12, 4)
     (folder / "daisy" / "000.jpg").unlink()
     refused = keiryo("compare", "--resume", "--out", out)
     assert refused.status == 2
     assert "has changed" in refused.err
-    assert "12 training and 3 held-out" in keiryo("compare", folder, *options, "--force").err
-
-
-def test_a_class_too_small_to_split_still_ends_with_a_report(
-    tmp_path: Path, keiryo: Callable[..., Finished]
-) -> None:
-    folder = write_images(tmp_path / "set", classes=3, each=10)
-    for image in sorted((folder / "rose").iterdir())[1:]:
-        image.unlink()
-    finished = keiryo(
-        "compare", folder, "--models", TINY, "--epochs", 1, *SMALL,
-        "--out", tmp_path / "out",
-    )  # fmt: skip
-    assert finished.status == 0
-    assert "class 'rose' has only one image" in finished.err.replace("\n", " ")
-    assert "class &#39;rose&#39; has only one image" in (tmp_path / "out/report.html").read_text()
+    anew = compare(force=True)
+    assert (anew.train_images, anew.val_images) == (12, 3)
 
 
 def test_a_messy_folder_is_trained_on_and_its_mess_listed(
@@ -413,12 +414,15 @@ def test_a_messy_folder_is_trained_on_and_its_mess_listed(
     image.convert("P").save(folder / "dandelion" / "palette.gif")
     image.save(folder / "dandelion" / "moving.gif", save_all=True, append_images=[image.rotate(90)])
     image.resize((1, 1)).save(folder / "dandelion" / "dot.png")
+    (folder / "rose").mkdir()
+    image.rotate(180).save(folder / "rose" / "only.png")
     out = tmp_path / "out"
     finished = keiryo(
-        "compare", folder, "--models", TINY, "--epochs", 1, *SMALL,
-        "--out", out,
-    )  # fmt: skip
-    assert finished.status == 0
+        "compare", folder, "--models", TINY, "--epochs", 1, *SMALL, "--out", out, "--resume"
+    )
+    assert finished.status == 0  # there was nothing to resume, so it began
+    assert "class 'rose' has only one image" in finished.err.replace("\n", " ")
+    assert "class &#39;rose&#39; has only one image" in (out / "report.html").read_text()
     data = json.loads((out / "results.json").read_text())["data"]
     listed = {finding["code"]: finding["files"] for finding in data["findings"]}
     assert len(listed["unreadable"]) == 3
@@ -427,7 +431,7 @@ def test_a_messy_folder_is_trained_on_and_its_mess_listed(
     assert listed["animated"] == ["dandelion/moving.gif"]
     assert listed["tiny"] == ["dandelion/dot.png"]
     assert listed["wrong_suffix"] == ["daisy/写真 'é\".png"]
-    assert data["train_images"] + data["val_images"] == 20 + 6
+    assert data["train_images"] + data["val_images"] == 20 + 6 + 1
     assert not list(out.rglob(".*"))
 
 

@@ -29,8 +29,6 @@ from keiryo.records.places import REPORT_FILE
 from small_recordings import noise, tone, write
 from trainings import SIZE, SIZE_OPTIONS, TONES, StoppingListener
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 Run = Callable[..., Finished]
 CONDITION = "pitch=A2,timbre=flute"
 # Enough to depend on what came before.

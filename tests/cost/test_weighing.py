@@ -8,6 +8,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 import keiryo
+from conftest import slow_if
 from keiryo.cost import CONVENTION, weigh
 from keiryo.models.spec import FACTORIES
 from keiryo.records.costs import Weighing
@@ -36,7 +37,13 @@ def assert_rows_sum_to_totals(weighing: Weighing) -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize(("model", "norm"), list(itertools.product(FACTORIES, NORMS)))
+@pytest.mark.parametrize(
+    ("model", "norm"),
+    [
+        slow_if(model in ("densenet169", "densenet201"), model, norm)
+        for model, norm in itertools.product(FACTORIES, NORMS)
+    ],
+)
 def test_every_family_equals_torchs_own_count(model: str, norm: str) -> None:
     with torch.device("meta"):
         network = keiryo.build(f"{model}:norm={norm}", classes=7).eval()

@@ -202,7 +202,7 @@ def test_the_command_line_logs_what_it_trains(
 ) -> None:
     folder = write_images(tmp_path / "set", classes=2, each=8)
     finished = keiryo(
-        "train", MODEL, folder, "--epochs", 2, "--size", 32, "--batch", 8, "--threads", 2,
+        "train", MODEL, folder, "--epochs", 2, "--size", 32, "--batch", 8, "--threads", 1,
         "--out", tmp_path / "out", "--log", "tensorboard", "--json",
     )  # fmt: skip
     assert finished.status == 0

@@ -9,7 +9,6 @@ from keiryo.errors import InputError
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 from wavenets import OPTIONS, Conditioned, one_hot, small_wavenet
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 LENGTH = 200
 
 

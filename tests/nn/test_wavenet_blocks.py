@@ -8,8 +8,6 @@ from keiryo.nn.gated import GatedResidualUnit
 from keiryo.nn.logistics import least_log_scale, mixture_log_likelihood
 from wavenets import one_hot
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize("kernel_size", [2, 3])
 @pytest.mark.parametrize("dilation", [1, 4])

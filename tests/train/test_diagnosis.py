@@ -19,8 +19,6 @@ from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES, Recipe
 from stripes import CLASSES, PLAIN, deep, image_set, small
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def examine(
     network: Callable[[], nn.Module],

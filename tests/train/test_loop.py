@@ -24,8 +24,6 @@ from keiryo.train.listener import TrainingListener, TrainingProgress
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = 64  # small enough, and half of it is still a size to train at
 TRIED_RECIPES = {
     "plain": RECIPES["plain"],

@@ -16,8 +16,6 @@ from keiryo.train.recipe import RECIPES
 from keiryo.train.score import Score, Sums
 from keiryo.train.watching.step_watch import StepWatch
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TRUE_WEIGHTS = torch.tensor([2.0, -1.0, 0.5])
 EPOCHS, STEPS = 6, 5
 

@@ -24,8 +24,6 @@ from keiryo.train.watching.step_watch import (
 )
 from stripes import CLASSES, PLAIN, image_set, small
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def train(network: nn.Module) -> Training:
     torch.manual_seed(0)
