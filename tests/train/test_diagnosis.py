@@ -198,7 +198,7 @@ HEALTHY: dict[str, Callable[[], nn.Module]] = {
 
 
 @pytest.mark.parametrize("network", HEALTHY)
-@pytest.mark.parametrize("recipe", ["plain", "keiryo"])
+@pytest.mark.parametrize("recipe", [pytest.param("plain", marks=pytest.mark.slow), "keiryo"])
 def test_a_healthy_training_raises_nothing(network: str, recipe: str) -> None:
     healthy = replace(RECIPES[recipe], learning_rate_without_norm=3e-3)
     if recipe == "keiryo":

@@ -58,7 +58,7 @@ def after(done, total):
 
 try:
     prepare_pack(
-        locate("petals:count=300"), size=16, fit="crop", folder=Path({folder!r}), workers=2,
+        locate({data!r}), size=16, fit="crop", folder=Path({folder!r}), workers=2,
         progress=after,
     )
 except KeyboardInterrupt:
@@ -68,8 +68,9 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_one_that_was_stopped_is_gone_on_with_to_the_same_bytes(how: int, tmp_path: Path) -> None:
+    data = many(tmp_path / "set")
     folder = tmp_path / "pack"
-    code = KILLED.format(after=128, signal=int(how), folder=str(folder))
+    code = KILLED.format(data=str(data), after=128, signal=int(how), folder=str(folder))
     subprocess.run([sys.executable, "-c", code], check=False)
     assert not folder.exists()
     (left,) = tmp_path.glob(".pack.unfinished")
@@ -78,9 +79,8 @@ def test_one_that_was_stopped_is_gone_on_with_to_the_same_bytes(how: int, tmp_pa
     images[2000] ^= 0xFF
     (left / IMAGES_FILE).write_bytes(images)
     first_told: list[int] = []
-    source = locate("petals:count=300")
     prepare_pack(
-        source,
+        locate(str(data)),
         size=16,
         fit="crop",
         folder=folder,
@@ -88,8 +88,8 @@ def test_one_that_was_stopped_is_gone_on_with_to_the_same_bytes(how: int, tmp_pa
         progress=lambda done, total: first_told.append(done),
     )
     assert first_told[0] >= 128
-    assert (folder / IMAGES_FILE).read_bytes() == made("petals:count=300", tmp_path / "whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pack", "whole"]
+    assert (folder / IMAGES_FILE).read_bytes() == made(data, tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pack", "set", "whole"]
 
 
 def test_two_do_not_make_the_same_pack(tmp_path: Path) -> None:
@@ -106,10 +106,12 @@ def test_two_do_not_make_the_same_pack(tmp_path: Path) -> None:
 
 
 def test_what_is_left_of_another_pack_is_not_gone_on_with(tmp_path: Path) -> None:
-    code = KILLED.format(after=128, signal=int(signal.SIGKILL), folder=str(tmp_path / "pack"))
+    data, folder = many(tmp_path / "set"), tmp_path / "pack"
+    code = KILLED.format(data=str(data), after=128, signal=int(signal.SIGKILL), folder=str(folder))
     subprocess.run([sys.executable, "-c", code], check=False)
-    other = made("petals:count=300,seed=5", tmp_path / "pack")
-    assert other == made("petals:count=300,seed=5", tmp_path / "whole")
+    assert (tmp_path / ".pack.unfinished").exists()
+    other = made("petals:count=100", folder)
+    assert other == made("petals:count=100", tmp_path / "whole")
 
 
 def test_gaps_of_unreadable_images_are_closed(tmp_path: Path) -> None:
