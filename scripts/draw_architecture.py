@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 BEGIN, END = "<!-- drawn by draw_architecture.py -->\n", "<!-- end of what was drawn -->\n"
 # Imported by nearly every room: an arrow to each would hide the others.
 FOUNDATIONS = (
-    *("ahead", "errors", "files", "plan_option", "records"),
+    *("ahead", "errors", "files", "plan_option", "processes", "records"),
     *("run_folder", "sealed_pack", "version"),
 )
 ENTRANCES = ("__main__",)

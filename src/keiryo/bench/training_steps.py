@@ -3,7 +3,6 @@
 Run as `python -m keiryo.bench.training_steps JSON`, it prints the record as JSON.
 """
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +14,7 @@ import torch
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
+from keiryo.processes import environment
 from keiryo.records.base import Record
 from keiryo.records.speed import Latency, Speed
 from keiryo.records.training import Precision
@@ -54,8 +54,9 @@ def measure_training(steps: StepsOfTraining) -> Speed:
     Raises subprocess.CalledProcessError, with the process's `stderr`, if that fails.
     """
     command = [sys.executable, "-m", "keiryo.bench.training_steps", steps.model_dump_json()]
-    environment = {**ALLOCATOR_SETTINGS, **os.environ}
-    finished = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    finished = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment(ALLOCATOR_SETTINGS)
+    )
     return Speed.model_validate_json(finished.stdout)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import signal
 import sys
 
@@ -10,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 
 from keiryo.cli.lazy import lazy_group
 from keiryo.errors import InputError
+from keiryo.processes import environment
 from keiryo.version import __version__
 
 EXIT_INPUT = 2
@@ -66,6 +68,7 @@ def before_commands(
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 the input's fault, 130 interrupted."""
+    os.environ.update(environment())  # before any command loads PyTorch
     # A scheduler ends a job by SIGTERM: treat it as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from keiryo.measure.memory import peak_memory_bytes
+from keiryo.processes import environment
 from keiryo.records.speed import Latency
 
 WARMUP_RUNS = 10
@@ -27,7 +28,9 @@ def measure_latency(model: Path, *, device: str, threads: int, batch: int = 1) -
     """
     command = [sys.executable, "-m", "keiryo.measure.latency", str(model)]
     command += ["--device", device, "--threads", str(threads), "--batch", str(batch)]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    finished = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment()
+    )
     return Latency.model_validate_json(finished.stdout)
 
 

@@ -1,6 +1,5 @@
 """Starting a trial's process, following it, and recording how it ended."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.latency import measure_latency
 from keiryo.models.saved import MODEL_FILE
+from keiryo.processes import environment
 from keiryo.records.comparison import Trial
 from keiryo.records.costs import Cost
 from keiryo.records.training import Epoch
@@ -124,7 +124,7 @@ def _run_process(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,
-            env={**ALLOCATOR_SETTINGS, **os.environ},
+            env=environment(ALLOCATOR_SETTINGS),
             text=True,
             encoding="utf-8",
             # Ctrl-C in the terminal reaches the parent alone, which passes it on once.

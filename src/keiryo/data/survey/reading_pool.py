@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from keiryo.data.items import Item
 from keiryo.data.sources.source import Source
 from keiryo.data.survey.reading import PartEntries, WriteTarget, read_part
+from keiryo.processes import environment
 
 PART_IMAGES = 128
 # Starting processes takes as long as some thousand small images take one thread.
@@ -77,7 +78,7 @@ class _ReadingProcess:
             [sys.executable, "-P", "-m", "keiryo.data.survey.reading_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": path},
+            env=environment() | {"PYTHONPATH": path},
         )
 
     def read(
