@@ -11,6 +11,7 @@ from keiryo.comparison.listener import Listener, Listeners
 from keiryo.comparison.plan import comparison_folder, make_plan, resume_plan
 from keiryo.comparison.run import run_comparison
 from keiryo.comparison.typed_options import PlanOptions
+from keiryo.errors import InputError
 from keiryo.loggers import make_loggers
 from keiryo.measure.machine import usable_cores
 from keiryo.records.comparison import Comparison
@@ -26,6 +27,7 @@ def compare(
     out: str | Path,
     preset: str | None = None,
     resume: bool = False,
+    measure_again: bool = False,
     force: bool = False,
     listener: Listener | None = None,
     log: str | Sequence[str] | None = None,
@@ -35,9 +37,9 @@ def compare(
 
     `options` are those of `keiryo compare`, explained in `keiryo.comparison.options`; `preset`
     gives some of them other defaults. Results go into the folder `out`. With `resume`, the
-    comparison there continues, or begins if there is none. `log` names loggers, `tensorboard`
-    and `mlflow`, that are told of each trial beside `listener`. Raises InputError for what is not
-    possible.
+    comparison there continues, or begins if there is none; with `measure_again` too, all latencies
+    are measured again. `log` names loggers, `tensorboard` and `mlflow`, that are told of each trial
+    beside `listener`. Raises InputError for what is not possible.
     """
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     if data is not None:
@@ -45,11 +47,20 @@ def compare(
     if models is not None:
         given["models"] = list(models)
     folder = Path(out)
+    if measure_again and not resume:
+        raise InputError("--measure-again: measures a comparison that is there; add --resume")
     # A script that always resumes must be able to begin, and one killed early to continue.
     resume = resume and (comparison_folder(folder).has_plan or "data" not in given)
     plan = resume_plan(given, folder, preset=preset) if resume else make_plan(given, preset=preset)
     listeners = Listeners(*filter(None, [listener]), *make_loggers(log or (), folder))
-    comparison = run_comparison(plan, folder, resume=resume, force=force, listener=listeners)
+    comparison = run_comparison(
+        plan,
+        folder,
+        resume=resume,
+        force=force,
+        listener=listeners,
+        measure_again=measure_again,
+    )
     write_report(comparison, folder)
     return comparison
 

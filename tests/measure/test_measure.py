@@ -81,7 +81,8 @@ def test_latency_is_that_of_batches_in_another_process(tmp_path: Path) -> None:
         latency = measure_latency(model, device="cpu", threads=threads, batch=batch)
         assert torch.get_num_threads() == here
         calls = list(map(json.loads, noted.read_text().splitlines()))
-        assert len(calls) == WARMUP_RUNS + latency.runs
+        # A measurement that others disturb is made once more.
+        assert latency.runs <= len(calls) - WARMUP_RUNS <= 2 * MOST_RUNS
         assert FEWEST_RUNS <= latency.runs <= MOST_RUNS
         expected = {"shape": [batch, 3, 32, 32], "channels_last": True, "inference": True}
         expected |= {"threads": threads, "process": calls[0]["process"]}
@@ -89,7 +90,8 @@ def test_latency_is_that_of_batches_in_another_process(tmp_path: Path) -> None:
         assert expected["process"] != os.getpid()
         assert (latency.device, latency.batch, latency.threads) == ("cpu", batch, threads)
         # Milliseconds; half of the runs take at least 4, the others at least 1.
-        assert 1 <= latency.p50 <= latency.p95
+        assert latency.best is not None
+        assert 1 <= latency.best <= latency.p50 <= latency.p95
         assert latency.p95 >= 4
         assert latency.peak_memory_bytes is not None
         peaks.append(latency.peak_memory_bytes)

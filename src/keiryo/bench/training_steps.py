@@ -11,6 +11,7 @@ from statistics import median
 import numpy as np
 import torch
 
+from keiryo.measure.load import LoadWatch
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
@@ -86,24 +87,31 @@ def _measure_here(options: StepsOfTraining) -> Speed:
     epochs = 1 + (WARMUP_STEPS + MOST_STEPS) // BATCHES_IN_MEMORY
     training = Training(task, budget=Budget(epochs=epochs))
     seconds: list[float] = []
+    watch = LoadWatch()
 
     def has_enough() -> bool:
+        nonlocal watch
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(training.position.last_step_seconds)
+        if len(seconds) == WARMUP_STEPS:
+            watch = LoadWatch()
         measured = seconds[WARMUP_STEPS:]
         if len(measured) < FEWEST_STEPS:
             return False
         return sum(measured) > ENOUGH_SECONDS or len(measured) >= MOST_STEPS
 
     training.run(TrainingListener(wants_stop=has_enough))
+    load = watch.load()
     measured = seconds[WARMUP_STEPS:]
     p50, p95 = (1000.0 * np.percentile(measured, (50, 95))).tolist()
     latency = Latency(
         **options.model_dump(include={"batch", "threads", "device"}),
         p50=p50,
         p95=p95,
+        best=1000.0 * min(measured),
         runs=len(measured),
+        load=load,
     )
     return Speed(
         **options.model_dump(include={"model", "size", "batch"}),

@@ -41,6 +41,10 @@ def compare(
     ] = None,
     out: options.Out = Path("comparison"),
     resume: options.Resume = False,
+    measure_again: Annotated[
+        bool,
+        typer.Option("--measure-again", help="With --resume: measure all latencies again."),
+    ] = False,
     force: options.Force = False,
     log: options.Log = None,
     json: options.Json = False,
@@ -64,6 +68,7 @@ def compare(
                 preset=preset,
                 out=out,
                 resume=resume,
+                measure_again=measure_again,
                 force=force,
                 listener=listener,
                 log=log,

@@ -48,11 +48,19 @@ def rank(trials: Sequence[Trial], limits: Limits) -> Ranking:
 def fits(trial: Trial, limits: Limits) -> bool:
     """Return whether the costs of `trial` are within `limits`; a cost not measured does not fit."""
     pairs = (
-        (trial.latency_ms.p50 if trial.latency_ms else None, limits.max_latency_ms),
+        (_latency_to_judge(trial), limits.max_latency_ms),
         (trial.artifact_bytes, limits.max_size_mb and limits.max_size_mb * BYTES_PER_MEGABYTE),
         (trial.parameters, limits.max_params),
     )
     return all(limit is None or (figure is not None and figure <= limit) for figure, limit in pairs)
+
+
+def _latency_to_judge(trial: Trial) -> float | None:
+    """Return the latency to compare with a limit: of a disturbed measurement, the fastest run."""
+    latency = trial.latency_ms
+    if latency is None:
+        return None
+    return latency.best if latency.is_disturbed and latency.best is not None else latency.p50
 
 
 def _beats(one: Sequence[Trial], other: Sequence[Trial]) -> bool:

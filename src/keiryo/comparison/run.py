@@ -47,11 +47,18 @@ RECORDED_OPTIONS = {"recipe", "augment", "fine_tune", "batch", "epochs", "minute
 
 
 def run_comparison(
-    plan: Plan, out: Path, *, resume: bool, force: bool, listener: Listener
+    plan: Plan,
+    out: Path,
+    *,
+    resume: bool,
+    force: bool,
+    listener: Listener,
+    measure_again: bool = False,
 ) -> Comparison:
     """Carry out `plan`, write the results into the folder `out`, and return them.
 
-    With `resume`, trials that are done or dropped are kept and others continue. On an interrupt
+    With `resume`, trials that are done or dropped are kept and others continue; with
+    `measure_again`, the latencies of those that are done are measured again. On an interrupt
     (KeyboardInterrupt) the running trial is stopped cleanly, and the results so far are returned
     with `complete` false. Raises InputError if the plan is not possible, before anything is
     written if it can be known then.
@@ -90,7 +97,7 @@ def run_comparison(
         raise
     data = _summarize(pack, plan)
     listener.data_ready(data)
-    trials, complete = Rungs(plan, out, costs, listener).run()
+    trials, complete = Rungs(plan, out, costs, listener, measure_again=measure_again).run()
     comparison = _conclude(plan, data, trials, complete=complete)
     fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)

@@ -40,12 +40,19 @@ class Rungs:
     """The trials of `plan` in the folder `out`, trained from rung to rung."""
 
     def __init__(
-        self, plan: Plan, out: Path, costs: dict[str, Cost | None], listener: Listener
+        self,
+        plan: Plan,
+        out: Path,
+        costs: dict[str, Cost | None],
+        listener: Listener,
+        *,
+        measure_again: bool = False,
     ) -> None:
         self._plan = plan
         self._out = out
         self._costs = costs
         self._listener = listener
+        self._measure_again = measure_again
         self._planned = plan.trials()
         self._running = list(self._planned)
         self._records: dict[str, Trial] = {}
@@ -100,6 +107,7 @@ class Rungs:
                     trial_plan, report
                 ),
                 until=share,
+                measure_again=self._measure_again,
             )
             trial = ended.trial
             self._records[trial_plan.folder] = trial

@@ -7,16 +7,37 @@ from pydantic import Field
 from keiryo.records.base import Record
 
 
+class Load(Record):
+    """The load of the machine during a measurement."""
+
+    wall_seconds: float
+    processor_seconds: float = Field(description="processor time of the measuring process")
+    others_share: float = Field(
+        description="share, from 0 to 1, of the machine's processor time that others took"
+    )
+    pressure: float | None = Field(
+        description="share of the time in which some process waited for a core; None: not known"
+    )
+    disturbed: bool = Field(description="True: others took more than a tenth")
+
+
 class Latency(Record):
     """Milliseconds for one batch: median and 95th percentile over `runs`, after warm-up."""
 
     p50: float
     p95: float
+    best: float | None = Field(default=None, description="of the fastest run")
     batch: int
     threads: int
     runs: int
     device: str
     peak_memory_bytes: int | None = Field(default=None, description="of the measuring process")
+    load: Load | None = Field(default=None, description="None: measured by an earlier version")
+
+    @property
+    def is_disturbed(self) -> bool:
+        """True if others took the machine's processor time meanwhile."""
+        return self.load is not None and self.load.disturbed
 
 
 class LayerSpeed(Record):

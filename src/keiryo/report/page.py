@@ -25,6 +25,7 @@ def write_report(comparison: Comparison, folder: Path) -> Path:
 def render_page(comparison: Comparison, folder: Path) -> str:
     """Return the page of `comparison`, whose trials are in `folder`."""
     trials = best_first(comparison)
+    latencies = [trial.latency_ms for trial in trials]
     winner = next((t for t in comparison.trials if t.folder == comparison.recommended_trial), None)
     return page_template("report.html.j2").render(
         comparison=comparison,
@@ -39,6 +40,7 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         own_split=comparison.data.own_split,
         thumbnails=_thumbnails(folder),
         limits=_limits_in_words(comparison.limits),
+        disturbed=words.DISTURBED if any(map(words.is_disturbed, latencies)) else None,
         curves=charts.accuracy_curves(comparison),
         gradients=gradient_heat_maps(
             [(trial, read_snapshots(folder / trial.folder)) for trial in trials]

@@ -23,6 +23,7 @@ def page_template(name: str) -> Template:
         "percent": words.percent,
         "share": words.share,
         "milliseconds": words.milliseconds,
+        "latency": words.latency,
         "duration": words.duration,
         "rate": words.rate,
         "run": lambda trial: words.run(trial.seed, trial.fold),

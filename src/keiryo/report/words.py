@@ -1,5 +1,12 @@
 """Figures in the form in which people read them."""
 
+from keiryo.records.speed import Latency
+
+DISTURBED = (
+    "Disturbed: other processes took more than a tenth of the processor during the measurement. "
+    "The fastest run is compared with --max-latency-ms."
+)
+
 
 def number(value: float | None) -> str:
     """Return a count in thousands, millions or billions: 712629 as 713 k."""
@@ -34,6 +41,18 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{1000 * value:.0f} µs" if value < 0.0995 else f"{_three_digits(value)} ms"
+
+
+def is_disturbed(latency: Latency | None) -> bool:
+    """Return whether others took the machine's processor time during the measurement."""
+    return latency is not None and latency.is_disturbed
+
+
+def latency(value: Latency | None) -> str:
+    """Return the median latency, marked with * if the measurement was disturbed."""
+    if value is None:
+        return "–"
+    return milliseconds(value.p50) + "*" * value.is_disturbed
 
 
 def duration(seconds: float | None) -> str:

@@ -19,6 +19,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
         recommended = trial.folder == comparison.recommended_trial
         table.add_row(*_row(trial), style="bold" if recommended else None)
     console.print(table)
+    if any(words.is_disturbed(trial.latency_ms) for trial in comparison.trials):
+        say(console, f"* {words.DISTURBED} To measure again:")
+        say(console, f"  keiryo compare --resume --measure-again --out {shlex.quote(str(out))}")
     for candidate, because in dropped_early(comparison).items():
         say(console, f"{candidate} {because}")
     if comparison.recommended_trial:
@@ -45,7 +48,7 @@ def _row(trial: Trial) -> list[str]:
         name,
         words.percent(trial.val_accuracy),
         words.percent(trial.train_accuracy),
-        words.milliseconds(trial.latency_ms.p50 if trial.latency_ms else None),
+        words.latency(trial.latency_ms),
         words.size(trial.artifact_bytes),
         words.number(trial.parameters),
         words.number(trial.macs),

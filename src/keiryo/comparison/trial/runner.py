@@ -42,13 +42,15 @@ def complete_trial(
     on_report: Callable[[TrialReport], None],
     *,
     until: float,
+    measure_again: bool = False,
 ) -> TrialOutcome:
     """Complete trial `number`: train it, measure its latency, write its record.
 
     It is trained in a process of its own, until the share `until`, from 0 to 1, of its budget
     is used up. A trial that crashes is recorded as failed, with the last lines of its log. An
     interrupt is passed to the process, which saves a checkpoint; the record's status is then
-    `stopped`. Raises InputError if the user's input ended it.
+    `stopped`. With `measure_again`, a latency that is known is measured again. Raises InputError if
+    the user's input ended it.
     """
     folder = out / plan.trials()[number].folder
     trial = read_trial(folder)
@@ -59,7 +61,8 @@ def complete_trial(
         trial.parameters = cost.parameters
         trial.state_elements = cost.state_elements
         trial.macs = cost.macs
-    if trial.status == "done" and trial.latency_ms is None and not interrupted:
+    needs_latency = measure_again or trial.latency_ms is None
+    if trial.status == "done" and needs_latency and not interrupted:
         try:
             trial.latency_ms = measure_latency(
                 folder / MODEL_FILE, device=plan.device, threads=plan.threads

@@ -1,0 +1,67 @@
+"""The load of the machine, held against neighbours of known appetite."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from keiryo.measure.load import LoadWatch
+
+# Computes for a share of each twentieth of a second.
+NEIGHBOUR = """
+import sys, time
+share = float(sys.argv[1])
+while True:
+    start = time.perf_counter()
+    while time.perf_counter() - start < 0.05 * share:
+        pass
+    time.sleep(0.05 * (1 - share))
+"""
+
+
+def processor_seconds_of_others() -> dict[int, float]:
+    """Return the processor time so far of each other process."""
+    found = {}
+    for process in psutil.process_iter():
+        if process.pid != psutil.Process().pid:
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            found[process.pid] = times.user + times.system
+    return found
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_it_tells_what_a_neighbour_takes(share: float) -> None:
+    neighbour = subprocess.Popen([sys.executable, "-c", NEIGHBOUR, str(share)])
+    try:
+        time.sleep(0.3)
+        before, watch = processor_seconds_of_others(), LoadWatch()
+        time.sleep(2.0)
+        load, after = watch.load(), processor_seconds_of_others()
+    finally:
+        neighbour.kill()
+        neighbour.wait()
+    taken = sum(seconds - before.get(pid, seconds) for pid, seconds in after.items())
+    cores = psutil.cpu_count() or 1
+    expected = taken / load.wall_seconds / cores
+    assert after[neighbour.pid] - before[neighbour.pid] > 0.1  # it had its meal
+    assert load.others_share == pytest.approx(expected, rel=0.2, abs=0.03)
+    assert load.disturbed == (load.others_share > 0.1)
+    assert load.wall_seconds == pytest.approx(2.0, abs=1.0)
+    assert load.processor_seconds < 0.5
+
+
+def test_what_the_process_takes_itself_disturbs_nobody() -> None:
+    before, watch = processor_seconds_of_others(), LoadWatch()
+    end = time.perf_counter() + 1.0
+    while time.perf_counter() < end:
+        pass
+    load, after = watch.load(), processor_seconds_of_others()
+    taken = sum(seconds - before.get(pid, seconds) for pid, seconds in after.items())
+    expected = taken / load.wall_seconds / (psutil.cpu_count() or 1)
+    assert load.processor_seconds > 0.2
+    assert load.others_share == pytest.approx(expected, rel=0.2, abs=0.05)
