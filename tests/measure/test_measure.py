@@ -1,7 +1,6 @@
 import json
 import os
 import platform
-import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +9,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keiryo.measure.latency import FEWEST_RUNS, MOST_RUNS, WARMUP_RUNS, measure_latency
+from keiryo.measure.latency import (
+    MOST_ROUNDS,
+    ROUNDS,
+    LatencyError,
+    ToMeasure,
+    measure_latencies,
+    measure_latency,
+)
+from keiryo.measure.latency_process import FEWEST_RUNS, MOST_RUNS
 from keiryo.measure.layer_times import measure_layers
 from keiryo.measure.machine import describe_machine
 from keiryo.measure.memory import peak_memory_bytes
@@ -81,9 +88,9 @@ def test_latency_is_that_of_batches_in_another_process(tmp_path: Path) -> None:
         latency = measure_latency(model, device="cpu", threads=threads, batch=batch)
         assert torch.get_num_threads() == here
         calls = list(map(json.loads, noted.read_text().splitlines()))
-        # A measurement that others disturb is made once more.
-        assert latency.runs <= len(calls) - WARMUP_RUNS <= 2 * MOST_RUNS
-        assert FEWEST_RUNS <= latency.runs <= MOST_RUNS
+        # Passes that others disturb are made again.
+        assert ROUNDS * FEWEST_RUNS <= latency.runs < len(calls)
+        assert latency.runs <= MOST_ROUNDS * MOST_RUNS
         expected = {"shape": [batch, 3, 32, 32], "channels_last": True, "inference": True}
         expected |= {"threads": threads, "process": calls[0]["process"]}
         assert all(call == expected for call in calls)
@@ -91,6 +98,8 @@ def test_latency_is_that_of_batches_in_another_process(tmp_path: Path) -> None:
         assert (latency.device, latency.batch, latency.threads) == ("cpu", batch, threads)
         # Milliseconds; half of the runs take at least 4, the others at least 1.
         assert latency.best is not None
+        assert latency.spread is not None
+        assert latency.spread[0] <= latency.p50 <= latency.spread[1]
         assert 1 <= latency.best <= latency.p50 <= latency.p95
         assert latency.p95 >= 4
         assert latency.peak_memory_bytes is not None
@@ -100,9 +109,31 @@ def test_latency_is_that_of_batches_in_another_process(tmp_path: Path) -> None:
 
 def test_what_fails_in_the_other_process_is_said(tmp_path: Path) -> None:
     (tmp_path / "damaged.safetensors").write_bytes(b"no model")
-    with pytest.raises(subprocess.CalledProcessError) as failed:
+    with pytest.raises(LatencyError) as failed:
         measure_latency(tmp_path / "damaged.safetensors", device="cpu", threads=1)
-    assert "damaged.safetensors: not a model that keiryo saved" in failed.value.stderr
+    assert "damaged.safetensors: not a model that keiryo saved" in failed.value.log
+
+
+def test_seeds_of_an_architecture_share_a_figure_and_others_fail_alone(tmp_path: Path) -> None:
+    (tmp_path / "noting.py").write_text(NOTING_NETWORK)
+    noted = tmp_path / "noting.jsonl"
+    seeds = tuple(
+        save(tmp_path / f"{seed}.safetensors", f"{tmp_path}/noting.py:make") for seed in range(2)
+    )
+    (tmp_path / "damaged.safetensors").write_bytes(b"no model")
+    told: list[tuple[int, int]] = []
+    shared, failed = measure_latencies(
+        [ToMeasure(seeds), ToMeasure((tmp_path / "damaged.safetensors",))],
+        device="cpu",
+        threads=1,
+        on_progress=lambda done, total: told.append((done, total)),
+    )
+    assert not isinstance(shared, LatencyError)
+    assert isinstance(failed, LatencyError)
+    processes = {json.loads(line)["process"] for line in noted.read_text().splitlines()}
+    assert len(processes) == 1  # one of the two is in memory at a time
+    assert shared.runs >= 2 * ROUNDS * FEWEST_RUNS
+    assert told[0] == (1, 3 * ROUNDS)
 
 
 class Sleeping(nn.Module):

@@ -12,7 +12,7 @@ from keiryo.bench.training_layers import measure_training_layers
 from keiryo.bench.training_steps import StepsOfTraining, measure_training
 from keiryo.bench.weighing import weigh_model
 from keiryo.errors import InputError
-from keiryo.measure.latency import measure_latency
+from keiryo.measure.latency import LatencyError, measure_latency
 from keiryo.measure.profile import measure_profile
 from keiryo.models.saved import (
     MODEL_FILE,
@@ -68,8 +68,8 @@ def inference_speed(subject: Subject, *, batch: int, threads: int, device: str) 
         file = subject.file or _save_with_random_weights(subject, Path(folder))
         try:
             latency = measure_latency(file, device=device, threads=threads, batch=batch)
-        except subprocess.CalledProcessError as error:
-            raise _run_error(subject, batch, error) from None
+        except LatencyError as error:
+            raise _run_error(subject, batch, error.status, error.log) from None
     return Speed(
         model=subject.model,
         mode="inference",
@@ -100,7 +100,7 @@ def training_speed(
     try:
         speed = measure_training(steps)
     except subprocess.CalledProcessError as error:
-        raise _run_error(subject, batch, error) from None
+        raise _run_error(subject, batch, error.returncode, error.stderr or "") from None
     if not layers:
         return speed
     torch.set_num_threads(threads)
@@ -129,11 +129,11 @@ def _save_with_random_weights(subject: Subject, folder: Path) -> Path:
     return path
 
 
-def _run_error(subject: Subject, batch: int, error: subprocess.CalledProcessError) -> InputError:
-    if error.returncode < 0:
+def _run_error(subject: Subject, batch: int, status: int, log: str) -> InputError:
+    if status < 0:
         return InputError(
             f"--batch {batch}: the system ended the process of {subject.name} "
-            f"(signal {-error.returncode}), most likely for want of memory; give a smaller one"
+            f"(signal {-status}), most likely for want of memory; give a smaller one"
         )
-    last = (error.stderr or "").strip().splitlines()[-1:] or ["no error message"]
+    last = log.strip().splitlines()[-1:] or ["no error message"]
     return InputError(f"{subject.name}, --batch {batch}: could not be run: {last[0]}")

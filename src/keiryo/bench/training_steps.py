@@ -111,7 +111,7 @@ def _measure_here(options: StepsOfTraining) -> Speed:
         p95=p95,
         best=1000.0 * min(measured),
         runs=len(measured),
-        load=load,
+        **load.model_dump(),
     )
     return Speed(
         **options.model_dump(include={"model", "size", "batch"}),

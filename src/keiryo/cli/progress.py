@@ -1,5 +1,6 @@
 """The progress of a comparison: plain lines, and a live bar on a terminal."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -76,6 +77,8 @@ class ComparisonListener(Terminal, Listener):
         self._epochs_told: dict[str, int] = {}
         self._reasons_told: set[str] = set()
         self._accuracy = ""
+        self._share = 0.0
+        self._packing_since = 0.0
 
     def downloading(self, done: int, total: int | None) -> None:
         whole = f" of {words.size(total)}" if total else ""
@@ -87,7 +90,11 @@ class ComparisonListener(Terminal, Listener):
             self.say(f"downloaded {words.size(done)}{whole}")
 
     def packing(self, done: int, total: int) -> None:
-        self.show_bar("decoding", done / total, f"{done} of {total} images")
+        if not self._packing_since:
+            self._packing_since = time.monotonic()
+        passed = time.monotonic() - self._packing_since
+        left = f" · {words.duration(passed * (total - done) / done)} left" if done else ""
+        self.show_bar("decoding", done / total, f"{done} of {total} images{left}")
 
     def data_ready(self, data: DataSummary) -> None:
         self.clear_bar()
@@ -104,7 +111,7 @@ class ComparisonListener(Terminal, Listener):
 
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         self.say(f"[{number + 1}/{total}] {_name(trial)}")
-        self._accuracy = ""
+        self._accuracy, self._share = "", 0.0
         self.show_bar("training", 0.0, "starting")
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
@@ -114,7 +121,12 @@ class ComparisonListener(Terminal, Listener):
             if epoch.epoch > self._epochs_told.get(trial.folder, 0) and not self.has_bar:
                 self._epochs_told[trial.folder] = epoch.epoch
                 self.say(_epoch_line(epoch))
+        if report.evaluation_seconds is not None:
+            left = report.evaluation_seconds
+            time_left = f"about {words.duration(left)}" if left else ""
+            self.show_bar("evaluating on held-out images", self._share, time_left)
         if report.share is not None:
+            self._share = report.share
             self.show_bar(
                 "training",
                 report.share,
@@ -152,6 +164,17 @@ class ComparisonListener(Terminal, Listener):
             self.say(f"  {_status(trial)}")
         for finding in trial.diagnosis:
             self.say_finding(finding)
+
+    def measuring(self, done: int, total: int) -> None:
+        if done < total:
+            self.show_bar("measuring latencies", done / total, f"{done} of {total} passes")
+        else:
+            self.clear_bar()
+
+    def latency_measured(self, planned: "TrialPlan", trial: Trial) -> None:
+        self.clear_bar()
+        if trial.error is not None:
+            self.say(f"{_name(planned)}: {trial.error}")
 
 
 @contextmanager

@@ -42,7 +42,13 @@ class Listener:
         """The trial `planned`, which was paused, will not continue."""
 
     def trial_finished(self, trial: Trial) -> None:
-        """A trial ended: done, failed or stopped."""
+        """A trial's training ended: done, failed or stopped. Its latency is measured later."""
+
+    def measuring(self, done: int, total: int) -> None:
+        """Latencies are being measured: `done` of about `total` passes are made."""
+
+    def latency_measured(self, planned: "TrialPlan", trial: Trial) -> None:
+        """The record of the finished trial `planned` has its latency, or the error instead."""
 
 
 class Listeners(Listener):

@@ -95,6 +95,9 @@ class Logger(Listener, ABC):
         self._trial, self._epochs, self._just_told = planned, [], []
         self.trial_finished(trial)
 
+    def latency_measured(self, planned: "TrialPlan", trial: Trial) -> None:
+        self.trial_dropped(planned, trial)  # the record is logged again, with its latency
+
     def trial_finished(self, trial: Trial) -> None:
         self._add_missing(trial)
         planned = self._trial

@@ -1,97 +1,194 @@
-"""The latency of one batch, in a process that does nothing else.
+"""The latency of models: measured in turns, in processes that do nothing else.
 
-Run as `python -m keiryo.measure.latency MODEL`, it prints the record as JSON.
+A model is measured in several passes. All models take turns, so that a change of the machine's
+speed meets them alike. Passes that other processes disturbed are made again, and so are those of a
+model whose passes disagree.
 """
 
-import argparse
 import subprocess
 import sys
-import time
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from types import TracebackType
 
-import numpy as np
-
-from keiryo.measure.load import LoadWatch
-from keiryo.measure.memory import peak_memory_bytes
+from keiryo.measure.load import wait_for_quiet
 from keiryo.processes import environment
-from keiryo.records.speed import Latency, Load
+from keiryo.records.speed import Latency
 
-WARMUP_RUNS = 10
-FEWEST_RUNS = 30
-MOST_RUNS = 300
-ENOUGH_SECONDS = 2.0
+ROUNDS = 3
+MOST_ROUNDS = 6
+# Passes whose medians differ by more than this share disagree.
+LARGEST_SPREAD = 0.1
+LONGEST_WAIT_SECONDS = 10.0
+MOST_PROCESSES = 8  # each holds PyTorch and a network in memory
+
+
+@dataclass(frozen=True)
+class ToMeasure:
+    """Files of trained models that have the same architecture, and the images of one batch."""
+
+    files: tuple[Path, ...]
+    batch: int = 1
+
+
+class LatencyError(Exception):
+    """A model that could not be run: `status` is that of its process, `log` its last words."""
+
+    def __init__(self, status: int, log: str) -> None:
+        super().__init__(log)
+        self.status = status
+        self.log = log
 
 
 def measure_latency(model: Path, *, device: str, threads: int, batch: int = 1) -> Latency:
-    """Measure the trained model in the file `model` in a new process.
+    """Measure the trained model in the file `model`. Raises LatencyError if it does not run."""
+    (found,) = measure_latencies([ToMeasure((model,), batch)], device=device, threads=threads)
+    if isinstance(found, LatencyError):
+        raise found
+    return found
 
-    Raises subprocess.CalledProcessError, with the process's `stderr`, if that fails.
+
+def measure_latencies(
+    architectures: Sequence[ToMeasure],
+    *,
+    device: str,
+    threads: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Latency | LatencyError]:
+    """Measure each architecture on batches of its own size; its files share one figure.
+
+    `on_progress` is told the number of passes made so far and planned. An architecture that could
+    not be run has a LatencyError in its place.
     """
-    command = [sys.executable, "-m", "keiryo.measure.latency", str(model)]
-    command += ["--device", device, "--threads", str(threads), "--batch", str(batch)]
-    finished = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=environment()
-    )
-    return Latency.model_validate_json(finished.stdout)
+    found: list[Latency | LatencyError] = []
+    planned = ROUNDS * sum(len(architecture.files) for architecture in architectures)
+    done = 0
+
+    def count_pass() -> None:
+        nonlocal done
+        done += 1
+        on_progress(min(done, planned), planned)
+
+    for start in range(0, len(architectures), MOST_PROCESSES):
+        with ExitStack() as processes:
+            measured = [
+                processes.enter_context(_Architecture(each, device=device, threads=threads))
+                for each in architectures[start : start + MOST_PROCESSES]
+            ]
+            wait = LONGEST_WAIT_SECONDS
+            for _ in range(MOST_ROUNDS):
+                unsettled = [each for each in measured if not each.is_settled()]
+                if unsettled:
+                    wait -= wait_for_quiet(at_most=wait)
+                for each in unsettled:
+                    each.measure(count_pass)
+            found += [each.result() for each in measured]
+    return found
 
 
-def _measure_here(model: Path, *, device: str, threads: int, batch: int) -> Latency:
-    import torch
+@dataclass
+class _Architecture:
+    """A process that measures one architecture, and its passes so far."""
 
-    from keiryo.models.saved import channels_last, load_model
+    given: ToMeasure
+    device: str
+    threads: int
+    passes: list[Latency] = field(default_factory=list)
+    error: LatencyError | None = None
 
-    torch.set_num_threads(threads)
-    network, description = load_model(model)
-    network = channels_last(network.to(device))
-    size = description.preprocessing.size
-    images = torch.rand(batch, 3, size, size, device=device)
-    images = images.to(memory_format=torch.channels_last)
+    def __enter__(self) -> "_Architecture":
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        options = {"--device": self.device, "--threads": self.threads, "--batch": self.given.batch}
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "keiryo.measure.latency_process"),
+                *(str(word) for option in options.items() for word in option),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment(),
+            text=True,
+            encoding="utf-8",
+        )
+        return self
 
-    def run() -> float:
-        started = time.perf_counter()
-        network(images)
-        if device == "cuda":
-            torch.cuda.synchronize()
-        return (time.perf_counter() - started) * 1000
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
 
-    def measure() -> tuple[Load, list[float]]:
-        watch = LoadWatch()
-        times: list[float] = []
-        while len(times) < FEWEST_RUNS or (
-            sum(times) < ENOUGH_SECONDS * 1000 and len(times) < MOST_RUNS
-        ):
-            times.append(run())
-        return watch.load(), times
+    def measure(self, count_pass: Callable[[], None]) -> None:
+        """Make one pass over each file."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        for file in self.given.files:
+            try:
+                self._process.stdin.write(f"{file}\n")
+                self._process.stdin.flush()
+            except BrokenPipeError:
+                pass  # the process has ended, and the next line says so
+            answer = self._process.stdout.readline()
+            if not answer:
+                self.error = LatencyError(self._process.wait(), self._read_log())
+                return
+            self.passes.append(Latency.model_validate_json(answer))
+            count_pass()
 
-    with torch.inference_mode():
-        for _ in range(WARMUP_RUNS):
-            run()
-        load, times = measure()
-        if load.disturbed:
-            # Others may have been busy for a moment only.
-            load, times = min((load, times), measure(), key=lambda one: one[0].others_share)
-    p50, p95 = np.percentile(times, (50, 95))
-    return Latency(
-        p50=float(p50),
-        p95=float(p95),
-        best=min(times),
-        batch=batch,
-        threads=threads,
-        runs=len(times),
-        device=device,
-        peak_memory_bytes=peak_memory_bytes(device),
-        load=load,
-    )
+    def is_settled(self) -> bool:
+        """Return True if there are enough quiet passes that agree, or an error."""
+        if self.error is not None:
+            return True
+        quiet = self._quiet()
+        if len(quiet) < ROUNDS * len(self.given.files):
+            return False
+        lowest, highest = _spread(quiet)
+        return highest - lowest <= LARGEST_SPREAD * highest
+
+    def result(self) -> Latency | LatencyError:
+        """Return one figure for all quiet passes, or for all passes if none was quiet."""
+        if self.error is not None:
+            return self.error
+        passes = self._quiet() or self.passes
+        wall = sum(each.wall_seconds or 0.0 for each in passes)
+        pressures = [each.pressure for each in passes if each.pressure is not None]
+        return passes[0].model_copy(
+            update={
+                "p50": median(each.p50 for each in passes),
+                "p95": median(each.p95 for each in passes),
+                "best": min(each.best or each.p50 for each in passes),
+                "spread": _spread(passes),
+                "runs": sum(each.runs for each in passes),
+                "peak_memory_bytes": max(each.peak_memory_bytes or 0 for each in passes) or None,
+                "wall_seconds": wall,
+                "processor_seconds": sum(each.processor_seconds or 0.0 for each in passes),
+                "others_seconds": sum(each.others_seconds or 0.0 for each in passes),
+                "others_share": round(
+                    sum((each.others_share or 0.0) * (each.wall_seconds or 0.0) for each in passes)
+                    / max(wall, 1e-9),
+                    4,
+                ),
+                "pressure": max(pressures) if pressures else None,
+            }
+        )
+
+    def _quiet(self) -> list[Latency]:
+        return [each for each in self.passes if not each.disturbed]
+
+    def _read_log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--batch", type=int, required=True)
-    options = parser.parse_args()
-    record = _measure_here(
-        options.model, device=options.device, threads=options.threads, batch=options.batch
-    )
-    print(record.model_dump_json())
+def _spread(passes: Sequence[Latency]) -> tuple[float, float]:
+    medians = [each.p50 for each in passes]
+    return min(medians), max(medians)

@@ -12,6 +12,7 @@ from keiryo.records.speed import Load
 DISTURBING_SHARE = 0.1
 # Less is within the resolution of the system's counters.
 LEAST_DISTURBING_SECONDS = 0.05
+WINDOW_SECONDS = 0.2
 LINUX_PRESSURE = Path("/proc/pressure/cpu")
 
 
@@ -41,6 +42,7 @@ class LoadWatch:
         return Load(
             wall_seconds=wall,
             processor_seconds=own,
+            others_seconds=others,
             others_share=round(min(1.0, others / total), 4),
             pressure=pressure,
             disturbed=others > max(DISTURBING_SHARE * total, LEAST_DISTURBING_SECONDS),
@@ -64,3 +66,17 @@ def _read_pressure() -> float | None:
     except OSError:
         return None
     return int(first.rpartition("total=")[2]) / 1e6
+
+
+def wait_for_quiet(*, at_most: float) -> float:
+    """Wait until other processes take little, for `at_most` seconds; return the seconds waited.
+
+    A machine that is quiet already costs a fifth of a second.
+    """
+    started = time.monotonic()
+    while time.monotonic() - started < at_most:
+        watch = LoadWatch()
+        time.sleep(WINDOW_SECONDS)
+        if not watch.load().disturbed:
+            break
+    return time.monotonic() - started

@@ -8,36 +8,57 @@ from keiryo.records.base import Record
 
 
 class Load(Record):
-    """The load of the machine during a measurement."""
+    """The load of the machine during a measurement; None: measured by an earlier version."""
 
-    wall_seconds: float
-    processor_seconds: float = Field(description="processor time of the measuring process")
-    others_share: float = Field(
-        description="share, from 0 to 1, of the machine's processor time that others took"
+    wall_seconds: float | None = None
+    processor_seconds: float | None = Field(
+        default=None, description="processor time of the measuring process"
+    )
+    others_seconds: float | None = Field(
+        default=None, description="processor time of all other processes"
+    )
+    others_share: float | None = Field(
+        default=None, description="their share, from 0 to 1, of the processor time of all cores"
     )
     pressure: float | None = Field(
-        description="share of the time in which some process waited for a core; None: not known"
+        default=None,
+        description="share of the time in which some process waited for a core; None: not known",
     )
-    disturbed: bool = Field(description="True: others took more than a tenth")
+    disturbed: bool = Field(default=False, description="True: others took more than a tenth")
 
 
-class Latency(Record):
-    """Milliseconds for one batch: median and 95th percentile over `runs`, after warm-up."""
+class Latency(Load):
+    """Milliseconds for one batch, after warm-up, and the load of the machine meanwhile.
+
+    The runs are done in several passes, in turn with those of other models. `p50` and `p95` are
+    medians over the passes.
+    """
 
     p50: float
     p95: float
     best: float | None = Field(default=None, description="of the fastest run")
+    spread: tuple[float, float] | None = Field(
+        default=None, description="lowest and highest p50 of a pass"
+    )
     batch: int
     threads: int
     runs: int
     device: str
     peak_memory_bytes: int | None = Field(default=None, description="of the measuring process")
-    load: Load | None = Field(default=None, description="None: measured by an earlier version")
 
-    @property
-    def is_disturbed(self) -> bool:
-        """True if others took the machine's processor time meanwhile."""
-        return self.load is not None and self.load.disturbed
+
+class Neighbour(Record):
+    """Another process, and the number of cores that it keeps busy."""
+
+    name: str
+    pid: int
+    cores: float
+
+
+class Neighbourhood(Load):
+    """The load of the machine now, and the other processes that compute, the busiest first."""
+
+    neighbours: list[Neighbour] = []
 
 
 class LayerSpeed(Record):

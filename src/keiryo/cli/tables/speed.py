@@ -22,7 +22,7 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
         latency, memory = speed.latency_ms, speed.peak_memory_bytes
         table.add_row(
             str(speed.batch),
-            _milliseconds(latency.p50) + "*" * latency.is_disturbed,
+            _milliseconds(latency.p50) + "*" * latency.disturbed,
             _milliseconds(latency.p95),
             f"{speed.images_per_second:.1f}",
             NOT_MEASURED if memory is None else words.size(memory),
@@ -33,9 +33,9 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
     machine = f"{latency.device}, {latency.threads} threads"
     machine = f"{first.mode} in {first.precision}, {first.size} px, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
-    shares = [s.latency_ms.load.others_share for s in speeds if s.latency_ms.load is not None]
-    if any(speed.latency_ms.is_disturbed for speed in speeds):
-        text = f"* Disturbed: other processes took {max(shares):.0%} of the processor."
+    shares = [s.latency_ms.others_share or 0.0 for s in speeds if s.latency_ms.disturbed]
+    if shares:
+        text = f"* Disturbed: other processes took {words.percent(max(shares))} of the processor."
         console.print(Text(text, style="yellow"))
 
 

@@ -14,8 +14,6 @@ from keiryo.comparison.trial.process import EXIT_INPUT, TrialReport
 from keiryo.comparison.trial.trial import TRIAL_FILE
 from keiryo.errors import InputError
 from keiryo.files import write_text
-from keiryo.measure.latency import measure_latency
-from keiryo.models.saved import MODEL_FILE
 from keiryo.processes import environment
 from keiryo.records.comparison import Trial
 from keiryo.records.costs import Cost
@@ -42,15 +40,13 @@ def complete_trial(
     on_report: Callable[[TrialReport], None],
     *,
     until: float,
-    measure_again: bool = False,
 ) -> TrialOutcome:
-    """Complete trial `number`: train it, measure its latency, write its record.
+    """Complete trial `number`: train it, add its cost, write its record.
 
     It is trained in a process of its own, until the share `until`, from 0 to 1, of its budget
     is used up. A trial that crashes is recorded as failed, with the last lines of its log. An
     interrupt is passed to the process, which saves a checkpoint; the record's status is then
-    `stopped`. With `measure_again`, a latency that is known is measured again. Raises InputError if
-    the user's input ended it.
+    `stopped`. Raises InputError if the user's input ended it.
     """
     folder = out / plan.trials()[number].folder
     trial = read_trial(folder)
@@ -61,16 +57,6 @@ def complete_trial(
         trial.parameters = cost.parameters
         trial.state_elements = cost.state_elements
         trial.macs = cost.macs
-    needs_latency = measure_again or trial.latency_ms is None
-    if trial.status == "done" and needs_latency and not interrupted:
-        try:
-            trial.latency_ms = measure_latency(
-                folder / MODEL_FILE, device=plan.device, threads=plan.threads
-            )
-        except KeyboardInterrupt:
-            interrupted = True
-        except subprocess.CalledProcessError as error:
-            trial.error = f"latency could not be measured: {error.stderr.strip()[-500:]}"
     write_text(folder / TRIAL_FILE, trial.model_dump_json(indent=2))
     return TrialOutcome(trial, interrupted)
 
