@@ -7,10 +7,15 @@ from keiryo.train.checkpoint import Position
 
 @dataclass(frozen=True)
 class Budget:
-    """A number of epochs, or seconds of wall time."""
+    """A number of epochs, or seconds: of wall time or, with `threads`, of processor time.
+
+    Processor time is divided by the number of `threads`, so that it equals wall time on a quiet
+    machine whose cores are all busy with the training.
+    """
 
     epochs: int | None = None
     seconds: float | None = None
+    threads: int | None = None
 
     def share(self, position: Position, steps_per_epoch: int) -> float:
         """Return the share of the budget that is used up, from 0 to 1.
@@ -24,6 +29,9 @@ class Budget:
         assert self.seconds is not None
         for_training = self.seconds - position.last_evaluation_seconds
         half_a_step = position.last_step_seconds / 2
-        if for_training <= position.seconds + half_a_step:
+        used = position.seconds
+        if self.threads is not None:
+            used = position.processor_seconds / self.threads
+        if for_training <= used + half_a_step:
             return 1.0
-        return position.seconds / for_training
+        return used / for_training

@@ -41,6 +41,8 @@ class Position(Record):
     waiting_seconds: float = 0.0  # the part of training_seconds spent waiting for batches
     evaluation_seconds: float = 0.0
     saving_seconds: float = 0.0
+    processor_seconds: float = 0.0  # of this process, over all runs
+    others_seconds: float = 0.0  # processor time that other processes took meanwhile
     last_step_seconds: float = 0.0
     last_evaluation_seconds: float = 0.0  # expected, of the evaluation at the end of the budget
     epoch_started_at_seconds: float = 0.0

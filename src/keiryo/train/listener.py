@@ -18,11 +18,14 @@ class TrainingProgress:
 
 @dataclass(frozen=True)
 class TrainingListener:
-    """Functions that a training calls: after a step, after an epoch, and to ask whether to stop.
+    """Functions that a training calls.
 
+    It calls `on_progress` after a step, `on_evaluation` before an evaluation, with the seconds that
+    it will take (0: not known), `on_epoch` after an epoch, and `wants_stop` to ask whether to stop.
     By default they do nothing and never stop it.
     """
 
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
     wants_stop: Callable[[], bool] = lambda: False
+    on_evaluation: Callable[[float], None] = lambda seconds: None

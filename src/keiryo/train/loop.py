@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Generic, NoReturn
 
+import psutil
 import torch
 from torch import Tensor, nn
 
 from keiryo.errors import InputError
+from keiryo.measure.load import LoadWatch
 from keiryo.records.training import Epoch, Pause
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position, TrainingState, load_checkpoint, save_checkpoint
@@ -52,6 +54,8 @@ class Training(Generic[AnyBatch]):
         self._checkpoint = checkpoint
         self._until = 1.0
         self._stopwatch = Stopwatch()
+        self._load_watch = LoadWatch()
+        self.evaluation_seconds = 0.0  # of the last evaluation
         self._next_checkpoint = SHORTEST_CHECKPOINT_INTERVAL_SECONDS
         self.position = Position(fingerprint=fingerprint)
         if checkpoint is not None:
@@ -72,6 +76,7 @@ class Training(Generic[AnyBatch]):
         bits as one without. Raises FloatingPointError when the loss is no longer a number.
         """
         self._until = until
+        self._load_watch = LoadWatch()
         while not self._has_paused() and (self._share() < until or self._ends_epoch()):
             if not self._run_epoch(listener):
                 return False
@@ -83,6 +88,16 @@ class Training(Generic[AnyBatch]):
         """Return the number of examples trained on per second, evaluation excluded."""
         position = self.position
         return position.examples_seen / max(position.training_seconds, 1e-9)
+
+    def processor_share(self) -> float:
+        """Return this training's share, from 0 to 1, of all processor time used meanwhile."""
+        own, others = self.position.processor_seconds, self.position.others_seconds
+        return own / max(own + others, 1e-9)
+
+    def others_share(self) -> float:
+        """Return the share, from 0 to 1, of all cores' processor time that other processes took."""
+        available = self.position.seconds * (psutil.cpu_count() or 1)
+        return min(1.0, self.position.others_seconds / max(available, 1e-9))
 
     def waiting_share(self) -> float:
         """Return the share, from 0 to 1, of the training time spent waiting for batches.
@@ -133,7 +148,7 @@ class Training(Generic[AnyBatch]):
             position.step += 1
             position.steps += 1
             position.examples_seen += sums.examples - seen_before
-            position.last_step_seconds = self._stopwatch.lap()
+            position.last_step_seconds = self._lap()
             position.training_seconds += position.last_step_seconds
             if not position.history:
                 position.last_evaluation_seconds = self.task.expected_evaluation_seconds(
@@ -208,8 +223,9 @@ class Training(Generic[AnyBatch]):
     def _finish_epoch(self, sums: Sums, listener: TrainingListener) -> None:
         position, share = self.position, self._share()
         self._check_finite(sums)
+        listener.on_evaluation(self.evaluation_seconds)
         held_out = self.task.evaluate(self.trained_network, share)
-        took = self._stopwatch.lap()
+        took = self.evaluation_seconds = self._lap()
         position.evaluation_seconds += took
         epoch = Epoch(
             epoch=position.epoch + 1,
@@ -221,11 +237,12 @@ class Training(Generic[AnyBatch]):
             seconds=position.seconds - position.epoch_started_at_seconds,
         )
         position.history.append(epoch)
+        self._add_load()
         position.epoch += 1
         position.step, position.loss_sum, position.correct, position.examples = 0, 0.0, 0, 0
         listener.on_epoch(epoch)
         # The listener may take long: it generates a sound after an epoch of a WaveNet.
-        listened = self._stopwatch.lap()
+        listened = self._lap()
         position.evaluation_seconds += listened
         last = self.task.last_evaluation_seconds(took, share)
         position.last_evaluation_seconds = last + listened
@@ -258,10 +275,21 @@ class Training(Generic[AnyBatch]):
             devices = [task.device] if task.device.type == "cuda" else []
             with torch.random.fork_rng(devices):
                 accuracy = task.evaluate(self.trained_network, self._share()).accuracy
-            position.evaluation_seconds += self._stopwatch.lap()
+            position.evaluation_seconds += self._lap()
         assert accuracy is not None, "only tasks with an accuracy are paused"
         position.pauses.append(Pause(share=self._until, val_accuracy=accuracy))
         self._save(sums)
+
+    def _lap(self) -> float:
+        """Return the wall time since the last lap, and add its processor time to the position."""
+        took = self._stopwatch.lap()
+        self.position.processor_seconds += self._stopwatch.processor_seconds
+        return took
+
+    def _add_load(self) -> None:
+        """Add the processor time that others took since the last call to the position."""
+        self.position.others_seconds += self._load_watch.load().others_seconds or 0.0
+        self._load_watch = LoadWatch()
 
     def _share(self) -> float:
         return self._budget.share(self.position, self.task.steps_per_epoch)
@@ -278,11 +306,12 @@ class Training(Generic[AnyBatch]):
     def _save(self, sums: Sums) -> None:
         if self._checkpoint is None:
             return
+        self._add_load()
         position = self.position
         position.loss_sum, position.correct = sums.loss, sums.correct
         position.examples = sums.examples
         save_checkpoint(self._checkpoint, self._state, position)
-        took = self._stopwatch.lap()
+        took = self._lap()
         position.saving_seconds += took
         self._next_checkpoint = position.seconds + max(
             SHORTEST_CHECKPOINT_INTERVAL_SECONDS, CHECKPOINT_INTERVAL_FACTOR * took

@@ -29,12 +29,16 @@ EXIT_INPUT = 2
 
 
 class TrialReport(Record):
-    """One line from a trial to its parent: its progress, or the end of an epoch."""
+    """One line from a trial to its parent: its progress, an evaluation, or the end of an epoch.
+
+    `evaluation_seconds` is the time that an evaluation, which begins now, will take; 0: not known.
+    """
 
     share: float | None = None
     images_per_second: float = 0.0
     seconds_left: float = 0.0
     epoch: Epoch | None = None
+    evaluation_seconds: float | None = None
 
 
 def main(out: Path, number: int, until: float) -> int:
@@ -86,7 +90,12 @@ def _make_listener(training: Training, reports: IO[str], stop: threading.Event) 
 
     for epoch in training.position.history:
         send(TrialReport(epoch=epoch))
-    return TrainingListener(on_progress, lambda epoch: send(TrialReport(epoch=epoch)), stop.is_set)
+    return TrainingListener(
+        on_progress,
+        lambda epoch: send(TrialReport(epoch=epoch)),
+        stop.is_set,
+        lambda seconds: send(TrialReport(evaluation_seconds=seconds)),
+    )
 
 
 def _end_with_parent() -> None:
