@@ -294,3 +294,79 @@ def test_a_norm_is_not_advised_where_there_is_one(has_norm: bool, advised: bool)
     (finding,) = diagnose(Evidence(classes=5, batch=32, snapshots=[snapshot]))
     assert finding.code == "dead_relus"
     assert ("norm=batch" in finding.advice) == advised
+
+
+def epoch(number: int, loss: float, *, rate: float = 1e-3, accuracy: float = 0.6) -> Epoch:
+    return Epoch(
+        epoch=number,
+        train_loss=loss,
+        train_accuracy=accuracy,
+        val_loss=loss,
+        val_accuracy=accuracy,
+        learning_rate=rate,
+        seconds=1.0,
+    )
+
+
+def test_a_network_at_chance_is_told_when_it_was_stopped_too() -> None:
+    begun = [epoch(1, 1.6, accuracy=0.2)]
+    none = {"train_accuracy": None, "val_accuracy": None}
+    for stopped in ({"was_stopped": True}, {"has_paused": True}):
+        assert judged(history=begun, **none, **stopped) == {"at_chance_when_stopped": "info"}
+    assert judged(history=[epoch(1, 1.0)], **none, was_stopped=True) == {}
+
+
+def test_chance_is_that_of_the_classes_shares() -> None:
+    # Always naming the class of 90 % has a loss of 0.325: far below ln 2, and no better than that.
+    labels = np.arange(300) < 30
+    one_class = HeldOut(np.tile([0.9, 0.1], (300, 1)), labels.astype(int))
+    history = [epoch(number, 0.325, accuracy=0.9) for number in range(1, 9)]
+    long = [Snapshot(epoch=8, step=200, loss=0.3, learning_rate=1e-3, gradient_norm=1.0, layers=[])]
+    figures = {"classes": 2, "history": history, "snapshots": long, "held_out": one_class}
+    figures |= {"train_accuracy": 0.9, "val_accuracy": 0.9}
+    found = judged(**figures, class_shares=[0.9, 0.1])
+    assert found.items() >= {"stuck_at_chance": "error", "class_collapse": "error"}.items()
+    # With weights, all classes count alike: the loss of guessing is ln 2.
+    learnt = HeldOut(np.where(labels[:, None], [0.2, 0.8], [0.8, 0.2]), labels.astype(int))
+    figures |= {"held_out": learnt, "history": [epoch(n, 0.5 / n) for n in range(1, 9)]}
+    assert judged(**figures, class_shares=[0.5, 0.5]) == {}
+
+
+def test_underfitting_is_not_claimed_of_a_schedule_that_ended() -> None:
+    long = [Snapshot(epoch=8, step=200, loss=1.0, learning_rate=1e-3, gradient_norm=1.0, layers=[])]
+    figures = {"snapshots": long, "train_accuracy": 0.6, "val_accuracy": 0.58}
+    # The loss fell for as long as the steps were large.
+    rates = [1e-3, 1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5]
+    falling = [1.4, 1.2, 1.1, 1.0, 0.99, 0.98, 0.98, 0.98]
+    history = [epoch(n + 1, falling[n], rate=rates[n]) for n in range(8)]
+    assert "underfitting" not in judged(history=history, **figures)
+    standing = [epoch(n + 1, 1.2, rate=rates[n]) for n in range(8)]
+    assert "underfitting" in judged(history=standing, **figures)
+    assert "underfitting" in judged(history=[epoch(n, 1.2) for n in range(1, 9)], **figures)
+
+
+def test_batches_that_starve_a_small_set_are_found_with_the_batch_to_take() -> None:
+    starved = {"batch": 128, "train_images": 200, "steps_per_epoch": 1, "train_accuracy": 0.5}
+    found = diagnose(
+        Evidence(
+            classes=5,
+            history=[epoch(n, 1.0 / n) for n in range(1, 9)],
+            val_accuracy=0.5,
+            **starved,
+        )
+    )
+    (finding,) = [finding for finding in found if finding.code == "few_steps"]
+    assert "leave out 72 of the 200 images" in finding.evidence
+    assert "--batch 8" in finding.advice
+    assert "few_steps" not in judged(**starved | {"batch": 8, "steps_per_epoch": 25})
+    # One that learnt all the same.
+    assert "few_steps" not in judged(**starved | {"train_accuracy": 0.99})
+
+
+def test_labels_are_accused_only_by_a_network_that_is_good_enough() -> None:
+    random = np.random.default_rng(0)
+    labels = np.array([0] * 270 + [1] * 30)
+    names_one_class = random.dirichlet([9, 1], 300)
+    assert not HeldOut(names_one_class, labels).is_skilled
+    good = np.where(labels[:, None] == 1, [0.2, 0.8], [0.8, 0.2])
+    assert HeldOut(good, labels).is_skilled

@@ -18,6 +18,7 @@ CHECKS = (
     steps.step_too_large,
     steps.step_too_small,
     learning.stuck_at_chance,
+    learning.at_chance_when_stopped,
     learning.class_collapse,
     batch_norm.statistics_lag,
     batch_norm.batch_too_small,
@@ -26,8 +27,17 @@ CHECKS = (
     steps.plateau,
     learning.label_noise,
     learning.too_short,
+    learning.few_steps,
     steps.input_bound,
 )
+# A finding, and those that its advice would contradict or that it explains.
+OVERRULES = {
+    "step_too_small": ("plateau",),
+    "batch_too_small": ("few_steps",),
+    "at_chance_when_stopped": ("overfitting", "too_short"),
+    "stuck_at_chance": ("overfitting",),
+    "underfitting": ("few_steps",),
+}
 # Checks for trainings that used their whole budget. A paused one is short on purpose, and its loss
 # may stand still at a high learning rate and fall later.
 NEEDS_WHOLE_BUDGET = ("too_short", "plateau")
@@ -41,4 +51,8 @@ def diagnose(evidence: Evidence) -> list[Finding]:
     if any(finding.severity == "error" for finding in findings):
         # More time would not cure an error.
         findings = [finding for finding in findings if finding.code != "too_short"]
-    return gravest_first(findings)
+    hardly_began = evidence.at_chance and not evidence.is_long_enough
+    overruled = {code for finding in findings for code in OVERRULES.get(finding.code, ())}
+    if hardly_began:
+        overruled.add("overfitting")
+    return gravest_first([finding for finding in findings if finding.code not in overruled])

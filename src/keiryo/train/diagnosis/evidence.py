@@ -9,7 +9,9 @@ import numpy as np
 
 from keiryo.records.training import Epoch, LayerSnapshot, Snapshot
 
-CHANCE_MARGIN = 0.03  # a loss within 3 % of ln(classes) is no better than guessing
+CHANCE_MARGIN = 0.03  # a loss within 3 % of guessing's is no better than that
+SKILLED = 0.5
+SMALL_RATE = 0.1
 EPOCHS_BEFORE_VERDICT = 5
 STEPS_BEFORE_VERDICT = 120
 
@@ -25,6 +27,15 @@ class HeldOut:
     def predicted(self) -> np.ndarray:
         return self.probabilities.argmax(1)
 
+    @property
+    def is_skilled(self) -> bool:
+        """True if at most half of the errors of always naming the largest class are made."""
+        if not len(self.labels):
+            return False
+        baseline = np.bincount(self.labels).max() / len(self.labels)
+        accuracy = (self.predicted == self.labels).mean()
+        return bool(1 - accuracy <= SKILLED * (1 - baseline))
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -33,7 +44,9 @@ class Evidence:
     `train_accuracy` and `val_accuracy` are of the weights that are kept, in inference mode.
     `accuracy_by_batch_statistics` is the accuracy on training images if batch norm uses each
     batch's own statistics. None means not measured, as for a training that failed. `accumulate`
-    is the number of parts of a batch. `has_paused` is true if part of the budget is unused.
+    is the number of parts of a batch. `has_paused` is true if part of the budget is unused, since
+    candidates were compared, and `was_stopped` if the user stopped the training. `class_shares` are
+    the shares of the classes in the loss; empty: all are equal.
     """
 
     classes: int
@@ -50,6 +63,10 @@ class Evidence:
     accumulate: int = 1
     recipe: str = "keiryo"
     class_names: Sequence[str] = ()
+    class_shares: Sequence[float] = ()
+    train_images: int | None = None
+    steps_per_epoch: int | None = None
+    was_stopped: bool = False
 
     def class_name(self, number: int) -> str:
         """Return the name of class `number`, from 0."""
@@ -62,8 +79,16 @@ class Evidence:
 
     @property
     def chance_loss(self) -> float:
-        """The loss of guessing: ln of the number of classes."""
-        return math.log(self.classes)
+        """The loss of guessing by the shares of the classes: their entropy."""
+        if not self.class_shares:
+            return math.log(self.classes)
+        return -sum(share * math.log(share) for share in self.class_shares if share > 0)
+
+    @property
+    def schedule_has_ended(self) -> bool:
+        """True if the learning rate fell to a tenth of its peak by the end."""
+        rates = [epoch.learning_rate for epoch in self.history]
+        return bool(rates) and rates[-1] <= SMALL_RATE * max(rates)
 
     @property
     def at_chance(self) -> bool:
@@ -77,12 +102,6 @@ class Evidence:
         """True if the training was long enough to be called a failure."""
         steps = self.snapshots[-1].step if self.snapshots else 0
         return len(self.history) >= EPOCHS_BEFORE_VERDICT and steps >= STEPS_BEFORE_VERDICT
-
-    @property
-    def skill(self) -> float:
-        """Held-out accuracy scaled so that guessing is 0 (Cohen's kappa for even classes)."""
-        chance = 1 / self.classes
-        return ((self.val_accuracy or 0.0) - chance) / (1 - chance)
 
 
 def layers_with_weights(snapshot: Snapshot) -> list[LayerSnapshot]:

@@ -17,9 +17,14 @@ COLLAPSED = 0.9
 LARGEST_FAIR_SHARE = 0.7
 FEWEST_OF_CLASS = 5
 FEWEST_ERRORS = 15
+FEWEST_STEPS = 20  # of an epoch
+FEW_STEPS_IN_ALL = 50
+SMALLEST_BATCH = 8  # the means of smaller ones are mostly noise
+GOOD_ACCURACY = 0.95
 SUSPECT_SHARE = 0.05
 BLIND_CONFIDENCE = 0.58
-SKILLED = 0.5
+FULL_SPEED = 0.5  # a learning rate of at least half its peak
+STILL_FALLING = 0.05
 
 
 def non_finite(evidence: Evidence) -> Finding | None:
@@ -45,6 +50,50 @@ def stuck_at_chance(evidence: Evidence) -> Finding | None:
         evidence=_compare_with_chance(evidence),
         advice="Use --recipe keiryo if it was not used, or a variant with normalisation, such as "
         "norm=batch; other findings may say why it does not learn.",
+    )
+
+
+def at_chance_when_stopped(evidence: Evidence) -> Finding | None:
+    """Find a training that was stopped before it was better than guessing."""
+    if not evidence.at_chance or not (evidence.was_stopped or evidence.has_paused):
+        return None
+    if evidence.is_long_enough:
+        return None  # it is stuck, which is another finding
+    return Finding(
+        code="at_chance_when_stopped",
+        severity="info",
+        evidence=f"{_compare_with_chance(evidence)}: it was stopped before it had learnt",
+        advice="Do not judge the model by it; --resume continues a training that was interrupted.",
+    )
+
+
+def few_steps(evidence: Evidence) -> Finding | None:
+    """Find batches so large that a small set gives only a few steps an epoch."""
+    images, steps = evidence.train_images, evidence.steps_per_epoch
+    if images is None or steps is None or steps >= FEWEST_STEPS:
+        return None
+    if (evidence.train_accuracy or 0.0) > GOOD_ACCURACY:
+        return None
+    better = SMALLEST_BATCH
+    while 2 * better * FEWEST_STEPS <= images:
+        better *= 2
+    if better >= evidence.batch:
+        return None
+    left_out = images - steps * evidence.batch
+    in_all = steps * len(evidence.history)
+    first = evidence.snapshots[0] if evidence.snapshots else None
+    idle = (
+        f", and the first of {in_all} steps has a learning rate of zero"
+        if first is not None and first.learning_rate == 0 and in_all < FEW_STEPS_IN_ALL
+        else ""
+    )
+    unused = f", and leave out {left_out} of the {images} images" if left_out > 0 else ""
+    return Finding(
+        code="few_steps",
+        severity="warning",
+        evidence=f"batches of {evidence.batch} make an epoch of {steps} "
+        f"step{'s' * (steps != 1)}{unused}{idle}; a network learns little in so few steps",
+        advice=f"Give --batch {better}, or more --epochs.",
     )
 
 
@@ -108,6 +157,8 @@ def underfitting(evidence: Evidence) -> Finding | None:
         return None
     if train > POOR_ACCURACY or train - val > SMALL_GAP or too_short(evidence) is not None:
         return None
+    if evidence.schedule_has_ended and _fell_at_full_speed(evidence):
+        return None  # it no longer rises because its steps are small, not because it cannot
     # Its accuracy during the training shows that it has learnt.
     if (evidence.history[-1].train_accuracy or 0.0) > POOR_ACCURACY or statistics_lag(evidence):
         return None
@@ -132,13 +183,18 @@ def class_collapse(evidence: Evidence) -> Finding | None:
     counts = np.bincount(held_out.labels, minlength=evidence.classes)
     likeliest = int(shares.argmax())
     fair = counts[likeliest] / len(held_out.labels)
-    if shares[likeliest] >= COLLAPSED and fair <= LARGEST_FAIR_SHARE:
+    others = len(held_out.labels) - counts[likeliest]
+    names_one_class = shares[likeliest] == 1 and others >= FEWEST_OF_CLASS
+    if names_one_class or (shares[likeliest] >= COLLAPSED and fair <= LARGEST_FAIR_SHARE):
         return Finding(
             code="class_collapse",
             severity="error",
             evidence=f"the network predicts {evidence.class_name(likeliest)} for "
             f"{shares[likeliest]:.0%} of the held-out images; {fair:.0%} have that label",
-            advice="See the other findings for why no other class is predicted.",
+            advice="See the other findings for why no other class is predicted."
+            if fair <= LARGEST_FAIR_SHARE
+            else "Use --class-weights and --metric balanced, or give more images of the other "
+            "classes.",
         )
     never = np.flatnonzero((shares == 0) & (counts >= FEWEST_OF_CLASS))
     if not len(never) or evidence.at_chance:
@@ -161,7 +217,7 @@ def label_noise(evidence: Evidence) -> Finding | None:
     Gimpel 2017), and confident learning (Northcutt et al. 2021) finds many wrong labels.
     """
     held_out = evidence.held_out
-    if held_out is None or evidence.skill < SKILLED:
+    if held_out is None or not held_out.is_skilled:
         return None
     hits = held_out.predicted == held_out.labels
     if hits.all() or (~hits).sum() < FEWEST_ERRORS:
@@ -181,9 +237,24 @@ def label_noise(evidence: Evidence) -> Finding | None:
     )
 
 
+def _fell_at_full_speed(evidence: Evidence) -> bool:
+    """Return True if the training loss fell to the end of the time at a high learning rate."""
+    peak = max(epoch.learning_rate for epoch in evidence.history)
+    losses = [
+        epoch.train_loss for epoch in evidence.history if epoch.learning_rate >= FULL_SPEED * peak
+    ]
+    middle = len(losses) // 2
+    if middle == 0:
+        return True
+    return min(losses[middle:]) < (1 - STILL_FALLING) * min(losses[:middle])
+
+
 def _compare_with_chance(evidence: Evidence) -> str:
     last = evidence.history[-1]
+    how = f"gives ln {evidence.classes}"
+    if evidence.class_shares and len(set(evidence.class_shares)) > 1:
+        how = "by the shares of the classes gives their entropy,"
     return (
         f"after {last.epoch} epoch{'s' * (last.epoch > 1)} the training loss is "
-        f"{last.train_loss:.3f}; guessing gives ln {evidence.classes} = {evidence.chance_loss:.3f}"
+        f"{last.train_loss:.3f}; guessing {how} = {evidence.chance_loss:.3f}"
     )
