@@ -1,12 +1,17 @@
-"""`keiryo doctor`: a description of this machine."""
+"""`keiryo doctor`: a description of this machine and of its load."""
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keiryo.cli import options
+
+if TYPE_CHECKING:
+    from keiryo.records.speed import Neighbourhood
+
+MOST_NEIGHBOURS = 3
 
 
 def doctor(
@@ -24,11 +29,12 @@ def doctor(
     force: options.ForceFile = False,
     json: options.Json = False,
 ) -> None:
-    """Describe this machine: processor, memory, device, precision, versions."""
+    """Describe this machine: processor, memory, device, precision, load, versions."""
     import torch
 
     from keiryo.files import write_text
     from keiryo.measure.machine import describe_machine, usable_cores
+    from keiryo.measure.neighbours import watch_neighbours
     from keiryo.measure.profile import measure_profile
     from keiryo.nn.norm_activation import has_kernels
     from keiryo.records.costs import PROFILE_FILE
@@ -44,6 +50,7 @@ def doctor(
     machine = describe_machine(
         device=chosen, threads=threads or usable_cores(), torch_version=torch.__version__
     )
+    now = watch_neighbours()
     profile = None
     if measure:
         typer.echo("Measuring for some seconds; other programs would slow it down.", err=True)
@@ -53,6 +60,7 @@ def doctor(
     precision = "bfloat16" if fast else "float32"
     if json:
         document = {"keiryo_version": __version__, **machine.model_dump()}
+        document["load"] = now.model_dump()
         document["training_kernels"] = has_kernels()
         document["training_precision"] = precision
         document["profile"] = None if profile is None else profile.model_dump()
@@ -67,6 +75,7 @@ def doctor(
         if has_kernels()
         else "norm and activation in two steps: PyTorch's OpenMP library was not found",
         "precision": f"{precision} for most trainings",
+        "load": _describe_load(now),
         "system": machine.system,
         "versions": f"torch {machine.torch}, Python {machine.python}",
     }
@@ -83,3 +92,20 @@ def doctor(
         }
     for title, text in lines.items():
         typer.echo(f"{title:<15} {text}")
+
+
+def _describe_load(now: "Neighbourhood") -> str:
+    """Return what other processes take of the processor, and what that does to figures."""
+    from keiryo.report import words
+
+    share = f"other processes take {words.percent(now.others_share)} of the processor"
+    if not now.disturbed:
+        return f"{share}: quiet enough to measure"
+    busiest = ", ".join(
+        f"{neighbour.name} (process {neighbour.pid}) {neighbour.cores:g} cores"
+        for neighbour in now.neighbours[:MOST_NEIGHBOURS]
+    )
+    return (
+        f"{share}{f': {busiest}' if busiest else ''}. Latencies and times measured now are too "
+        "long, and marked as disturbed; end these programs or wait"
+    )
