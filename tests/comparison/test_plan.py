@@ -9,9 +9,11 @@ from keiryo.errors import InputError
 def test_without_data_it_is_the_demonstration() -> None:
     plan = make_plan({})
     assert plan.data.startswith("petals")
-    assert plan.minutes is not None
-    assert len(plan.models) == 4
-    assert {"mobilenet_v2:width=0.5", "vgg16"} <= set(plan.models)
+    # Its figures must not depend on how fast the machine is.
+    assert plan.epochs is not None
+    assert plan.minutes is None
+    assert len(plan.models) >= 3
+    assert "mobilenet_v2:width=0.5" in plan.models
 
 
 def test_with_data_the_defaults_are_those_of_the_experiment() -> None:

@@ -56,6 +56,37 @@ def test_models_are_ranked_by_their_mean_over_the_seeds() -> None:
     assert rank(trials, Limits()).models == ["b", "a"]
 
 
+def test_of_equals_the_lightest_is_recommended_and_lies_on_the_front() -> None:
+    trials = [trial("slow", 0.9, latency=3), trial("quick", 0.9, latency=2)]
+    assert rank(trials, Limits()).recommended == "quick"
+    assert rank(trials, Limits()).pareto == ["quick"]
+    trials = [trial("large", 0.9, params=20), trial("small", 0.9, params=10)]
+    assert rank(trials, Limits()).models == ["small", "large"]
+
+
+def test_the_seed_is_chosen_by_the_training_images() -> None:
+    lucky, better = trial("a", 0.9), trial("a", 0.8)
+    lucky.train_accuracy, better.train_accuracy = 0.90, 0.95
+    lucky.folder, better.folder = "lucky", "better"
+    assert rank([lucky, better], Limits()).recommended_trial == "better"
+
+
+def test_balanced_accuracy_ranks_if_it_is_asked_for() -> None:
+    one_class, all_classes = trial("one class", 0.9), trial("all classes", 0.85)
+    one_class.val_balanced_accuracy, all_classes.val_balanced_accuracy = 0.5, 0.8
+    assert rank([one_class, all_classes], Limits()).recommended == "one class"
+    assert rank([one_class, all_classes], Limits(), "balanced").recommended == "all classes"
+
+
+def test_a_limit_is_compared_with_the_fastest_run_of_a_disturbed_measurement() -> None:
+    disturbed = trial("a", 0.9, latency=8)
+    assert disturbed.latency_ms is not None
+    disturbed.latency_ms.best = 4
+    assert rank([disturbed], Limits(max_latency_ms=5)).recommended is None
+    disturbed.latency_ms.disturbed = True
+    assert rank([disturbed], Limits(max_latency_ms=5)).recommended == "a"
+
+
 def test_nothing_finished_recommends_nothing() -> None:
     ranking = rank([trial("a", None)], Limits())
     assert (ranking.models, ranking.recommended, ranking.recommended_trial) == ([], None, None)

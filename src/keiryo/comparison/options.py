@@ -7,7 +7,7 @@ and type checkers read; a test compares. Importing this file loads neither torch
 from keiryo.plan_option import option
 from keiryo.records.base import Record
 from keiryo.records.data import Fit
-from keiryo.records.training import DeviceName, FineTune, Precision
+from keiryo.records.training import BudgetTime, DeviceName, FineTune, Metric, Precision
 
 
 class ComparisonOptions(Record):
@@ -16,6 +16,11 @@ class ComparisonOptions(Record):
     epochs: int | None = option(None, "Passes over the training images.", shown="30", ge=1)
     minutes: float | None = option(
         None, "Training time of each model in minutes, instead of --epochs.", gt=0
+    )
+    budget: BudgetTime = option(
+        "wall",
+        "Time that --minutes counts: wall, or processor. Processor time, divided by --threads, is "
+        "equal for all models on a busy machine too.",
     )
     size: int = option(..., "Side of the square images in pixels.", shown="224", ge=8, le=4096)
     fit: Fit = option(
@@ -72,6 +77,14 @@ class ComparisonOptions(Record):
         "Also measure accuracy on corrupted held-out images: noise, blur, JPEG compression, "
         "brightness, shifts.",
     )
+    class_weights: bool = option(
+        False,
+        "Weight the loss of an image by the rarity of its class, so that all classes count alike.",
+    )
+    metric: Metric = option(
+        "accuracy",
+        "Figure to rank by: accuracy, or balanced (accuracy of each class, averaged over classes).",
+    )
     stop_early: bool = option(
         False,
         "Drop the worse half of the candidates, by held-out accuracy, after 1/8, 1/4 and 1/2 of "
@@ -93,10 +106,15 @@ class ComparisonOptions(Record):
         None, "Recommend only models with at most this latency in milliseconds per image.", gt=0
     )
     max_size_mb: float | None = option(
-        None, "Recommend only models whose file has at most this many megabytes.", gt=0
+        None,
+        "Recommend only models whose file has at most this many megabytes; larger ones are not "
+        "trained.",
+        gt=0,
     )
     max_params: int | None = option(
-        None, "Recommend only models with at most this many parameters.", gt=0
+        None,
+        "Recommend only models with at most this many parameters; larger ones are not trained.",
+        gt=0,
     )
     device: DeviceName = option("auto", "Device to train on; auto takes a GPU if there is one.")
     threads: int = option(..., "Number of processor threads.", shown="all cores", ge=1)

@@ -64,11 +64,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 DATA_DEFAULTS: dict[str, Any] = {"size": DEFAULT_SIZE, "batch": 128, "epochs": 30}
+# By epochs, so that its figures do not depend on how fast or busy the machine is.
 DEMO_DEFAULTS: dict[str, Any] = {
-    "data": "petals:count=3000",
+    "data": "petals:count=2000",
+    "models": ["mobilenet_v2:width=0.5", "resnet18", "mobilenet_v1:width=0.5"],
     "size": 64,
-    "batch": 64,
-    "minutes": 0.6,
+    "batch": 32,
+    "epochs": 10,
 }
 
 
@@ -152,8 +154,8 @@ class Plan(ComparisonOptions):
 def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     """Return the plan of a new comparison from the `given` options and the defaults.
 
-    `preset` names other defaults. Without `data`, the plan is the demonstration: the built-in set,
-    small enough that most models learn something in under a minute. Raises InputError for values
+    `preset` names other defaults. Without `data`, the plan is the demonstration: models that learn
+    the built-in set in a minute or two. Raises InputError for values
     that are not possible.
     """
     defaults = DATA_DEFAULTS if "data" in given else DEMO_DEFAULTS

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from keiryo.records.comparison import Limits, Trial
+from keiryo.records.costs import Cost
+from keiryo.records.training import Metric
 
 BYTES_PER_MEGABYTE = 1_000_000
 
@@ -20,56 +22,72 @@ class Ranking:
     recommended_trial: str | None
 
 
-def rank(trials: Sequence[Trial], limits: Limits) -> Ranking:
-    """Rank the models of the finished trials by their mean held-out accuracy over the seeds.
+def rank(trials: Sequence[Trial], limits: Limits, metric: Metric = "accuracy") -> Ranking:
+    """Rank the models of the finished trials by the mean of their held-out `metric` over the seeds.
 
-    `pareto` holds the models that no other beats in accuracy without being slower. The
-    recommendation is the best model within the limits, by its most accurate trial.
+    Of equals, the one with the lower latency comes first, then the one with fewer parameters.
+    `pareto` holds the models that no other beats in the metric without being slower. The
+    recommendation is the first model within the limits, so none of those within the limits beats
+    it. Of its trials, the one is taken that classifies most training images correctly: a choice by
+    the held-out images would make their figure too good.
     """
     trials_of: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:
-        if trial.status == "done" and trial.val_accuracy is not None:
+        if trial.status == "done" and trial.score(metric) is not None:
             trials_of[trial.candidate].append(trial)
-    models = sorted(trials_of, key=lambda model: -_accuracy(trials_of[model]))
-    pareto = [
-        model
-        for model in models
-        if not any(_beats(trials_of[other], trials_of[model]) for other in models)
-    ]
+
+    def key(model: str) -> tuple[float, float, int]:
+        group = trials_of[model]
+        return -_score(group, metric), _latency(group), group[0].parameters or 0
+
+    def beats(one: str, other: str) -> bool:
+        better = (key(other)[0] - key(one)[0], key(other)[1] - key(one)[1])
+        return min(better) >= 0 and max(better) > 0
+
+    models = sorted(trials_of, key=key)
+    pareto = [model for model in models if not any(beats(other, model) for other in models)]
     recommended = next((m for m in models if all(fits(t, limits) for t in trials_of[m])), None)
     best = (
-        max(trials_of[recommended], key=lambda trial: trial.val_accuracy or 0.0)
+        max(trials_of[recommended], key=lambda trial: trial.train_accuracy or 0.0)
         if recommended
         else None
     )
     return Ranking(models, pareto, recommended, best.folder if best else None)
 
 
+def over_known_limits(cost: Cost | None, limits: Limits) -> str | None:
+    """Return why a model of this cost is over a limit, which is known before it is trained."""
+    if cost is None:
+        return None
+    if limits.max_params is not None and cost.parameters > limits.max_params:
+        return f"its {cost.parameters:,} parameters are over --max-params {limits.max_params:,}"
+    if limits.max_size_mb is not None:
+        megabytes = cost.size_bytes / BYTES_PER_MEGABYTE
+        if megabytes > limits.max_size_mb:
+            return f"its weights take {megabytes:.3g} MB, over --max-size-mb {limits.max_size_mb:g}"
+    return None
+
+
 def fits(trial: Trial, limits: Limits) -> bool:
     """Return whether the costs of `trial` are within `limits`; a cost not measured does not fit."""
     pairs = (
-        (_latency_to_judge(trial), limits.max_latency_ms),
+        (latency_to_judge(trial), limits.max_latency_ms),
         (trial.artifact_bytes, limits.max_size_mb and limits.max_size_mb * BYTES_PER_MEGABYTE),
         (trial.parameters, limits.max_params),
     )
     return all(limit is None or (figure is not None and figure <= limit) for figure, limit in pairs)
 
 
-def _latency_to_judge(trial: Trial) -> float | None:
+def latency_to_judge(trial: Trial) -> float | None:
     """Return the latency to compare with a limit: of a disturbed measurement, the fastest run."""
     latency = trial.latency_ms
     if latency is None:
         return None
-    return latency.best if latency.is_disturbed and latency.best is not None else latency.p50
+    return latency.best if latency.disturbed and latency.best is not None else latency.p50
 
 
-def _beats(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
-    better = (_accuracy(one) - _accuracy(other), _latency(other) - _latency(one))
-    return min(better) >= 0 and max(better) > 0
-
-
-def _accuracy(trials: Sequence[Trial]) -> float:
-    return fmean(trial.val_accuracy or 0.0 for trial in trials)
+def _score(trials: Sequence[Trial], metric: Metric) -> float:
+    return fmean(trial.score(metric) or 0.0 for trial in trials)
 
 
 def _latency(trials: Sequence[Trial]) -> float:

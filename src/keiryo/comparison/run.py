@@ -6,13 +6,16 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from keiryo.bench.weighing import weigh_model
+from keiryo.comparison.conclusions import conclude
+from keiryo.comparison.latencies import measure_trials
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained import check_pretrained
-from keiryo.comparison.rank import rank
+from keiryo.comparison.rank import over_known_limits, rank
 from keiryo.comparison.rungs import Rungs
 from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
@@ -39,11 +42,15 @@ from keiryo.version import __version__
 TENSORS_OF_CHECKPOINT = 3  # times the number of weights: with the two moments of Adam
 TABLE_COLUMNS = (
     *("model", "seed", "fold", "status", "val_accuracy", "train_accuracy", "test_accuracy"),
+    *("val_balanced_accuracy", "processor_share", "disturbed"),
     *("val_accuracy_with_leaks", "robust_accuracy", "parameters", "state_elements", "macs"),
     *("artifact_bytes", "train_seconds", "epochs", "images_per_second", "peak_memory_bytes"),
     *("latency_ms_p50", "latency_ms_p95", "dropped_at", "dropped_because"),
 )
-RECORDED_OPTIONS = {"recipe", "augment", "fine_tune", "batch", "epochs", "minutes", "stop_early"}
+RECORDED_OPTIONS = {
+    *("recipe", "augment", "fine_tune", "batch", "epochs", "minutes", "budget", "class_weights"),
+    *("stop_early", "metric"),
+}
 
 
 def run_comparison(
@@ -73,6 +80,9 @@ def run_comparison(
             "leave the option out"
         )
     costs = _count_costs(plan, len(source.classes))
+    over = [over_known_limits(cost, plan.limits) for cost in costs.values()]
+    if all(over):
+        raise InputError(f"{plan.models[0]}: {over[0]}, and no other model is within the limits")
     plan = check_pretrained(plan, len(source.classes), progress=listener.downloading)
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if was_url(out):
@@ -97,7 +107,9 @@ def run_comparison(
         raise
     data = _summarize(pack, plan)
     listener.data_ready(data)
-    trials, complete = Rungs(plan, out, costs, listener, measure_again=measure_again).run()
+    trials, complete = Rungs(plan, out, costs, listener).run()
+    if complete:
+        complete = measure_trials(trials, plan, out, listener, again=measure_again)
     comparison = _conclude(plan, data, trials, complete=complete)
     fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)
@@ -158,15 +170,20 @@ def _summarize(pack: Pack, plan: Plan) -> DataSummary:
         train_images=len(splits.train),
         val_images=len(splits.val),
         test_images=len(splits.test),
+        largest_class_share=_largest_share(pack.labels[splits.val]),
         own_split=has_own_split(pack.survey),
         leaked_images=len(splits.leaked_val) + len(splits.leaked_test),
         findings=audit(pack.survey, further).findings,
     )
 
 
+def _largest_share(labels: np.ndarray) -> float | None:
+    return float(np.bincount(labels).max() / len(labels)) if len(labels) else None
+
+
 def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: bool) -> Comparison:
-    ranking = rank(trials, plan.limits)
-    return Comparison(
+    ranking = rank(trials, plan.limits, plan.metric)
+    comparison = Comparison(
         keiryo_version=__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         machine=describe_machine(
@@ -182,6 +199,8 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
         recommended_trial=ranking.recommended_trial,
         complete=complete,
     )
+    comparison.findings = conclude(comparison)
+    return comparison
 
 
 def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:

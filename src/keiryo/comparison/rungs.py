@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from keiryo.comparison.halving import Standing, halve, rung_shares, why_dropped
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import HALVING_FILE, Plan, TrialPlan
+from keiryo.comparison.rank import over_known_limits
 from keiryo.comparison.trial.runner import complete_trial, read_trial
 from keiryo.comparison.trial.trial import CHECKPOINT_FILE, TRIAL_FILE
 from keiryo.errors import InputError
@@ -45,28 +46,28 @@ class Rungs:
         out: Path,
         costs: dict[str, Cost | None],
         listener: Listener,
-        *,
-        measure_again: bool = False,
     ) -> None:
         self._plan = plan
         self._out = out
         self._costs = costs
         self._listener = listener
-        self._measure_again = measure_again
         self._planned = plan.trials()
-        self._running = list(self._planned)
         self._records: dict[str, Trial] = {}
+        self._running = [trial for trial in self._planned if not self._is_over_a_limit(trial)]
 
     def run(self) -> tuple[list[Trial], bool]:
         """Train every candidate; stop a dropped one at its rung.
 
         Return their records, and False if the user interrupted.
         """
+        for trial_plan in self._planned:
+            if trial_plan not in self._running:
+                self._listener.trial_dropped(trial_plan, self._records[trial_plan.folder])
         if not self._plan.stop_early:
             complete = self._train(1.0)
             return self._read_records(), complete
         decisions = _read_decisions(self._out)
-        for share in rung_shares(self._plan.candidates):
+        for share in rung_shares(len(_candidates(self._running))):
             decision = next((made for made in decisions if made.share == share), None)
             if decision is None:
                 candidates = _candidates(self._running)
@@ -83,6 +84,19 @@ class Rungs:
                 write_text(self._out / HALVING_FILE, file.model_dump_json(indent=2))
             self._drop(decision)
         return self._read_records(), True
+
+    def _is_over_a_limit(self, trial_plan: TrialPlan) -> bool:
+        """Return True, and record the reason, if the model's cost is over a limit."""
+        cost = self._costs[trial_plan.model]
+        over = over_known_limits(cost, self._plan.limits)
+        if cost is None or over is None:
+            return False
+        record = trial_plan.record
+        record.parameters, record.macs = cost.parameters, cost.macs
+        record.state_elements = cost.state_elements
+        record.dropped_at, record.dropped_because = 0.0, f"was not trained: {over}"
+        self._records[trial_plan.folder] = record
+        return True
 
     def _read_records(self) -> list[Trial]:
         """Return the records in the trials' folders, in the plan's order."""
@@ -107,7 +121,6 @@ class Rungs:
                     trial_plan, report
                 ),
                 until=share,
-                measure_again=self._measure_again,
             )
             trial = ended.trial
             self._records[trial_plan.folder] = trial

@@ -8,6 +8,7 @@ class PlanOptions(TypedDict, total=False):
 
     epochs: int | None
     minutes: float | None
+    budget: Literal["wall", "processor"] | None
     size: int | None
     fit: Literal["crop", "letterbox", "stretch"] | None
     batch: int | None
@@ -21,6 +22,8 @@ class PlanOptions(TypedDict, total=False):
     learning_rate: float | None
     augment: str | None
     robust: bool | None
+    class_weights: bool | None
+    metric: Literal["accuracy", "balanced"] | None
     stop_early: bool | None
     pretrained: str | None
     fine_tune: Literal["head", "all", "two-stage"] | None

@@ -7,7 +7,7 @@ from pydantic import Field
 from keiryo.records.base import Finding, Machine, Record, Status
 from keiryo.records.data import DataSummary, SuspectLabel
 from keiryo.records.speed import Latency
-from keiryo.records.training import Epoch, Pause
+from keiryo.records.training import BudgetTime, Epoch, Metric, Pause
 
 
 class Trial(Record):
@@ -32,6 +32,20 @@ class Trial(Record):
     train_seconds: float | None = None
     epochs: int | None = None
     images_per_second: float | None = None
+    processor_seconds: float | None = Field(
+        default=None, description="processor time of the training's process"
+    )
+    processor_share: float | None = Field(
+        default=None,
+        description="the training's share, from 0 to 1, of all processor time used meanwhile",
+    )
+    others_share: float | None = Field(
+        default=None,
+        description="share of the processor time of all cores that other processes took meanwhile",
+    )
+    disturbed: bool = Field(
+        default=False, description="True: that is more than a tenth, so train_seconds is too long"
+    )
     waiting_share: float | None = Field(
         default=None,
         description="share of the training steps' time that was spent waiting for images",
@@ -44,6 +58,10 @@ class Trial(Record):
         "inference mode",
     )
     val_accuracy: float | None = None
+    val_balanced_accuracy: float | None = Field(
+        default=None,
+        description="share of each class's held-out images that are recognised, mean over classes",
+    )
     val_images: int | None = None
     val_accuracy_interval: tuple[float, float] | None = Field(
         default=None, description="95 % Wilson interval for the number of held-out images"
@@ -64,7 +82,8 @@ class Trial(Record):
     )
     dropped_at: float | None = Field(
         default=None,
-        description="share of its budget, from 0 to 1, at which --stop-early dropped it",
+        description="share of its budget, from 0 to 1, at which --stop-early dropped it; 0: it was "
+        "not trained, since its cost is over a limit",
     )
     dropped_because: str | None = Field(default=None, description="reason for that, a sentence")
 
@@ -72,6 +91,10 @@ class Trial(Record):
     def candidate(self) -> str:
         """The candidate's name: the model, with its recipe if there are several recipes."""
         return self.model if self.recipe is None else f"{self.model} by {self.recipe}"
+
+    def score(self, metric: Metric) -> float | None:
+        """Return the held-out figure that `metric` names; None: not measured."""
+        return self.val_balanced_accuracy if metric == "balanced" else self.val_accuracy
 
     def has_paused_at(self, share: float) -> bool:
         """Return True if the trial was paused at `share` of its budget, or later."""
@@ -101,9 +124,14 @@ class Comparison(Record):
     batch: int
     epochs: int | None
     minutes: float | None
+    budget: BudgetTime = Field(default="wall", description="time that `minutes` counts")
+    class_weights: bool = Field(
+        default=False, description="True: all classes counted alike in the loss"
+    )
     stop_early: bool = Field(
         default=False, description="True: the worse half was dropped at each rung"
     )
+    metric: Metric = Field(default="accuracy", description="figure that candidates are ranked by")
     limits: Limits
     trials: list[Trial]
     ranking: list[str] = Field(
@@ -111,9 +139,17 @@ class Comparison(Record):
     )
     pareto: list[str] = Field(description="models that no other beats in both accuracy and latency")
     recommended: str | None
+    findings: list[Finding] = Field(
+        default=[], description="what to know of the ranking and the recommendation"
+    )
     complete: bool = Field(description="True: every planned trial was run, or dropped early")
     recommended_trial: str | None = Field(description="folder of the trial to use")
     suspect_labels: list[SuspectLabel] = Field(
         default=[], description="most suspect first, by the best model's held-out predictions"
+    )
+    can_accuse_labels: bool = Field(
+        default=True,
+        description="False: no label is suspected, since the best model makes more than half of "
+        "the errors of always naming the largest class",
     )
     suspects_among: int = Field(default=0, description="number of held-out images checked")

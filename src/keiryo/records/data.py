@@ -10,6 +10,9 @@ from keiryo.records.base import Finding, ImageGroup, Record
 Fit = Literal["crop", "letterbox", "stretch"]
 
 
+UNEVEN = 1.5  # times the share of a class, if all had equally many images
+
+
 class UnreadableImage(Record):
     """A file that could not be read as an image."""
 
@@ -66,8 +69,23 @@ class DataSummary(Record):
     train_images: int
     val_images: int
     test_images: int = 0
+    largest_class_share: float | None = Field(
+        default=None,
+        description="share of held-out images in the largest class: the accuracy of a classifier "
+        "that always names it",
+    )
     own_split: bool = Field(default=False, description="True: the data has a split of its own")
     leaked_images: int = Field(
         default=0, description="images held out by that split, left out as copies of training ones"
     )
     findings: list[Finding] = []
+
+    @property
+    def baseline(self) -> float:
+        """The accuracy of a classifier that always names the largest class."""
+        return self.largest_class_share or 1 / len(self.classes)
+
+    @property
+    def is_uneven(self) -> bool:
+        """True if the largest class has half as many images again as it had in even classes."""
+        return self.baseline * len(self.classes) >= UNEVEN

@@ -8,6 +8,8 @@ from keiryo.records.base import Record
 
 # The choices of a training's options.
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+BudgetTime = Literal["wall", "processor"]
+Metric = Literal["accuracy", "balanced"]
 FineTune = Literal["head", "all", "two-stage"]
 Precision = Literal["auto", "float32", "bfloat16"]
 

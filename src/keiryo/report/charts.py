@@ -59,16 +59,16 @@ def accuracy_curves(comparison: Comparison) -> dict[str, Any]:
             figure.add_trace(
                 _curve(trial, "val_accuracy", "held out", HELD_OUT, first), row, column
             )
-        chance = go.layout.Shape(
+        baseline = go.layout.Shape(
             type="line",
             xref="x domain",
             x0=0,
             x1=1,
-            y0=1 / len(comparison.data.classes),
-            y1=1 / len(comparison.data.classes),
+            y0=comparison.data.baseline,
+            y1=comparison.data.baseline,
             line={"color": "#cccccc", "width": 1},
         )
-        figure.add_shape(chance, row=row, col=column)
+        figure.add_shape(baseline, row=row, col=column)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     figure.update_layout(
         **LAYOUT,

@@ -19,12 +19,12 @@ def write_curves(comparison: Comparison, folder: Path) -> list[Path]:
         if trial.history:
             path = folder / f"{Path(trial.folder).name}.png"
             with replace_file(path) as temporary:
-                _draw(trial, classes=len(comparison.data.classes)).print_png(temporary)
+                _draw(trial, baseline=comparison.data.baseline).print_png(temporary)
             written.append(path)
     return written
 
 
-def _draw(trial: Trial, *, classes: int) -> FigureCanvasAgg:
+def _draw(trial: Trial, *, baseline: float) -> FigureCanvasAgg:
     figure = Figure(figsize=(6.4, 4.0), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -34,10 +34,10 @@ def _draw(trial: Trial, *, classes: int) -> FigureCanvasAgg:
     held_out = [100 * (epoch.val_accuracy or 0.0) for epoch in trial.history]
     axes.plot(epochs, train, color=TRAINING, linestyle="--", marker=marker, label="training")
     axes.plot(epochs, held_out, color=HELD_OUT, marker=marker, label="held out")
-    axes.axhline(100 / classes, color="#bbbbbb", linewidth=1, zorder=0)
+    axes.axhline(100 * baseline, color="#bbbbbb", linewidth=1, zorder=0)
     axes.annotate(
-        "chance",
-        (0.995, 100 / classes),
+        "largest class alone",
+        (0.995, 100 * baseline),
         xycoords=("axes fraction", "data"),
         ha="right",
         va="bottom",

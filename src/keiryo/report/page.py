@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keiryo.files import write_text
-from keiryo.records.comparison import Comparison, Limits
+from keiryo.records.comparison import Comparison, Limits, Trial
 from keiryo.records.places import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE
 from keiryo.report import charts, words
 from keiryo.report.curves import write_curves
@@ -39,8 +39,12 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         of_winner=_accuracies(comparison, [comparison.recommended]),
         own_split=comparison.data.own_split,
         thumbnails=_thumbnails(folder),
+        shows_balanced=comparison.data.is_uneven or comparison.metric == "balanced",
+        healthy=_healthy(trials),
         limits=_limits_in_words(comparison.limits),
-        disturbed=words.DISTURBED if any(map(words.is_disturbed, latencies)) else None,
+        disturbed=f"{words.DISTURBED} {words.JUDGED_BY_BEST}"
+        if any(map(words.is_disturbed, latencies))
+        else None,
         curves=charts.accuracy_curves(comparison),
         gradients=gradient_heat_maps(
             [(trial, read_snapshots(folder / trial.folder)) for trial in trials]
@@ -57,6 +61,12 @@ def _accuracies(comparison: Comparison, candidates: Sequence[str | None]) -> lis
         for trial in comparison.trials
         if trial.candidate in candidates and trial.val_accuracy is not None
     ]
+
+
+def _healthy(trials: Sequence[Trial]) -> list[str]:
+    """Return the candidates whose trainings all ended, and none with a finding."""
+    with_findings = {t.candidate for t in trials if t.diagnosis or t.status != "done"}
+    return [c for c in dict.fromkeys(t.candidate for t in trials) if c not in with_findings]
 
 
 def _thumbnails(folder: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ def page_template(name: str) -> Template:
         "share": words.share,
         "milliseconds": words.milliseconds,
         "latency": words.latency,
+        "status": words.status,
         "duration": words.duration,
         "rate": words.rate,
         "run": lambda trial: words.run(trial.seed, trial.fold),

@@ -1,11 +1,10 @@
 """Figures in the form in which people read them."""
 
+from keiryo.records.comparison import Trial
 from keiryo.records.speed import Latency
 
-DISTURBED = (
-    "Disturbed: other processes took more than a tenth of the processor during the measurement. "
-    "The fastest run is compared with --max-latency-ms."
-)
+DISTURBED = "Disturbed: other processes took more than a tenth of the processor meanwhile."
+JUDGED_BY_BEST = "--max-latency-ms is compared with the fastest run."
 
 
 def number(value: float | None) -> str:
@@ -43,16 +42,23 @@ def milliseconds(value: float | None) -> str:
     return f"{1000 * value:.0f} µs" if value < 0.0995 else f"{_three_digits(value)} ms"
 
 
+def status(trial: Trial) -> str:
+    """Return how a trial ended: done, failed, stopped, stopped at 25 %, not trained."""
+    if trial.dropped_at is None:
+        return trial.status
+    return f"{trial.status} at {share(trial.dropped_at)}" if trial.dropped_at else "not trained"
+
+
 def is_disturbed(latency: Latency | None) -> bool:
     """Return whether others took the machine's processor time during the measurement."""
-    return latency is not None and latency.is_disturbed
+    return latency is not None and latency.disturbed
 
 
 def latency(value: Latency | None) -> str:
     """Return the median latency, marked with * if the measurement was disturbed."""
     if value is None:
         return "–"
-    return milliseconds(value.p50) + "*" * value.is_disturbed
+    return milliseconds(value.p50) + "*" * value.disturbed
 
 
 def duration(seconds: float | None) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from keiryo.comparison.trial.job import TrialJob
 from keiryo.data.image.corruptions import CORRUPTIONS, STRENGTHS, corrupt_images
 from keiryo.train.classification.evaluation import Evaluation
-from keiryo.train.classification.statistics import wilson_interval
+from keiryo.train.classification.statistics import balanced_accuracy, wilson_interval
 
 # Enough for an accuracy to within some three percent, at fifteen measurements a trial.
 ROBUSTNESS_IMAGES = 1000
@@ -19,6 +19,7 @@ class Accuracies:
 
     train_accuracy: float
     val_accuracy: float
+    val_balanced_accuracy: float
     val_images: int
     val_accuracy_interval: tuple[float, float]
     test_accuracy: float | None = None
@@ -27,13 +28,31 @@ class Accuracies:
     robust_accuracy: float | None = None
 
 
-def measure_accuracies(job: TrialJob, evaluation: Evaluation, val_accuracy: float) -> Accuracies:
-    """Return the accuracies of a trained network; the last epoch measured `val_accuracy`."""
+def final_passes(job: TrialJob) -> float:
+    """Return the number of images that are evaluated after the training, in held-out sets."""
+    splits = job.splits
+    images = 2 * len(splits.val) + len(splits.test) + len(splits.leaked_val)
+    if job.robust_seed is not None:
+        images += len(CORRUPTIONS) * STRENGTHS * min(len(splits.val), ROBUSTNESS_IMAGES)
+    return images / max(len(splits.val), 1)
+
+
+def measure_accuracies(
+    job: TrialJob, evaluation: Evaluation, val_accuracy: float, probabilities: np.ndarray
+) -> Accuracies:
+    """Return the accuracies of a trained network.
+
+    The last epoch measured `val_accuracy`; `probabilities` (N, classes) are those of the held-out
+    images.
+    """
     splits = job.splits
     held_out = len(splits.val)
     accuracies = Accuracies(
         train_accuracy=evaluation.accuracy(sample_rows(splits.train, held_out)),
         val_accuracy=val_accuracy,
+        val_balanced_accuracy=balanced_accuracy(
+            probabilities.argmax(1), job.pack.labels[splits.val]
+        ),
         val_images=held_out,
         val_accuracy_interval=wilson_interval(round(val_accuracy * held_out), held_out),
     )

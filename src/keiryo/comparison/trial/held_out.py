@@ -10,6 +10,7 @@ from keiryo.files import replace_file
 from keiryo.records.comparison import Comparison
 from keiryo.records.data import SuspectLabel
 from keiryo.train.classification.label_errors import find_suspect_labels
+from keiryo.train.diagnosis import HeldOut
 
 HELD_OUT_FILE = "held-out.npz"
 MOST_SUSPECTS = 50
@@ -25,6 +26,8 @@ def fill_suspect_labels(comparison: Comparison, pack: Pack, out: Path) -> None:
     """Set the suspect labels of `comparison` by the trials of its best model in `out`.
 
     Probabilities are averaged over several seeds. With five folds, each image was held out once.
+    A model that makes more than half of the errors of always naming the largest class accuses
+    nobody.
     """
     if not comparison.ranking:
         return
@@ -37,6 +40,9 @@ def fill_suspect_labels(comparison: Comparison, pack: Pack, out: Path) -> None:
     images = [pack.survey.images[row] for row in rows]
     labels = np.array([image.label for image in images], dtype=np.int64)
     comparison.suspects_among = len(rows)
+    comparison.can_accuse_labels = HeldOut(probabilities, labels).is_skilled
+    if not comparison.can_accuse_labels:
+        return
     comparison.suspect_labels = [
         SuspectLabel(
             file=images[place].name,

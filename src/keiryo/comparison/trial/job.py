@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,6 +21,7 @@ from keiryo.records.comparison import Trial
 from keiryo.train.budget import Budget
 from keiryo.train.checkpoint import Position
 from keiryo.train.classification.image_set import ImageSet
+from keiryo.train.classification.loss import class_weights
 from keiryo.train.classification.task import ImageTask
 from keiryo.train.device import choose_device, prepare_device
 from keiryo.train.diagnosis import Evidence
@@ -30,7 +33,8 @@ from keiryo.train.recipe import RECIPES, Recipe, prepare_network
 class TrialJob:
     """A network with its first weights, the images, and the settings of its training.
 
-    `record` names the trial, `folder` is that of its files. `robust_seed` is the seed of the
+    `record` names the trial, `folder` is that of its files. `class_weights` (classes,) are those of
+    the loss; None: all images count alike. `robust_seed` is the seed of the
     corruptions; None: robustness is not measured.
     """
 
@@ -46,6 +50,7 @@ class TrialJob:
     batch: int
     accumulate: int
     save_memory: bool
+    class_weights: np.ndarray | None
     robust_seed: int | None
     device: torch.device
 
@@ -62,6 +67,7 @@ class TrialJob:
             seed=self.record.seed,
             device=self.device,
             fine_tuning=self.fine_tuning,
+            class_weights=self.class_weights,
             save_memory=self.save_memory,
             parts=self.accumulate,
         )
@@ -90,19 +96,35 @@ def prepare_job(out: Path, plan: Plan, trial_plan: TrialPlan) -> TrialJob:
         network=network,
         fine_tuning=start.fine_tuning,
         recipe=recipe,
-        budget=Budget(plan.epochs, None if plan.minutes is None else plan.minutes * 60),
+        budget=Budget(
+            plan.epochs,
+            None if plan.minutes is None else plan.minutes * 60,
+            plan.threads if plan.budget == "processor" else None,
+        ),
         batch=plan.batch,
         accumulate=plan.accumulate,
         save_memory=plan.save_memory,
+        class_weights=class_weights(pack.labels[splits.train], classes)
+        if plan.class_weights
+        else None,
         robust_seed=plan.seed if plan.robust else None,
         device=device,
     )
 
 
 def gather_evidence(
-    position: Position, *, classes: Sequence[str], recipe: str, batch: int, accumulate: int
+    position: Position,
+    *,
+    classes: Sequence[str],
+    recipe: str,
+    batch: int,
+    accumulate: int,
+    **further: Any,
 ) -> Evidence:
-    """Return the evidence for the diagnosis of a training at `position`."""
+    """Return the evidence for the diagnosis of a training at `position`.
+
+    `further` are other fields of Evidence.
+    """
     return Evidence(
         classes=len(classes),
         class_names=classes,
@@ -112,6 +134,7 @@ def gather_evidence(
         history=position.history,
         snapshots=position.snapshots,
         waiting_share=position.waiting_seconds / max(position.training_seconds, 1e-9),
+        **further,
     )
 
 

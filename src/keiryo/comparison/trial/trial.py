@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from keiryo.comparison.trial.evaluation import measure_accuracies, sample_rows
+import numpy as np
+
+from keiryo.comparison.trial.evaluation import final_passes, measure_accuracies, sample_rows
 from keiryo.comparison.trial.held_out import write_held_out
 from keiryo.comparison.trial.job import TrialJob, gather_evidence
 from keiryo.files import write_text
+from keiryo.measure.load import DISTURBING_SHARE
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE, SavedModel, save_model
 from keiryo.records.base import Status
@@ -38,8 +41,10 @@ def run_trial(
     """
     task = job.make_task()
     training = Training(task, budget=job.budget, checkpoint=job.folder / CHECKPOINT_FILE)
-    status, failure = _train(training, make_listener(training), until)
+    listener = make_listener(training)
+    status, failure = _train(training, listener, until)
     position = training.position
+    has_paused = status == "stopped" and any(p.share >= until for p in position.pauses)
     snapshots = SnapshotFile(snapshots=position.snapshots)
     write_text(job.folder / SNAPSHOTS_FILE, snapshots.model_dump_json())
     evidence = replace(
@@ -49,9 +54,13 @@ def run_trial(
             recipe=job.recipe.name,
             batch=job.batch,
             accumulate=job.accumulate,
+            class_shares=_shares_in_loss(job),
+            train_images=len(job.splits.train),
+            steps_per_epoch=task.steps_per_epoch,
         ),
         failure=failure,
-        has_paused=status == "stopped" and any(p.share >= until for p in position.pauses),
+        has_paused=has_paused,
+        was_stopped=status == "stopped" and not has_paused,
     )
     figures: dict[str, object] = {
         "status": status,
@@ -61,19 +70,24 @@ def run_trial(
         "pauses": position.pauses,
         "epochs": len(position.history),
         "train_seconds": position.seconds,
+        "processor_seconds": position.processor_seconds,
+        "processor_share": round(training.processor_share(), 4),
+        "others_share": round(training.others_share(), 4),
+        "disturbed": training.others_share() > DISTURBING_SHARE,
         "images_per_second": training.examples_per_second(),
         "waiting_share": round(training.waiting_share(), 4),
         "peak_memory_bytes": peak_memory_bytes(job.device.type),
     }
     if status == "done":
         splits = job.splits
+        listener.on_evaluation(final_passes(job) * training.evaluation_seconds)
         evaluation = task.evaluation(training.trained_network)
         probabilities = evaluation.probabilities(splits.val)
         write_held_out(job.folder, splits.val, probabilities)
         # The last epoch ended with this measurement.
         val_accuracy = position.history[-1].val_accuracy
         assert val_accuracy is not None
-        accuracies = measure_accuracies(job, evaluation, val_accuracy)
+        accuracies = measure_accuracies(job, evaluation, val_accuracy, probabilities)
         evidence = replace(
             evidence,
             train_accuracy=accuracies.train_accuracy,
@@ -102,6 +116,15 @@ def _train(
     except FloatingPointError as error:
         return "failed", str(error)
     return "done" if is_through and until >= 1.0 else "stopped", None
+
+
+def _shares_in_loss(job: TrialJob) -> list[float]:
+    """Return the share of each class in the loss: that of its images, or all equal by weights."""
+    classes = len(job.pack.survey.classes)
+    if job.class_weights is not None:
+        return [1 / classes] * classes
+    labels = job.pack.labels[job.splits.train]
+    return (np.bincount(labels, minlength=classes) / len(labels)).tolist()
 
 
 def _save(job: TrialJob, training: Training) -> int:

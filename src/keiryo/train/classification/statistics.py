@@ -1,4 +1,4 @@
-"""Two statistics of a classifier, in numpy: SciPy and scikit-learn take a second to import."""
+"""Statistics of a classifier, in numpy: SciPy and scikit-learn take a second to import."""
 
 import math
 
@@ -14,6 +14,14 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
     half = NORMAL_QUANTILE * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
     low, high = (middle - half) / (1 + square / count), (middle + half) / (1 + square / count)
     return (low if correct else 0.0), (high if correct < count else 1.0)
+
+
+def balanced_accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of each class in `labels` (N,) that is `predicted` (N,), mean over classes.
+
+    A class counts as much as any other, however few images it has (Brodersen et al. 2010).
+    """
+    return float(np.mean([(predicted[labels == c] == c).mean() for c in np.unique(labels)]))
 
 
 def area_under_roc(positive: np.ndarray, scores: np.ndarray) -> float:

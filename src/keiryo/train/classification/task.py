@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +35,8 @@ FLOAT32_COST = 1.7
 class ImageTask:
     """A network that is trained to classify the images of a set, batch by batch.
 
-    `fine_tuning` must be made of the same network; it freezes layers for a time.
+    `fine_tuning` must be made of the same network; it freezes layers for a time. `class_weights`
+    (classes,) are the weights of images of each class in the loss; None: all count alike.
 
     Two options save memory. `save_memory` recomputes activations instead of keeping them, which
     changes no bit. `parts` is the number of parts of a batch, which pass through the network one
@@ -51,6 +53,7 @@ class ImageTask:
         seed: int,
         device: torch.device,
         fine_tuning: FineTuning | None = None,
+        class_weights: np.ndarray | None = None,
         save_memory: bool = False,
         parts: int = 1,
     ) -> None:
@@ -71,6 +74,11 @@ class ImageTask:
         self.steps_per_epoch = sampler.steps
         self.averaged_steps = recipe.average_epochs * sampler.steps
         self._fine_tuning = fine_tuning
+        self._class_weights = (
+            None
+            if class_weights is None
+            else torch.tensor(class_weights, dtype=torch.float32, device=device)
+        )
         self._saves_memory = save_memory
         self._parts = parts
         self._peak = peak_learning_rate(network, recipe)
@@ -113,7 +121,9 @@ class ImageTask:
             stopwatch = Stopwatch()
             logits = self.network(inputs)
             self._forward_seconds += stopwatch.lap()
-        loss = classification_loss(logits.float(), part, self.recipe.label_smoothing)
+        loss = classification_loss(
+            logits.float(), part, self.recipe.label_smoothing, self._class_weights
+        )
         (loss * weight).backward()
         correct = (logits.detach().argmax(1) == part.labels).sum()
         sums.add(loss.detach(), len(part.labels), correct)

@@ -1,0 +1,108 @@
+"""What is said of a comparison as a whole: each case that was seen, and a healthy one."""
+
+import pytest
+
+from keiryo.comparison.conclusions import conclude
+from keiryo.comparison.rank import rank
+from keiryo.records.base import Machine
+from keiryo.records.comparison import Comparison, Limits, Trial
+from keiryo.records.data import DataSummary
+from keiryo.records.speed import Latency
+from keiryo.train.classification.statistics import wilson_interval
+
+MACHINE = Machine(
+    system="", processor="", cores=2, memory_bytes=1, device="cpu", threads=2, python="", torch=""
+)
+
+
+def trial(model: str, correct: int, of: int = 60, **figures: object) -> Trial:
+    latency = Latency(p50=8, p95=9, best=4, batch=1, threads=2, runs=30, device="cpu")
+    return Trial.model_validate(
+        {
+            "model": model,
+            "seed": 0,
+            "status": "done",
+            "folder": f"trials/{model}",
+            "val_accuracy": correct / of,
+            "val_accuracy_interval": wilson_interval(correct, of),
+            "val_balanced_accuracy": correct / of,
+            "latency_ms": latency,
+            "processor_share": 0.98,
+            **figures,
+        }
+    )
+
+
+def compared(
+    *trials: Trial, largest: float = 0.2, limits: Limits | None = None, **options: object
+) -> dict[str, str]:
+    """Return what is found of a comparison of these trials, by code."""
+    limits = limits or Limits()
+    ranking = rank(trials, limits)
+    comparison = Comparison.model_validate(
+        {
+            "keiryo_version": "0",
+            "created": "",
+            "machine": MACHINE,
+            "data": DataSummary(
+                name="set",
+                size=32,
+                classes=list("abcde"),
+                train_images=240,
+                val_images=60,
+                largest_class_share=largest,
+            ),
+            "recipe": "keiryo",
+            "batch": 8,
+            "epochs": 3,
+            "minutes": None,
+            "limits": limits,
+            "trials": list(trials),
+            "ranking": ranking.models,
+            "pareto": ranking.pareto,
+            "recommended": ranking.recommended,
+            "complete": True,
+            "recommended_trial": ranking.recommended_trial,
+            **options,
+        }
+    )
+    return {finding.code: finding.evidence for finding in conclude(comparison)}
+
+
+def test_nothing_is_said_of_a_good_comparison() -> None:
+    good = trial("a", 55), trial("b", 50)
+    assert compared(*good) == {}
+    assert compared(*good, limits=Limits(max_latency_ms=8)) == {}
+    assert compared(*good, epochs=None, minutes=1.0) == {}
+
+
+@pytest.mark.parametrize(
+    ("correct", "of", "largest"),
+    [(12, 60, 0.2), (55, 61, 0.9)],
+    ids=["a fifth of five classes", "the largest class throughout"],
+)
+def test_a_network_at_chance_is_not_recommended_in_silence(
+    correct: int, of: int, largest: float
+) -> None:
+    found = compared(trial("a", correct, of), largest=largest)
+    assert (
+        f"always naming the largest class gives {largest:.1%}" in found["no_better_than_baseline"]
+    )
+
+
+def test_unequal_shares_of_the_processor_are_told_under_a_budget_of_time() -> None:
+    trials = trial("a", 55, processor_share=0.98), trial("b", 50, processor_share=0.6)
+    found = compared(*trials, epochs=None, minutes=1.0)
+    assert "trials/b got 60%" in found["unequal_conditions"]
+    assert compared(*trials) == {}
+    assert compared(*trials, epochs=None, minutes=1.0, budget="processor") == {}
+
+
+def test_a_limit_on_a_disturbed_latency_excludes_and_admits_nobody_in_silence() -> None:
+    disturbed = trial("a", 55)
+    assert disturbed.latency_ms is not None
+    disturbed.latency_ms.disturbed = True
+    said = compared(disturbed, limits=Limits(max_latency_ms=5))["disturbed_near_limit"]
+    assert "a is admitted by its fastest run, 4 ms, with a median of 8 ms" in said
+    said = compared(disturbed, limits=Limits(max_latency_ms=3))["disturbed_near_limit"]
+    assert "a is excluded by its fastest run, 4 ms" in said
