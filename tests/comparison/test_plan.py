@@ -29,6 +29,8 @@ def test_with_data_the_defaults_are_those_of_the_experiment() -> None:
         ({"minutes": -1.0}, "--minutes"),
         ({"epochs": 1, "minutes": 1.0}, "one of the two"),
         ({"size": 2}, "--size"),
+        ({"budget": "processor"}, "add --minutes"),
+        ({"metric": "luck"}, "--metric"),
         ({"seeds": 0}, "--seeds"),
         ({"seed": -1}, "--seed"),
         ({"recipe": "secret"}, "--recipe"),

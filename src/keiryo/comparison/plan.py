@@ -178,6 +178,8 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
             "--stop-early: drops the worse half of the candidates; name at least two with "
             "--models or --recipe, or leave it out"
         )
+    if plan.budget == "processor" and plan.minutes is None:
+        raise InputError("--budget processor: says what --minutes counts; add --minutes")
     if plan.accumulate > plan.batch:
         raise InputError(
             f"--accumulate {plan.accumulate}: a batch of {plan.batch} cannot be cut into so many "

@@ -71,6 +71,11 @@ def run_comparison(
     written if it can be known then.
     """
     plan = plan.model_copy(update={"device": choose_device(plan.device).type})
+    if plan.budget == "processor" and plan.device != "cpu":
+        raise InputError(
+            f"--budget processor: a training on {plan.device} hardly uses the processor; "
+            "add --device cpu, or leave it out"
+        )
     # Everything that may fail early is tried before the folder is touched.
     source = locate(plan.data, progress=listener.downloading)
     check_same_form(source, size=plan.size, fit=plan.fit)

@@ -10,11 +10,13 @@ from keiryo.data.batches.device_batches import DeviceBatch
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     """Return the weights (classes,) with which all classes count alike in the loss.
 
-    `labels` (N,) are those of the training images. The weight of a class is N / (classes * count),
-    so the mean weight of the images is 1. A class without images has the weight 0.
+    `labels` (N,) are those of the training images. The weight of a class is N / (present * count),
+    where `present` is the number of classes that have images, so the mean weight of the images is
+    1. A class without images has the weight 0.
     """
     counts = np.bincount(labels, minlength=classes)
-    return np.where(counts > 0, len(labels) / (classes * np.maximum(counts, 1)), 0.0)
+    present = (counts > 0).sum()
+    return np.where(counts > 0, len(labels) / (present * np.maximum(counts, 1)), 0.0)
 
 
 def classification_loss(
