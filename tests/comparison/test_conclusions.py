@@ -90,6 +90,13 @@ def test_a_network_at_chance_is_not_recommended_in_silence(
     )
 
 
+def test_by_balanced_accuracy_guessing_is_the_baseline() -> None:
+    rare_classes_too = trial("a", 50, val_balanced_accuracy=0.7)
+    assert compared(rare_classes_too, largest=0.9, metric="balanced") == {}
+    one_class = trial("a", 54, val_balanced_accuracy=0.2)
+    assert "no_better_than_baseline" in compared(one_class, largest=0.9, metric="balanced")
+
+
 def test_unequal_shares_of_the_processor_are_told_under_a_budget_of_time() -> None:
     trials = trial("a", 55, processor_share=0.98), trial("b", 50, processor_share=0.6)
     found = compared(*trials, epochs=None, minutes=1.0)

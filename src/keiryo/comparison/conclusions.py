@@ -10,6 +10,7 @@ from keiryo.records.findings import gravest_first
 
 LARGEST_DIFFERENCE_OF_SHARES = 0.1
 NEAR_LIMIT = 0.1
+LEAST_BALANCED_GAIN = 0.1  # over guessing
 MEASURE_AGAIN = "Measure again on a quiet machine: keiryo compare --resume --measure-again."
 
 
@@ -26,13 +27,23 @@ def no_better_than_baseline(comparison: Comparison) -> Finding | None:
     baseline = comparison.data.baseline
     if trial is None or trial.val_accuracy is None or trial.val_accuracy_interval is None:
         return None
-    if trial.val_accuracy_interval[0] > baseline:
+    guessing = 1 / len(comparison.data.classes)
+    if comparison.metric == "balanced":
+        is_better = (trial.val_balanced_accuracy or 0.0) - guessing > LEAST_BALANCED_GAIN
+    else:
+        is_better = trial.val_accuracy_interval[0] > baseline
+    if is_better:
         return None
+    advice = "Do not use it: see the diagnosis of its training."
+    if comparison.data.is_uneven and not (
+        comparison.class_weights and comparison.metric == "balanced"
+    ):
+        advice += " With uneven classes, use --metric balanced and --class-weights."
     balanced = (
         ""
         if trial.val_balanced_accuracy is None
         else f"; its balanced accuracy is {trial.val_balanced_accuracy:.1%}, where guessing gives "
-        f"{1 / len(comparison.data.classes):.1%}"
+        f"{guessing:.1%}"
     )
     return Finding(
         code="no_better_than_baseline",
@@ -40,10 +51,7 @@ def no_better_than_baseline(comparison: Comparison) -> Finding | None:
         evidence=f"the recommended {comparison.recommended} classifies {trial.val_accuracy:.1%} of "
         f"the held-out images correctly, and always naming the largest class gives {baseline:.1%}"
         f"{balanced}",
-        advice="Do not use it: see the diagnosis of its training. With uneven classes, use "
-        "--metric balanced and --class-weights."
-        if comparison.data.is_uneven
-        else "Do not use it: see the diagnosis of its training.",
+        advice=advice,
     )
 
 
