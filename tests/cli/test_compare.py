@@ -24,7 +24,7 @@ from keiryo.records.comparison import DataSummary, Trial
 from keiryo.records.training import Epoch
 from keiryo.train.checkpoint import Position
 
-SMALL = ["--size", 32, "--batch", 8, "--threads", 1]
+SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--wait-for-quiet", 0]
 TWO_MODELS = "mobilenet_v2:width=0.35,resnet18"
 TINY = "densenet:layers=2-2,growth=4"  # the fastest to train and to measure
 
@@ -244,7 +244,7 @@ def test_the_worse_half_is_stopped_early_and_the_others_come_to_the_same_bits(
     with pytest.raises(KeyboardInterrupt):
         api.compare(
             flower_folder, TWO_MODELS.split(","), epochs=2, size=32, batch=8, threads=1,
-            stop_early=True, out=out, listener=KilledBetweenRungs(),
+            wait_for_quiet=0.0, stop_early=True, out=out, listener=KilledBetweenRungs(),
         )  # fmt: skip
     finished = keiryo("compare", "--resume", "--stop-early", "--out", out)
     assert finished.status == 0

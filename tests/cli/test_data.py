@@ -12,7 +12,7 @@ from conftest import Finished, write_images
 
 Command = Callable[..., Finished]
 TINY = "densenet:layers=2-2,growth=4"  # the fastest to train and to measure
-QUICK = ["--models", TINY, "--size", 32, "--batch", 8, "--threads", 1]
+QUICK = ["--models", TINY, "--size", 32, "--batch", 8, "--threads", 1, "--wait-for-quiet", 0]
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ def test_an_address_that_cannot_be_checked_or_reached(
         fetch_weights("ftp://127.0.0.1/x", cache=tmp_path)
 
 
-SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--epochs", 1]
+SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--epochs", 1, "--wait-for-quiet", 0]
 
 
 def test_a_comparison_begins_with_the_weights_and_only_with_them(

@@ -85,7 +85,7 @@ def test_latency_is_that_of_batches_in_another_process(tmp_path: Path) -> None:
         noted.write_text("")
         model = save(tmp_path / "model.safetensors", f"{tmp_path}/noting.py:{factory}")
         here = torch.get_num_threads()
-        latency = measure_latency(model, device="cpu", threads=threads, batch=batch)
+        latency = measure_latency(model, device="cpu", threads=threads, batch=batch, wait=0.0)
         assert torch.get_num_threads() == here
         calls = list(map(json.loads, noted.read_text().splitlines()))
         # Passes that others disturb are made again.
@@ -110,7 +110,7 @@ def test_latency_is_that_of_batches_in_another_process(tmp_path: Path) -> None:
 def test_what_fails_in_the_other_process_is_said(tmp_path: Path) -> None:
     (tmp_path / "damaged.safetensors").write_bytes(b"no model")
     with pytest.raises(LatencyError) as failed:
-        measure_latency(tmp_path / "damaged.safetensors", device="cpu", threads=1)
+        measure_latency(tmp_path / "damaged.safetensors", device="cpu", threads=1, wait=0.0)
     assert "damaged.safetensors: not a model that keiryo saved" in failed.value.log
 
 
@@ -126,6 +126,7 @@ def test_seeds_of_an_architecture_share_a_figure_and_others_fail_alone(tmp_path:
         [ToMeasure(seeds), ToMeasure((tmp_path / "damaged.safetensors",))],
         device="cpu",
         threads=1,
+        wait=0.0,
         on_progress=lambda done, total: told.append((done, total)),
     )
     assert not isinstance(shared, LatencyError)

@@ -41,6 +41,7 @@ def measure_trials(
             ],
             device=plan.device,
             threads=plan.threads,
+            wait=plan.wait_for_quiet,
             on_progress=listener.measuring,
         )
     except KeyboardInterrupt:

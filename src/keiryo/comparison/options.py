@@ -118,3 +118,10 @@ class ComparisonOptions(Record):
     )
     device: DeviceName = option("auto", "Device to train on; auto takes a GPU if there is one.")
     threads: int = option(..., "Number of processor threads.", shown="all cores", ge=1)
+    wait_for_quiet: float = option(
+        10.0,
+        "Seconds to wait at most, before latencies are measured, until other processes take little "
+        "processor time.",
+        ge=0,
+        lt=float("inf"),
+    )

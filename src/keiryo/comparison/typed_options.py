@@ -32,3 +32,4 @@ class PlanOptions(TypedDict, total=False):
     max_params: int | None
     device: Literal["auto", "cpu", "cuda", "mps"] | None
     threads: int | None
+    wait_for_quiet: float | None

@@ -44,9 +44,13 @@ class LatencyError(Exception):
         self.log = log
 
 
-def measure_latency(model: Path, *, device: str, threads: int, batch: int = 1) -> Latency:
+def measure_latency(
+    model: Path, *, device: str, threads: int, batch: int = 1, wait: float = LONGEST_WAIT_SECONDS
+) -> Latency:
     """Measure the trained model in the file `model`. Raises LatencyError if it does not run."""
-    (found,) = measure_latencies([ToMeasure((model,), batch)], device=device, threads=threads)
+    (found,) = measure_latencies(
+        [ToMeasure((model,), batch)], device=device, threads=threads, wait=wait
+    )
     if isinstance(found, LatencyError):
         raise found
     return found
@@ -57,9 +61,13 @@ def measure_latencies(
     *,
     device: str,
     threads: int,
+    wait: float = LONGEST_WAIT_SECONDS,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Latency | LatencyError]:
     """Measure each architecture on batches of its own size; its files share one figure.
+
+    Before passes, it waits until other processes take little, for `wait` seconds in all at most.
+    When that time is used up, disturbed passes are not made again.
 
     `on_progress` is told the number of passes made so far and planned. An architecture that could
     not be run has a LatencyError in its place.
@@ -79,11 +87,14 @@ def measure_latencies(
                 processes.enter_context(_Architecture(each, device=device, threads=threads))
                 for each in architectures[start : start + MOST_PROCESSES]
             ]
-            wait = LONGEST_WAIT_SECONDS
-            for _ in range(MOST_ROUNDS):
+            wait_left = wait
+            for round_number in range(MOST_ROUNDS):
                 unsettled = [each for each in measured if not each.is_settled()]
-                if unsettled:
-                    wait -= wait_for_quiet(at_most=wait)
+                if round_number >= ROUNDS and wait_left <= 0.0:
+                    unsettled = [each for each in unsettled if each.is_quiet()]
+                if not unsettled:
+                    break
+                wait_left -= wait_for_quiet(at_most=min(wait_left, wait / ROUNDS))
                 for each in unsettled:
                     each.measure(count_pass)
             found += [each.result() for each in measured]
@@ -153,6 +164,10 @@ class _Architecture:
             return False
         lowest, highest = _spread(quiet)
         return highest - lowest <= LARGEST_SPREAD * highest
+
+    def is_quiet(self) -> bool:
+        """Return True if no pass was disturbed."""
+        return len(self._quiet()) == len(self.passes)
 
     def result(self) -> Latency | LatencyError:
         """Return one figure for all quiet passes, or for all passes if none was quiet."""
