@@ -19,11 +19,13 @@ SAME_SUBJECT = {
     "diagnosis",
     "evaluation",
     "evidence",  # what checks look at
+    "export",  # its record; its command
     "generation",
     "initialization",
     "listener",
     "locate",
     "norm_activation",  # the layer; its kernel
+    "onnx",  # the exporters of classifiers and of WaveNets
     "options",
     "pack",
     "packing",

@@ -126,6 +126,26 @@ def test_the_winner_labels_new_images(
     assert keiryo("predict", trial, broken).status == 2
 
 
+def test_a_trial_is_exported_and_compared_on_its_held_out_images(
+    compared: tuple[Path, dict[str, object]], tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    out, results = compared
+    trials: list[dict[str, object]] = results["trials"]  # pyright: ignore
+    trial = out / str(trials[0]["folder"])
+    exported = keiryo("export", trial, "--out", tmp_path)
+    assert exported.status == 0
+    assert "held-out images, read anew from the data: 100.0% get the same class" in exported.out
+    assert (tmp_path / "model.onnx").exists()
+    refused = keiryo("export", trial, "--out", tmp_path)
+    assert (refused.status, "--force" in refused.err) == (2, True)
+    again = keiryo("export", trial, "--out", tmp_path, "--force", "--json")
+    agreement = json.loads(again.out)["agreement"]
+    assert agreement["images_from"] == "data"
+    assert agreement["accuracy"] == agreement["trained_accuracy"] == trials[0]["val_accuracy"]
+    low, high = agreement["accuracy_difference_interval"]
+    assert low < 0 < high
+
+
 def test_the_report_can_be_made_again(
     compared: tuple[Path, dict[str, object]], keiryo: Callable[..., Finished], tmp_path: Path
 ) -> None:

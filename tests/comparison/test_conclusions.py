@@ -8,7 +8,7 @@ from keiryo.records.base import Machine
 from keiryo.records.comparison import Comparison, Limits, Trial
 from keiryo.records.data import DataSummary
 from keiryo.records.speed import Latency
-from keiryo.train.classification.statistics import wilson_interval
+from keiryo.statistics import wilson_interval
 
 MACHINE = Machine(
     system="", processor="", cores=2, memory_bytes=1, device="cpu", threads=2, python="", torch=""

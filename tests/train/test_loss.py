@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional
 
 from keiryo.data.batches.device_batches import DeviceBatch
+from keiryo.statistics import balanced_accuracy
 from keiryo.train.classification.loss import class_weights, classification_loss
-from keiryo.train.classification.statistics import balanced_accuracy
 
 
 def test_all_classes_count_alike() -> None:

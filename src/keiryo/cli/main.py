@@ -34,6 +34,7 @@ COMMANDS = {
     "train": "keiryo.cli.compare:train",
     "weigh": "keiryo.cli.weigh:weigh",
     "bench": "keiryo.cli.bench:bench",
+    "export": "keiryo.cli.export:export",
     "predict": "keiryo.cli.predict:predict",
     "diagnose": "keiryo.cli.diagnose:diagnose",
     "models": "keiryo.cli.models:models",

@@ -1,4 +1,4 @@
-"""Trained models as predictors.
+"""Trained models as predictors and as files for other runtimes.
 
 This room must never know how a model was trained.
 """

@@ -6,8 +6,8 @@ import numpy as np
 
 from keiryo.comparison.trial.job import TrialJob
 from keiryo.data.image.corruptions import CORRUPTIONS, STRENGTHS, corrupt_images
+from keiryo.statistics import balanced_accuracy, wilson_interval
 from keiryo.train.classification.evaluation import Evaluation
-from keiryo.train.classification.statistics import balanced_accuracy, wilson_interval
 
 # Enough for an accuracy to within some three percent, at fifteen measurements a trial.
 ROBUSTNESS_IMAGES = 1000

@@ -3,8 +3,8 @@
 import numpy as np
 
 from keiryo.records.base import Finding
+from keiryo.statistics import area_under_roc
 from keiryo.train.classification.label_errors import find_suspect_labels
-from keiryo.train.classification.statistics import area_under_roc
 from keiryo.train.diagnosis.batch_norm import statistics_lag
 from keiryo.train.diagnosis.evidence import Evidence
 

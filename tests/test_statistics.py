@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from keiryo.train.classification.statistics import area_under_roc, wilson_interval
+from keiryo.statistics import area_under_roc, paired_difference_interval, wilson_interval
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -25,3 +25,21 @@ def test_an_area_is_scikit_learns(drawn: list[tuple[bool, int]]) -> None:
     scores = np.array([score / 7 for _, score in drawn])
     assume(positive.any() and not positive.all())
     assert area_under_roc(positive, scores) == pytest.approx(roc_auc_score(positive, scores))
+
+
+# Newcombe 1998, table II: the first counts, and the interval by method 10.
+def test_a_paired_interval_is_newcombes() -> None:
+    low, high = paired_difference_interval(36, 12, 2, 0)
+    assert (round(low, 4), round(high, 4)) == (0.0569, 0.3404)
+
+
+@given(st.lists(st.integers(0, 400), min_size=4, max_size=4))
+def test_a_paired_interval_holds_the_difference_and_turns_with_the_order(
+    counts: list[int],
+) -> None:
+    assume(sum(counts) > 0)
+    both, first, second, neither = counts
+    low, high = paired_difference_interval(both, first, second, neither)
+    assert -1 - 1e-9 <= low <= (first - second) / sum(counts) <= high <= 1 + 1e-9
+    turned = paired_difference_interval(both, second, first, neither)
+    assert turned == pytest.approx((-high, -low), abs=1e-12)

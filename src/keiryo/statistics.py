@@ -16,6 +16,36 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
     return (low if correct else 0.0), (high if correct < count else 1.0)
 
 
+def paired_difference_interval(
+    both: int, only_first: int, only_second: int, neither: int
+) -> tuple[float, float]:
+    """Return the 95 % interval of the difference of two accuracies on the same images.
+
+    The counts are those of images that both classifiers, the first alone, the second alone and
+    neither classify correctly; the difference is first minus second (Newcombe 1998, Improved
+    confidence intervals for the difference between binomial proportions based on paired data,
+    method 10).
+    """
+    count = both + only_first + only_second + neither
+    first, second = both + only_first, both + only_second
+    difference = (only_first - only_second) / count
+    low_first, high_first = wilson_interval(first, count)
+    low_second, high_second = wilson_interval(second, count)
+    correlation = 0.0
+    if (sides := first * (count - first) * second * (count - second)) > 0:
+        product = both * neither - only_first * only_second
+        if product > 0:
+            product = max(product - count / 2, 0.0)  # the method's correction for continuity
+        correlation = product / math.sqrt(sides)
+
+    def distance(one: float, other: float) -> float:
+        return math.sqrt(max(0.0, one**2 - 2 * correlation * one * other + other**2))
+
+    down = distance(first / count - low_first, high_second - second / count)
+    up = distance(second / count - low_second, high_first - first / count)
+    return difference - down, difference + up
+
+
 def balanced_accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of each class in `labels` (N,) that is `predicted` (N,), mean over classes.
 

@@ -1,0 +1,47 @@
+"""The records of an exported model: its file, and its agreement with the trained network."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from keiryo.records.base import Record
+
+ImagesFrom = Literal["data", "pack", "random"]
+
+
+class Agreement(Record):
+    """The agreement of an exported model with the trained network on the same images.
+
+    Accuracies and the interval are shares; they are None if the images have no labels. Both models
+    are given the same images, so the interval is that of paired data.
+    """
+
+    images: int
+    images_from: ImagesFrom = Field(
+        description="held-out images read anew from the data, or from the comparison's pack if the "
+        "data are gone; or random pixels, for a model without its comparison"
+    )
+    largest_difference: float = Field(description="of a probability")
+    tolerance: float = Field(description="the largest difference that is allowed")
+    equal_labels: float = Field(description="share of the images with the same likeliest class")
+    accuracy: float | None = None
+    trained_accuracy: float | None = Field(default=None, description="of the trained network")
+    accuracy_difference_interval: tuple[float, float] | None = Field(
+        default=None, description="95 % interval of the exported accuracy minus the trained one"
+    )
+
+    @property
+    def holds(self) -> bool:
+        """True if all probabilities are as close as is allowed."""
+        return self.largest_difference <= self.tolerance
+
+
+class ExportedModel(Record):
+    """A model that was written for another runtime."""
+
+    path: str
+    target: str
+    model: str
+    classes: list[str]
+    size_bytes: int
+    agreement: Agreement
