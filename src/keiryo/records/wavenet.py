@@ -159,9 +159,18 @@ class WaveNetTraining(Record):
         default=None, description="with averaged weights, on some of the training recordings"
     )
     val_bits_per_sample: float | None = Field(
-        default=None, description="with averaged weights, on all held-out recordings"
+        default=None,
+        description="with averaged weights, on all held-out recordings, or on as many as the "
+        "--minutes allowed, evenly over the conditions",
     )
-    val_samples: int = 0
+    val_samples: int = Field(default=0, description="held-out samples that were evaluated")
+    held_out_samples: int | None = Field(default=None, description="all held-out samples")
+    val_bits_standard_error: float | None = Field(
+        default=None, description="over recordings; None: of one recording, or not measured"
+    )
+    train_bits_standard_error: float | None = Field(
+        default=None, description="over recordings; None: of one recording, or not measured"
+    )
     conditions_save_bits_per_sample: float | None = Field(
         default=None,
         description="rise in held-out bits per sample when each recording is given another's "

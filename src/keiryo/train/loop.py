@@ -20,7 +20,7 @@ from keiryo.train.optimizer.without_compiler import step_without_compiler
 from keiryo.train.recipe import make_optimizer
 from keiryo.train.score import Sums
 from keiryo.train.stopwatch import Stopwatch
-from keiryo.train.task import AnyBatch, Task
+from keiryo.train.task import AnyBatch, EvaluationStoppedError, Task
 from keiryo.train.watching.step_watch import StepWatch, is_watched, thin_out
 
 # A checkpoint is written at every stop, and when the time since the last one is this many times
@@ -77,7 +77,9 @@ class Training(Generic[AnyBatch]):
         """
         self._until = until
         self._load_watch = LoadWatch()
-        while not self._has_paused() and (self._share() < until or self._ends_epoch()):
+        while not self._has_paused() and (
+            self._share() < until or self._ends_epoch() or self._lacks_evaluation()
+        ):
             if not self._run_epoch(listener):
                 return False
         if until < 1.0 and not self._has_paused():
@@ -140,9 +142,7 @@ class Training(Generic[AnyBatch]):
         sums = self._sums()
         self.task.network.train()
         self._stopwatch.lap()
-        for batch in self._time_waiting(
-            self.task.batches(position.epoch, first_step=position.step)
-        ):
+        for batch in self._batches_left():
             seen_before = sums.examples
             self._step(batch, sums)
             position.step += 1
@@ -165,8 +165,20 @@ class Training(Generic[AnyBatch]):
                 self._save(sums)
             if stops:
                 return False
-        self._finish_epoch(sums, listener)
+        try:
+            self._finish_epoch(sums, listener)
+        except EvaluationStoppedError:
+            position.evaluation_seconds += self._lap()
+            self._save(sums)
+            return False
         return True
+
+    def _batches_left(self) -> Iterator[AnyBatch]:
+        """Yield the batches left in this epoch: none if only its evaluation is left."""
+        if self._lacks_evaluation():
+            return iter(())
+        position = self.position
+        return self._time_waiting(self.task.batches(position.epoch, first_step=position.step))
 
     def _time_waiting(self, batches: Iterator[AnyBatch]) -> Iterator[AnyBatch]:
         """Yield `batches`, adding the time spent waiting for them to the position."""
@@ -223,7 +235,7 @@ class Training(Generic[AnyBatch]):
     def _finish_epoch(self, sums: Sums, listener: TrainingListener) -> None:
         position, share = self.position, self._share()
         self._check_finite(sums)
-        listener.on_evaluation(self.evaluation_seconds)
+        listener.on_evaluation(self.evaluation_seconds or position.last_evaluation_seconds)
         held_out = self.task.evaluate(self.trained_network, share)
         took = self.evaluation_seconds = self._lap()
         position.evaluation_seconds += took
@@ -257,6 +269,10 @@ class Training(Generic[AnyBatch]):
     def _ends_epoch(self) -> bool:
         # A checkpoint may have been saved between an epoch's last step and its evaluation.
         return self.position.step == self.task.steps_per_epoch
+
+    def _lacks_evaluation(self) -> bool:
+        # A budget of time ends within an epoch, and a stop may come during its evaluation.
+        return self._until == 1.0 and self.position.step > 0 and self._share() >= 1.0
 
     def _has_paused(self) -> bool:
         # Not by the share: in a budget of seconds, it falls when an evaluation takes less time

@@ -88,7 +88,8 @@ def train(
         typer.echo(training.model_dump_json(indent=2))
     elif training.status == "done":
         typer.echo(
-            f"{training.val_bits_per_sample:.3f} bits per sample on held-out recordings; "
+            f"{training.val_bits_per_sample:.3f} bits per sample on held-out recordings (less is "
+            f"better; guessing: {training.guessing_bits_per_sample:.3f}); "
             f"{words.size(training.model_bytes)}; generates at "
             f"{training.real_time_factor or 0.0:.1f} times real time\n"
             f"Report: {out / 'report.html'}"
