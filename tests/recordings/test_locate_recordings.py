@@ -13,12 +13,12 @@ def test_a_folder_is_searched_at_any_depth(tmp_path: Path) -> None:
     for name in ("3_a.wav", "deep/er/4_b.flac", "5_c.OGG"):
         write(tmp_path / name, tone(1000))
     (tmp_path / "notes.txt").write_text("not a recording")
-    (tmp_path / "6_d.mp3").write_bytes(b"")
+    (tmp_path / "6_d.m4a").write_bytes(b"")
     source = locate_recordings(str(tmp_path), condition=PATTERN)
     assert list(source.names) == ["3_a.wav", "5_c.OGG", "deep/er/4_b.flac"]
     assert source.conditions.labels == [[0], [2], [1]]
     (finding,) = source.findings
-    assert finding.files == ["6_d.mp3", "notes.txt"]
+    assert finding.files == ["6_d.m4a", "notes.txt"]
     assert not locate_recordings(str(tmp_path)).conditions.categories
 
 

@@ -58,7 +58,7 @@ from keiryo.version import __version__
 # A training step costs three times as much per sample, so evaluation takes little of the time.
 FEWEST_EVALUATED = 50_000
 EVALUATED_SHARE = 0.05
-# Shares of a budget of minutes: an evaluation after an epoch takes at most so much, and this is kept
+# Shares of a budget of minutes: an evaluation after an epoch takes at most so much; this is kept
 # back for the evaluations and for the sounds at the end.
 EPOCH_EVALUATION_SHARE = 0.05
 LAST_EVALUATIONS_SHARE = 0.12

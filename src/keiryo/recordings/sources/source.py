@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from keiryo.records.base import Finding
 class RecordingSource(ABC):
     """A set of recordings, read one by one, by several threads at once.
 
-    `names` are shown to the user; `conditions` are their labels, in the same order.
+    `names` are shown to the user; `conditions` are their labels, in the same order. `splits`, if
+    any, are the sides that their owner put them on. None: there are none.
     """
+
+    splits: Sequence[Literal["train", "val"]] | None = None
 
     def __init__(
         self,
