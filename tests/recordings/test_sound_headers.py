@@ -1,4 +1,4 @@
-"""A file whose header gives a wrong length, or none, is read as far as it goes, and that is said."""
+"""A file whose header gives a wrong length is read as far as it goes, and that is said."""
 
 import struct
 from pathlib import Path
