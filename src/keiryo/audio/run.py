@@ -80,6 +80,9 @@ class WaveNetListener:
     def began(self, data: RecordingsSummary, network: NetworkSummary) -> None:
         """The training begins, of this network on these recordings."""
 
+    def continued(self, steps: int, learning_rate: float) -> None:
+        """The training continues after so many steps, at this learning rate."""
+
     def progressed(self, progress: TrainingProgress) -> None:
         """A step was made."""
 
@@ -108,16 +111,23 @@ def run_wavenet_training(
 ) -> WaveNetTraining:
     """Carry out `plan`; with `resume`, continue from the checkpoint in `out` if there is one.
 
-    Writes `model.safetensors`, `results.json`, `snapshots.json` and sounds into `out`, and a
-    checkpoint if the training was stopped. Raises InputError for what is not possible, and
-    KeyboardInterrupt if it was stopped before the training began.
+    Writes `model.safetensors`, `results.json`, `snapshots.json`, sounds and a checkpoint into
+    `out`. Raises InputError for what is not possible, and KeyboardInterrupt if it was stopped
+    before the training began.
     """
     device = choose_device(plan.device)
     prepare_device(device, threads=plan.threads)
     if resume:
         wavenet_folder(out).clear_leftovers()
         if (finished := read_training(out)) is not None and finished.complete:
-            return finished
+            if (finished.epochs, finished.minutes) == (plan.epochs, plan.minutes):
+                return finished
+            if not (out / CHECKPOINT_FILE).is_file():
+                raise InputError(
+                    f"--out {out}: ended without a {CHECKPOINT_FILE} (an earlier version removed "
+                    "it), so it cannot be continued; begin again with --force"
+                )
+        _keep_longer_budget(plan, out)
     else:
         # A missing set is reported before a folder is made.
         locate_recordings(plan.data, condition=plan.condition)
@@ -126,8 +136,18 @@ def run_wavenet_training(
         return _Run(plan, out, device, listener).result()
     except InputError:
         if not resume:
-            wavenet_folder(out).release()
+            wavenet_folder(out).release(PACK_FOLDER)
         raise
+
+
+def _keep_longer_budget(plan: WaveNetPlan, out: Path) -> None:
+    """Write the budget of `plan` into the folder, if it is longer than before."""
+    folder = wavenet_folder(out)
+    before = folder.read_plan(WaveNetPlan)
+    budget = ("epochs", "minutes", "begun_epochs", "begun_minutes")
+    after = before.model_copy(update={key: getattr(plan, key) for key in budget})
+    if after != before:
+        folder.write_plan(after)
 
 
 def read_training(out: Path) -> WaveNetTraining | None:
@@ -143,8 +163,9 @@ class _Run:
         self, plan: WaveNetPlan, out: Path, device: torch.device, listener: WaveNetListener
     ) -> None:
         self._plan, self._out, self._device, self._listener = plan, out, device, listener
-        self._pack = self._packed()
-        self._splits = split_recordings(self._pack, seed=plan.seed)
+        whole = self._packed()
+        self._splits = split_recordings(whole, seed=plan.seed, hold_out=plan.hold_out)
+        self._pack = self._splits.pack
         self._configuration = plan.configuration(self._pack)
 
     def result(self) -> WaveNetTraining:
@@ -205,6 +226,9 @@ class _Run:
             peak_memory_bytes=0,
             guessing_bits_per_sample=entropy_of_codes(counts) / NATS_PER_BIT,
         )
+        if training.position.steps:
+            share = training.share()
+            self._listener.continued(training.position.steps, task.learning_rate(share))
         self._train(training, record)
         self._fill(training, record)
         if record.status != "failed" and training.position.steps:
@@ -217,8 +241,6 @@ class _Run:
         record.peak_memory_bytes = peak_memory_bytes(self._device.type)
         record.complete = record.status == "done"
         write_text(self._out / RESULTS_FILE, record.model_dump_json(indent=2))
-        if record.complete:
-            (self._out / CHECKPOINT_FILE).unlink(missing_ok=True)
         self._listener.finished(record)
         return record
 

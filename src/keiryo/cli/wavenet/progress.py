@@ -79,6 +79,12 @@ class TerminalWaveNetListener(Terminal, WaveNetListener):
             f"{network.receptive_field_samples} samples ({network.receptive_field_ms:.0f} ms)"
         )
 
+    def continued(self, steps: int, learning_rate: float) -> None:
+        self.say(
+            f"continues after {steps} steps at a learning rate of {learning_rate:.2g}, which the "
+            "schedule of the whole training gives"
+        )
+
     def progressed(self, progress: TrainingProgress) -> None:
         self._share = progress.share
         self._show(

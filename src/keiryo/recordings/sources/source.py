@@ -60,13 +60,18 @@ class FileRecordings(RecordingSource):
         conditions: Conditions,
         paths: Sequence[Path],
         findings: Sequence[Finding] = (),
+        *,
+        splits: Sequence[Literal["train", "val"]] | None = None,
     ) -> None:
         super().__init__(name, names, conditions, findings)
         self._paths = paths
+        self.splits = splits
 
     def fingerprint(self) -> str:
-        conditions = self.conditions.model_dump_json()
-        return fingerprint_of_files(conditions, zip(self.names, self._paths, strict=True))
+        head = self.conditions.model_dump_json()
+        if self.splits is not None:
+            head += " ".join(self.splits)
+        return fingerprint_of_files(head, zip(self.names, self._paths, strict=True))
 
     def format(self, index: int) -> SoundFormat:
         return read_sound_format(self._paths[index])
