@@ -143,7 +143,7 @@ def test_the_owners_split_is_kept_and_its_leaks_are_told(tmp_path: Path) -> None
     assert set(findings) == {"split_leak", "value_not_trained"}
     assert findings["split_leak"].groups[0].files == ["train/x_1.wav", "val/x_5.wav"]
     assert "who y" in findings["value_not_trained"].evidence
-    with pytest.raises(InputError, match="--hold-out x: .* has a split"):
+    with pytest.raises(InputError, match=r"--hold-out x: .* has a split"):
         split_recordings(pack, seed=0, hold_out="x")
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from keiryo.records.base import Finding, Machine, Record, Status
+from keiryo.records.speed import Load
 
 # In the folder of a training, beside `results.json` and `report.html`.
 SOUNDS_FOLDER = "samples"
@@ -89,8 +90,11 @@ class Sound(Record):
     level_db: float | None
 
 
-class GenerationSpeed(Record):
-    """The speed of one way to generate; `real_time_factor` is seconds of sound per second."""
+class GenerationSpeed(Load):
+    """The speed of one way to generate, and the load of the machine meanwhile.
+
+    `real_time_factor` is seconds of sound per second.
+    """
 
     way: str
     streams: int

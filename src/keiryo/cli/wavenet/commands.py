@@ -161,8 +161,8 @@ def generate(
     out: Annotated[
         str | None,
         typer.Option(
-            help="WAV file to write while the sound is made, or - for standard output. With --count, "
-            "files get numbers: sound_1.wav, sound_2.wav, ...",
+            help="WAV file to write while the sound is made, or - for standard output. With "
+            "--count, files get numbers: sound_1.wav, sound_2.wav, ...",
             show_default="sound.wav",
         ),
     ] = None,
