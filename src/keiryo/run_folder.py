@@ -72,9 +72,11 @@ class RunFolder:
         self.clear_leftovers()
         self.write_plan(plan)
 
-    def release(self) -> None:
-        """Take back the claim if nothing came of it but the plan."""
-        if [path.name for path in self.path.iterdir()] == [self.plan_file]:
+    def release(self, *prepared: str) -> None:
+        """Take back the claim if nothing came of it but the plan and the folders `prepared`."""
+        if {path.name for path in self.path.iterdir()} <= {self.plan_file, *prepared}:
+            for name in prepared:
+                shutil.rmtree(self.path / name, ignore_errors=True)
             (self.path / self.plan_file).unlink()
             self.path.rmdir()
 
