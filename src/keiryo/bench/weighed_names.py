@@ -28,9 +28,12 @@ class WaveNetSpec:
     def inputs(self) -> list[str]:
         """The inputs of a second of audio: samples in one-hot form, then its conditions."""
         c = self.configuration
-        inputs = [f"{c.input_channels}x{WAVENET_SAMPLES}"]
+        frames = max(1, WAVENET_SAMPLES // c.samples_per_frame)
+        inputs = [f"{c.input_channels}x{frames * c.samples_per_frame}"]
         if c.labels:
-            inputs.append(f"{len(c.labels)}:int64")
+            inputs.append(f"labels={len(c.labels)}:int64")
+        if c.local_channels:
+            inputs.append(f"local={c.local_channels}x{frames}")
         return inputs
 
 

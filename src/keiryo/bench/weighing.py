@@ -14,6 +14,7 @@ from keiryo.models.spec import FACTORIES, ModelSpec, build
 from keiryo.models.wavenet import WaveNet
 from keiryo.records.costs import Weighing
 
+
 def weigh_model(
     spec: ModelSpec | WaveNetSpec,
     inputs: Inputs,

@@ -26,9 +26,9 @@ def weigh(
     input: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CxHxW[:FORMAT]",
+            metavar="[NAME=]CxHxW[:FORMAT]",
             help="Shape of one example, without the batch; 128:int64 for 128 token numbers. A "
-            "model with several inputs takes the option once for each.",
+            "model with several inputs takes the option once for each; NAME gives a keyword.",
             show_default=DEFAULT_INPUT,
         ),
     ] = None,
@@ -107,9 +107,7 @@ def weigh(
         if profile is not None:
             weighing = with_predicted_times(weighing, profile)
         if measure:
-            weighing = with_measured_times(
-                weighing, spec, inputs, threads=threads, batch=batch
-            )
+            weighing = with_measured_times(weighing, spec, inputs, threads=threads, batch=batch)
         weighings.append(weighing)
     if html:
         from keiryo.report.weighing_page import write_weighing_page
@@ -133,7 +131,8 @@ def _sizes(text: str) -> "Sizes":
     try:
         return read_sizes(text)
     except InputError as error:
-        raise InputError(f"--input {text}: {str(error).partition(': ')[2]}") from None
+        reason = str(error).removeprefix(f"input {text!r}: ")
+        raise InputError(f"--input {text}: {reason}") from None
 
 
 def _profile(path: Path) -> "DeviceProfile":

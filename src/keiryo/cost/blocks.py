@@ -40,7 +40,8 @@ class Blocks:
     def title(self, module: str) -> str:
         """Return where `module` is, in words: "dense block 1, layer 3"; "" if that says nothing.
 
-        Classes of PyTorch itself and containers say nothing of their place.
+        Only modules whose names are numbers get one; classes of PyTorch itself and containers say
+        nothing of their place.
         """
         if module not in self._titles:
             parent = module.rpartition(".")[0]
@@ -66,7 +67,8 @@ def _titles_of_children(parent: nn.Module | None) -> dict[str, str]:
     words = {
         name: _words(type(child))
         for name, child in parent._modules.items()
-        if child is not None and _says_what_it_is(child)
+        # A name in words says more of its place than a class.
+        if child is not None and name.isdigit() and _says_what_it_is(child)
     }
     alike = list(words.values())
     titles: dict[str, str] = {}

@@ -1,6 +1,7 @@
 """Example inputs to run a module on, from what the user gives: sizes, tensors, other values."""
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ class Sizes:
 
     sizes: tuple[int, ...]
     dtype: torch.dtype | None = None
+    keyword: str | None = None  # of an input that is not handed on by position
 
 
 class Examples(NamedTuple):
@@ -106,21 +108,30 @@ def read_inputs(inputs: Inputs, *, batch: int = 1) -> Given:
     if _whole(inputs) is not None:
         return Given([_sizes([inputs])], {}, batch)
     if isinstance(inputs, str):
-        return Given([read_sizes(inputs)], {}, batch)
+        return read_inputs([read_sizes(inputs)], batch=batch)
     if isinstance(inputs, list) and not inputs:
         return Given([], {}, batch)
     if isinstance(inputs, (list, tuple)) and not _are_numbers(inputs):
-        return Given([_read(value) for value in inputs], {}, batch)
+        values = [_read(value) for value in inputs]
+        keywords = [value.keyword if isinstance(value, Sizes) else None for value in values]
+        pairs = list(zip(keywords, values, strict=True))
+        positional = [value for keyword, value in pairs if keyword is None]
+        return Given(positional, {name: value for name, value in pairs if name is not None}, batch)
     return Given([_read(inputs)], {}, batch)
 
 
 def read_sizes(text: str) -> Sizes:
-    """Read sizes joined by x, and a number format after a colon: 3x224x224, 128:int64."""
-    sizes, _, dtype = text.partition(":")
+    """Read sizes joined by x, and a number format after a colon: 3x224x224, 128:int64.
+
+    A keyword may stand in front: mask=128:bool.
+    """
+    keyword, equals, rest = text.rpartition("=")
+    sizes, _, dtype = rest.partition(":")
     try:
         return Sizes(
             _sizes([int(size) for size in sizes.lower().replace("×", "x").split("x")]).sizes,
             read_dtype(dtype) if dtype else None,
+            keyword.strip() if equals else None,
         )
     except ValueError:
         raise InputError(
@@ -145,7 +156,7 @@ def _read(value: Any) -> Any:
         return value
     if type(value).__module__ == "numpy":
         return _from_numpy(value)
-    if isinstance(value, str) and ":" in value and value[:1].isdigit():
+    if isinstance(value, str) and re.fullmatch(r"([A-Za-z_]\w*=)?\d+([x×]\d+)*(:\w+)?", value):
         return read_sizes(value)
     if isinstance(value, (list, tuple)):
         if _are_numbers(value):

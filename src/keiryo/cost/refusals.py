@@ -19,9 +19,7 @@ COMMON_SIDES = (224, 32, 28, 256, 299, 384, 64, 96, 128, 160, 192, 512, 16000)
 LONGEST_REASON = 300
 
 
-def input_error(
-    error: RunError, module: nn.Module, given: Given, label: str
-) -> InputError:
+def input_error(error: RunError, module: nn.Module, given: Given, label: str) -> InputError:
     """Return an error that names the inputs that `module` refuses, and a shape that it takes."""
     shapes = " and ".join("x".join(map(str, shape)) or "nothing" for shape in given.shapes)
     where = f"{error.module_name} ({type(error.module).__name__})" if error.module_name else label

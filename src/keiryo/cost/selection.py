@@ -45,7 +45,9 @@ def _with(row: LayerCost, layer: LayerCost) -> LayerCost:
     more = {figure: getattr(row, figure) + getattr(layer, figure) for figure in _ADDED}
     more["calls"] = 1
     for time in ("predicted_ms", "measured_ms"):
-        values = [value for value in (getattr(row, time), getattr(layer, time)) if value is not None]
+        values = [
+            value for value in (getattr(row, time), getattr(layer, time)) if value is not None
+        ]
         more[time] = sum(values) if values else None
     more["operators"] = dict(Counter(row.operators) + Counter(layer.operators))
     if layer.output_shape:

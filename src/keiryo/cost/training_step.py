@@ -9,9 +9,9 @@ from torch._ops import OpOverload
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from keiryo.cost.attempts import is_waiting_for_sizes, with_sizes
 from keiryo.cost.inputs import Given
 from keiryo.cost.operators.decide import rule_for
-from keiryo.cost.running.attempts import is_waiting_for_sizes, with_sizes
 from keiryo.cost.running.meta_copy import weightless_copy
 from keiryo.cost.running.trace import tensors_in
 from keiryo.cost.running.units import element_bytes

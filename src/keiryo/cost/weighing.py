@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from keiryo.cost.attempts import run_once
 from keiryo.cost.calls import Trace
 from keiryo.cost.convention import CONVENTION
 from keiryo.cost.inputs import Given, Inputs, read_dtype, read_inputs
 from keiryo.cost.operators.own_rules import Rules
 from keiryo.cost.receptive_field.field import Field
 from keiryo.cost.rows import layer_rows
-from keiryo.cost.running.attempts import run_once
-from keiryo.cost.running.units import FLOAT32_BYTES, element_bytes
+from keiryo.cost.running.units import element_bytes
 from keiryo.cost.training_step import training_step
 from keiryo.errors import InputError
 from keiryo.records.costs import Weighing

@@ -146,6 +146,18 @@ class Weighing(Cost):
     convention: str
     layers: list[LayerCost]
 
+    def __str__(self) -> str:
+        """Return a table of the layers, with the totals below."""
+        from keiryo.records.cost_table import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        from keiryo.records.cost_table import as_html
+
+        return as_html(self)
+
 
 class DeviceProfile(Record):
     """The measured limits of a machine."""

@@ -63,7 +63,10 @@ def print_layers(weighing: Weighing, *, sums_of: Weighing | None = None) -> None
             justify="left" if column.is_words else "right",
             no_wrap=column.title != _NOTES,
         )
+    has_types = any(column.title == _TYPE for column in columns)
     for name, layers, is_block in _rows(weighing):
+        if is_block and not has_types and layers[0].block_title:
+            name = f"{name}: {layers[0].block_title}"
         cells = [
             column.total(layers, whole) if is_block else column.cell(layers[0], whole)
             for column in columns
@@ -89,8 +92,7 @@ def _rows(weighing: Weighing) -> Iterator[tuple[str, list[LayerCost], bool]]:
         layers = list(members)
         is_group = bool(block) and len(layers) > 1
         if is_group:
-            title = layers[0].block_title
-            yield f"{block}: {title}" if title else block, layers, True
+            yield block, layers, True
         for layer in layers:
             yield f"  {_name_within(layer)}" if is_group else layer.name, [layer], False
 
@@ -161,9 +163,14 @@ def _integer(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def _block_title(layers: Sequence[LayerCost], whole: Weighing) -> str:
+    return layers[0].block_title if len(layers) < len(whole.layers) else ""
+
+
+_TYPE = "type"
 _BEST, _BOUND, _MEASURED, _NOTES = "at best", "bound by", "measured", "formula, notes"
 _COLUMNS = (
-    _Column("type", lambda layer, _: layer.type, is_words=True),
+    _Column(_TYPE, lambda layer, _: layer.type, _block_title, is_words=True),
     _Column("output", lambda layer, _: weighing_words.sizes(layer.output_shape)),
     _summed("parameters", lambda layer: layer.parameters + layer.frozen_parameters, _integer),
     _summed("MACs", lambda layer: layer.macs, _integer),
@@ -179,7 +186,7 @@ _COLUMNS = (
 
 
 # The least important first; layer, parameters, MACs and times are always shown.
-_LEAVE_OUT_FIRST = ("other", "type", "activations", "field", "output", _NOTES, "share")
+_LEAVE_OUT_FIRST = ("other", _TYPE, "activations", "field", "output", _NOTES, "share")
 
 
 def _has(weighing: Weighing, column: _Column) -> bool:

@@ -138,7 +138,8 @@ MOVES = packets(
     _assert_async _functional_assert_async _assert_scalar _functional_assert_scalar
     _assert_tensor_metadata _linalg_check_errors sym_constrain_range
     sym_constrain_range_for_size _functional_sym_constrain_range
-    _functional_sym_constrain_range_for_size _print _make_dep_token _validate_compressed_sparse_indices
+    _functional_sym_constrain_range_for_size _print _make_dep_token
+    _validate_compressed_sparse_indices
     resize resize_as resize_as_sparse _resize_output set is_coalesced is_pinned is_same_size
     is_set_to _has_same_storage_numel _use_cudnn_ctc_loss _use_miopen_ctc_loss _fused_sdp_choice
     size stride sym_stride split slice sparse_dim dense_dim _dimI _dimV _nnz values _coalesced

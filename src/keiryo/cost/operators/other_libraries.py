@@ -11,8 +11,18 @@ from keiryo.cost.operators.work import Rule, Work, no_work, visits
 
 # PyTorch's libraries for communication, profiling and its compiler: no arithmetic.
 WITHOUT_WORK = frozenset(
-    "profiler c10d _c10d_functional _c10d_functional_autograd symm_mem debugprims "
-    "debug_mode_ops export inductor_prims _dtensor".split()
+    [
+        "profiler",
+        "c10d",
+        "_c10d_functional",
+        "_c10d_functional_autograd",
+        "symm_mem",
+        "debugprims",
+        "debug_mode_ops",
+        "export",
+        "inductor_prims",
+        "_dtensor",
+    ]
 )
 QUANTIZED = frozenset({"quantized", "_quantized", "onednn", "mkldnn", "sparse", "mkl"})
 

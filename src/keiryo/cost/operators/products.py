@@ -184,16 +184,14 @@ PRODUCTS: dict[Any, Rule] = {
         hspmm
         """,
     ),
-    **by_rule(
-        _matrix_product_onto, "addmm addmv baddbmm _addmm_activation _sparse_addmm sspaddmm"
-    ),
+    **by_rule(_matrix_product_onto, "addmm addmv baddbmm _addmm_activation _sparse_addmm sspaddmm"),
     **by_rule(_grouped_product, "_grouped_mm _scaled_grouped_mm _scaled_grouped_mm_v2"),
     **by_rule(_linear, "mkldnn_linear"),
     **by_rule(
         _convolution,
         """
-        convolution _convolution mkldnn_convolution convolution_overrideable _nnpack_spatial_convolution
-        miopen_convolution miopen_depthwise_convolution
+        convolution _convolution mkldnn_convolution convolution_overrideable
+        _nnpack_spatial_convolution        miopen_convolution miopen_depthwise_convolution
         """,
     ),
     **by_rule(
@@ -247,9 +245,8 @@ PRODUCTS: dict[Any, Rule] = {
 
 # What computes products, and how many depends on values, on the algorithm, or on sizes that no
 # tensor of the call has. They are called unknown, and no total is given.
-UNKNOWN_PRODUCTS = frozenset(
-    """
-    _cdist_backward _cholesky_solve_helper _compute_linear_combination _cslt_sparse_mm
+_WITHOUT_RULE = """
+_cdist_backward _cholesky_solve_helper _compute_linear_combination _cslt_sparse_mm
     _cslt_sparse_mm_search _cudnn_rnn_backward _efficient_attention_backward
     _flash_attention_backward _flash_attention_forward _flash_attention_forward_no_dropout_inplace
     _foreach_mm
@@ -264,5 +261,5 @@ UNKNOWN_PRODUCTS = frozenset(
     mkldnn_linear_backward_input mkldnn_linear_backward_weights mkldnn_rnn_layer_backward
     mps_convolution_backward mps_convolution_transpose_backward ormqr quantized_gru quantized_lstm
     _slow_conv2d_backward sparse_sampled_addmm triangular_solve _pdist_backward
-    """.split()
-)
+"""
+UNKNOWN_PRODUCTS = frozenset(_WITHOUT_RULE.split())

@@ -133,9 +133,7 @@ def _hull(spans: Sequence[Span]) -> Span:
 
 
 @lru_cache(maxsize=256)  # both axes of an image, and most blocks of a network, are alike
-def _compose(
-    spans: tuple[Span, ...], step: int, mapping: Mapping
-) -> tuple[tuple[Span, ...], int]:
+def _compose(spans: tuple[Span, ...], step: int, mapping: Mapping) -> tuple[tuple[Span, ...], int]:
     """Return spans and step of a mapping's outputs; no spans if their period is too long."""
     inner = len(spans)
     repeats = inner // gcd(inner, mapping.advance)

@@ -112,8 +112,10 @@ def flip(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Tenso
             return axis
         return axis.map(Mapping(1, -1, ((shape[dimension] - 1,),)), shape[dimension])
 
-    return UNKNOWN if any(field.shares_dimension(axis) for axis in field.axes) else (
-        field.change_axes(change)
+    return (
+        UNKNOWN
+        if any(field.shares_dimension(axis) for axis in field.axes)
+        else (field.change_axes(change))
     )
 
 

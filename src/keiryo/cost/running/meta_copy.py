@@ -189,7 +189,9 @@ def _share_or_copy(tensor: Tensor) -> Tensor:
 
 def _without_data(tensor: Tensor) -> Tensor:
     if is_lazy(tensor):
-        lazy = UninitializedParameter if isinstance(tensor, nn.Parameter) else UninitializedBuffer
+        lazy: Any = UninitializedBuffer
+        if isinstance(tensor, nn.Parameter):
+            lazy = UninitializedParameter
         return lazy(requires_grad=tensor.requires_grad, device=META, dtype=tensor.dtype)
     # Sparse and quantised tensors have no strides; torch.empty_like takes much longer.
     if tensor.layout is torch.strided and not tensor.is_quantized:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from keiryo.cost.calls import LayerCall, RunError, Trace
 from keiryo.cost.formula.kinds import RankError, check_rank
@@ -228,7 +228,7 @@ class _Recorder(TorchDispatchMode):
         """Run an operator that takes functions; those within it are not seen one by one."""
         name = func.name() if callable(getattr(func, "name", None)) else str(func)
         is_attention = name == "flex_attention"
-        with torch.utils._python_dispatch._disable_current_modes():
+        with _disable_current_modes():
             result = _attend_flexibly(args) if is_attention else func(*args, **kwargs)
         rule = rule_for(FUSED_ATTENTION) if is_attention else None
         made = [result] if isinstance(result, Tensor) else _tensors((result,))
