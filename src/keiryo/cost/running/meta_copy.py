@@ -113,6 +113,8 @@ def _copy(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
         vars(twin).update(
             {name: _copy(part, copied, keep=keep) for name, part in vars(value).items()}
         )
+    elif hasattr(kind, "__del__"):
+        return value  # the copy would be dropped as if it were the original
     else:
         twin = _deep_copy(value, copied)
         return value if twin is None else twin

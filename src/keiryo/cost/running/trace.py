@@ -239,7 +239,7 @@ class _Recorder(TorchDispatchMode):
         self, func: OpOverload, operator: "_Operator", args: Any, kwargs: Any
     ) -> Any:
         """Return the result of `func` on tensors without data; None: ask PyTorch."""
-        if operator.makes_tensor:
+        if operator.makes_tensor and operator.shortcut is None:
             # A tensor that the forward makes without a device goes where the others are.
             return func(*args, **(kwargs | {"device": META}))
         if func is torch.ops.aten.lift_fresh.default:
