@@ -1,6 +1,7 @@
 """Weigh every architecture of timm and torchvision, and networks of transformers and diffusers.
 
-    pip install --no-deps -r benchmarks/weighing-requirements.txt transformers diffusers
+    pip install --no-deps -r benchmarks/weighing-requirements.txt
+    pip install transformers diffusers
     python benchmarks/weighing_everything.py [timm] [torchvision] [transformers] [diffusers]
 
 Networks are built from their configuration alone, without weights where that is possible, so
@@ -172,8 +173,8 @@ def count(network: nn.Module, inputs: Any) -> int:
     device = "meta" if any(p.is_meta for p in network.parameters()) else "cpu"
     examples = read_inputs(inputs).examples(device, like=network)
     counter = FlopCounterMode(display=False)
-    # Not under inference mode, in which it sees other operators; nor does it know fused attention.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+    # It does not know the processor's fused attention, and fails on some networks without gradients.
+    with sdpa_kernel(SDPBackend.MATH), counter:
         network(*examples.positional, **examples.named)
     return counter.get_total_flops() // 2
 
@@ -268,7 +269,7 @@ def torchvision_networks() -> Iterator[tuple[str, Builder]]:
             if "detection" in kind:
                 return network, [[torch.rand(3, 320, 320)]]
             if "video" in kind:
-                return network, (3, 16, 224 if "mvit" in name or "swin" in name else 112, 224)
+                return network, (3, 16, 224, 224)
             return network, (3, 299, 299) if name == "inception_v3" else (3, 224, 224)
 
         return build

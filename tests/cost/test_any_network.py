@@ -11,6 +11,10 @@ from keiryo.cost import weigh
 from keiryo.errors import InputError
 
 sizes = st.integers(1, 6)
+STEPS = (
+    *("flatten", "transpose", "mean", "value", "write", "gate"),
+    *("roll", "spectrum", "error", "complex", "nested"),
+)
 
 
 class Odd(nn.Module):
@@ -61,19 +65,6 @@ def layers(draw: st.DrawFn) -> nn.Module:
         nn.Softmax,
         nn.Dropout,
     ]
-    odd = [
-        "flatten",
-        "transpose",
-        "mean",
-        "value",
-        "write",
-        "gate",
-        "roll",
-        "spectrum",
-        "error",
-        "complex",
-        "nested",
-    ]
     return (
         draw(st.sampled_from(kinds))() if draw(st.booleans()) else Odd(draw(st.sampled_from(odd)))
     )
@@ -85,9 +76,11 @@ def test_weighed_or_refused(parts: list[nn.Module], shape: list[int]) -> None:
     network = nn.Sequential(*parts)
     try:
         weighing = weigh(network, tuple(shape))
-    except InputError as error:
-        assert 1 <= len(str(error).splitlines()) <= 2
-        return
-    assert sum(layer.macs for layer in weighing.layers) == weighing.known_macs
-    assert sum(layer.parameters for layer in weighing.layers) == weighing.parameters
-    assert weighing.peak_activation_bytes >= 0
+    except InputError as refusal:
+        lines = str(refusal).splitlines()
+    else:
+        lines = ["weighed"]
+        assert sum(layer.macs for layer in weighing.layers) == weighing.known_macs
+        assert sum(layer.parameters for layer in weighing.layers) == weighing.parameters
+        assert weighing.peak_activation_bytes >= 0
+    assert 1 <= len(lines) <= 2

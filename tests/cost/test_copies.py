@@ -76,7 +76,7 @@ class Closing:
         lambda: sys,
         lambda: (number for number in range(3)),
         lambda: sqlite3.connect(":memory:"),
-        lambda: Path(__file__).open(),
+        lambda: Path(__file__).open(),  # noqa: SIM115 (closed when it is dropped)
         lambda: torch.Generator(),
         lambda: iter([1, 2]),
         lambda: functools.partial(network().forward),
