@@ -173,7 +173,7 @@ def count(network: nn.Module, inputs: Any) -> int:
     device = "meta" if any(p.is_meta for p in network.parameters()) else "cpu"
     examples = read_inputs(inputs).examples(device, like=network)
     counter = FlopCounterMode(display=False)
-    # It does not know the processor's fused attention, and fails on some networks without gradients.
+    # It does not know the processor's fused attention, and fails on some networks under no_grad.
     with sdpa_kernel(SDPBackend.MATH), counter:
         network(*examples.positional, **examples.named)
     return counter.get_total_flops() // 2

@@ -323,7 +323,7 @@ def spans_by_gradient(network: nn.Module, length: int) -> set[tuple[int, int]]:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(decoders())
 def test_decoders(network: nn.Module) -> None:
     spans = spans_by_gradient(network, 108)
