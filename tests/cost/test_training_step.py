@@ -74,3 +74,5 @@ def test_the_network_is_left_as_it_was() -> None:
 def test_what_cannot_be_trained() -> None:
     with pytest.raises(InputError, match="training step"):
         weigh(nn.ReLU(), (4,), training=True)
+    with pytest.raises(InputError, match="give a larger batch"):
+        weigh(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), (4,), training=True)

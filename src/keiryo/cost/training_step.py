@@ -38,7 +38,11 @@ def training_step(
         except Exception as error:  # the user's own code may raise anything
             failures.append(error)
     reason = (str(failures[-1]).splitlines() or [type(failures[-1]).__name__])[0]
-    raise InputError(f"{label}: a training step cannot be weighed: {reason}") from failures[-1]
+    # PyTorch's words for a batch norm whose statistics would be those of one value.
+    advice = "; give a larger batch" if "more than 1 value per channel" in reason else ""
+    raise InputError(
+        f"{label}: a training step cannot be weighed: {reason}{advice}"
+    ) from failures[-1]
 
 
 def _run(
