@@ -32,6 +32,17 @@ class Valued(nn.Module):
 def valued(classes):
     return Valued()
 
+class Shared(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return self.head(x), self.head(x[..., ::2, ::2])
+
+def shared(classes):
+    return Shared()
+
 class Raising(nn.Module):
     def forward(self, x):
         raise ValueError("on purpose")
@@ -144,6 +155,14 @@ def test_batch_format_and_training(keiryo: Callable[..., Finished]) -> None:
     assert 2 * eight["size_bytes"] == one["size_bytes"]
     assert eight["training"]["gradient_bytes"] == 2 * one["parameters"]
     assert one["training"] is None
+
+
+def test_rows_of_one_layer_share_its_time(own: Path, keiryo: Callable[..., Finished]) -> None:
+    arguments = (f"{own}:shared", "--input", "3x16x16", "--measure", "--threads", 1, "--json")
+    (weighing,) = json.loads(keiryo("weigh", *arguments).out)
+    first, second = (layer for layer in weighing["layers"] if layer["name"].startswith("head"))
+    assert (first["name"], second["name"]) == ("head", "head#2")
+    assert first["measured_ms"] / second["measured_ms"] == pytest.approx(14 * 14 / (6 * 6))
 
 
 def test_own_models(own: Path, keiryo: Callable[..., Finished]) -> None:

@@ -1,5 +1,7 @@
 """The cost of models by their names."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +14,7 @@ from keiryo.models.meta import build_weightless, without_weights
 from keiryo.models.saved import channels_last
 from keiryo.models.spec import FACTORIES, ModelSpec, build
 from keiryo.models.wavenet import WaveNet
-from keiryo.records.costs import Weighing
+from keiryo.records.costs import LayerCost, Weighing
 
 
 def weigh_model(
@@ -65,7 +67,7 @@ def with_measured_times(
     """Return `weighing` with the measured time of each layer on this machine's processor.
 
     It runs as keiryo runs models: channels last, in inference mode. An operator in a module's
-    own forward is not measured by itself.
+    own forward is not measured by itself. Rows of one layer share its time by their work.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -79,9 +81,22 @@ def with_measured_times(
         else value
         for value in read_inputs(inputs, batch=batch).examples("cpu", like=network).positional
     ]
-    times = measure_layers(network, examples, [layer.name for layer in weighing.layers])
+    # A layer has a row for each shape of its inputs, and one clock.
+    rows: dict[str, list[LayerCost]] = {}
+    for layer in weighing.layers:
+        rows.setdefault(layer.name.partition("#")[0], []).append(layer)
+    times = measure_layers(network, examples, list(rows))
     layers = [
-        layer.model_copy(update={"measured_ms": times.layers.get(layer.name)})
+        layer.model_copy(update={"measured_ms": _part(times.layers.get(name), layer, rows[name])})
         for layer in weighing.layers
+        for name in (layer.name.partition("#")[0],)
     ]
     return weighing.model_copy(update={"layers": layers, "measured_ms": times.whole})
+
+
+def _part(time: float | None, row: LayerCost, rows: Sequence[LayerCost]) -> float | None:
+    """Return the part of a layer's `time` that falls to one of its `rows`, by their work."""
+    if time is None:
+        return None
+    work = [max(1, one.macs + one.elements) for one in rows]
+    return time * max(1, row.macs + row.elements) / sum(work)

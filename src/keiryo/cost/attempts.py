@@ -1,10 +1,11 @@
 """The ways in which a module is run, from the fastest to the plainest."""
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from keiryo.cost.calls import RunError, Trace
 from keiryo.cost.inputs import SEED, Examples, Given
@@ -62,27 +63,25 @@ def _trace(
     try:
         network = weightless_copy(module, keep=device != "meta")
         examples = given.examples(device, like=module)
-        if is_waiting_for_sizes(network):
+        # Finding all modules takes some of the time, and is done once.
+        modules = dict(network.named_modules())
+        if is_waiting_for_sizes(modules.values()):
             network = with_sizes(network, given.examples(device, like=module))
-        network = set_evaluation_mode(network)
+        set_evaluation_mode(network, modules.values())
     except Exception as error:  # a tensor of another library, say, that cannot be without data
         raise RunError("", module, []) from error
+    run = partial(trace, is_plain=is_plain, real_bytes=real_bytes, rules=rules, modules=modules)
     if device == "meta":
-        return trace(network, examples, is_plain=is_plain, real_bytes=real_bytes, rules=rules)
+        return run(network, examples)
     # What the forward draws at random is neither taken from the user's sequence nor left to chance.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        return trace(network, examples, is_plain=is_plain, real_bytes=real_bytes, rules=rules)
+        return run(network, examples)
 
 
-def is_waiting_for_sizes(network: nn.Module) -> bool:
-    """Return True if a lazy layer of `network` has not yet seen an input."""
-    return any(
-        tensor is not None and is_lazy(tensor)
-        for module in network.modules()
-        for tensors in (module._parameters, module._buffers)
-        for tensor in tensors.values()
-    )
+def is_waiting_for_sizes(modules: Iterable[nn.Module]) -> bool:
+    """Return True if one of `modules` is a lazy layer that has not yet seen an input."""
+    return any(issubclass(kind, LazyModuleMixin) for kind in {type(module) for module in modules})
 
 
 def with_sizes(network: nn.Module, examples: Examples) -> nn.Module:

@@ -44,8 +44,13 @@ class Blocks:
         nothing of their place.
         """
         if module not in self._titles:
-            parent = module.rpartition(".")[0]
-            outer, own = self.title(parent), self._own_title(parent, module)
+            parent, _, last_name = module.rpartition(".")
+            outer = self.title(parent)
+            # A name in words says more of its place than a class.
+            own = self._own_title(parent, last_name) if last_name.isdigit() else ""
+            if not own:
+                self._titles[module] = outer
+                return outer
             last = outer.rpartition(", ")[2].split(" ")
             words = own.split(" ")
             # "dense block 1, dense layer 3": the same word again says nothing new.
@@ -54,10 +59,10 @@ class Blocks:
             self._titles[module] = ", ".join(filter(None, (outer, " ".join(words))))
         return self._titles[module]
 
-    def _own_title(self, parent: str, module: str) -> str:
+    def _own_title(self, parent: str, name: str) -> str:
         if parent not in self._counted:
             self._counted[parent] = _titles_of_children(self._modules.get(parent))
-        return self._counted[parent].get(module.rpartition(".")[2], "")
+        return self._counted[parent].get(name, "")
 
 
 def _titles_of_children(parent: nn.Module | None) -> dict[str, str]:
@@ -67,7 +72,6 @@ def _titles_of_children(parent: nn.Module | None) -> dict[str, str]:
     words = {
         name: _words(type(child))
         for name, child in parent._modules.items()
-        # A name in words says more of its place than a class.
         if child is not None and name.isdigit() and _says_what_it_is(child)
     }
     alike = list(words.values())

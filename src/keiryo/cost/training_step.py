@@ -40,9 +40,9 @@ def training_step(
     reason = (str(failures[-1]).splitlines() or [type(failures[-1]).__name__])[0]
     # PyTorch's words for a batch norm whose statistics would be those of one value.
     advice = "; give a larger batch" if "more than 1 value per channel" in reason else ""
-    raise InputError(
-        f"{label}: a training step cannot be weighed: {reason}{advice}"
-    ) from failures[-1]
+    raise InputError(f"{label}: a training step cannot be weighed: {reason}{advice}") from failures[
+        -1
+    ]
 
 
 def _run(
@@ -50,7 +50,7 @@ def _run(
 ) -> TrainingStep:
     network = weightless_copy(module, keep=device != "meta")
     examples = given.examples(device, like=module)
-    if is_waiting_for_sizes(network):
+    if is_waiting_for_sizes(network.modules()):
         network = with_sizes(network, given.examples(device, like=module))
     if device == "cpu":
         # Gradients must not reach the user's own parameters, which this copy shares.

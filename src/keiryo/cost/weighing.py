@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from keiryo.cost.attempts import run_once
 from keiryo.cost.calls import Trace
@@ -161,24 +161,22 @@ class _State:
         self.trainable = self.frozen = self.elements = self.bytes = self.own_bytes = 0
         seen: set[int] = set()
         for module in run.modules.values():
-            buffers = {
-                name: tensor
-                for name, tensor in module._buffers.items()
-                if name not in module._non_persistent_buffers_set and name != BOOKKEEPING
-            }
-            for tensor in (*module._parameters.values(), *buffers.values()):
+            tensors: list[Tensor | None] = [*module._parameters.values()]
+            for name, buffer in module._buffers.items():
+                if name != BOOKKEEPING and name not in module._non_persistent_buffers_set:
+                    tensors.append(buffer)
+            for tensor in tensors:
                 if tensor is None or id(tensor) in seen:
                     continue
                 seen.add(id(tensor))
-                count = tensor.numel()
+                count, dtype = tensor.numel(), tensor.dtype
                 self.elements += count
-                self.bytes += count * element_bytes(tensor.dtype, real)
-                self.own_bytes += count * tensor.dtype.itemsize
-                if isinstance(tensor, nn.Parameter):
-                    if tensor.requires_grad:
-                        self.trainable += count
-                    else:
-                        self.frozen += count
+                self.bytes += count * element_bytes(dtype, real)
+                self.own_bytes += count * dtype.itemsize
+                if tensor.requires_grad:
+                    self.trainable += count
+                elif isinstance(tensor, nn.Parameter):
+                    self.frozen += count
 
 
 def _network_field(run: Trace, notes: list[str]) -> Field | None:

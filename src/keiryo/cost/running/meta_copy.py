@@ -6,11 +6,12 @@ import re
 import types
 import weakref
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from keiryo.cost.calls import RunError
 from keiryo.errors import InputError
@@ -38,6 +39,7 @@ SHARED = frozenset(
     }
 )
 COLLECTIONS = frozenset({dict, OrderedDict, list, set})
+LAZY = frozenset({UninitializedBuffer, UninitializedParameter})
 # The attributes in which PyTorch keeps a module's hooks; most are empty.
 HOOKS = frozenset(
     name for name in vars(nn.Module()) if name.endswith(("_hooks", "_kwargs", "_called"))
@@ -53,9 +55,11 @@ def weightless_copy(module: nn.Module, *, keep: bool = False) -> nn.Module:
     return _copy(module, {}, keep=keep)
 
 
-def set_evaluation_mode(network: nn.Module) -> nn.Module:
-    """Put `network` into evaluation mode, in place, and return it."""
-    modules = list(network.modules())
+def set_evaluation_mode(
+    network: nn.Module, modules: Collection[nn.Module] | None = None
+) -> nn.Module:
+    """Put `network`, which has these `modules`, into evaluation mode, in place, and return it."""
+    modules = list(network.modules()) if modules is None else modules
     if any(type(module).train is not nn.Module.train for module in modules):
         network.eval()  # a `train` of the user's own may return nothing
         return network
@@ -87,7 +91,7 @@ def _copy(value: Any, copied: dict[int, Any], *, keep: bool) -> Any:
         return value
     if id(value) in copied:
         return copied[id(value)]
-    if isinstance(value, nn.Module):
+    if kind is not nn.Parameter and isinstance(value, nn.Module):
         return _copy_module(value, copied, keep=keep)
     if isinstance(value, Tensor):
         copied[id(value)] = twin = _share_or_copy(value) if keep else _without_data(value)
@@ -132,10 +136,15 @@ def _copy_module(module: nn.Module, copied: dict[int, Any], *, keep: bool) -> nn
     parts.update(vars(module))
     for name, part in vars(module).items():
         # Most of what a module holds is plain or empty, and is dealt with fastest here.
-        if type(part) in SHARED or (name in HOOKS and not part):
+        own = type(part)
+        if own in SHARED or (name in HOOKS and not part):
             continue
-        if type(part) in COLLECTIONS and not part:
-            parts[name] = type(part)()
+        if own in COLLECTIONS and not part:
+            parts[name] = own()
+        elif own is tuple and all(type(one) in SHARED for one in part):
+            continue
+        elif own is set and all(type(one) in SHARED for one in part):
+            parts[name] = set(part)
         else:
             parts[name] = _copy(part, copied, keep=keep)
     return twin
@@ -184,13 +193,13 @@ def _is_plain_object(kind: type) -> bool:
 
 
 def _share_or_copy(tensor: Tensor) -> Tensor:
-    if is_lazy(tensor):
+    if type(tensor) in LAZY:
         return copy.deepcopy(tensor)
     return tensor if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
 
 
 def _without_data(tensor: Tensor) -> Tensor:
-    if is_lazy(tensor):
+    if type(tensor) in LAZY:
         lazy: Any = UninitializedBuffer
         if isinstance(tensor, nn.Parameter):
             lazy = UninitializedParameter

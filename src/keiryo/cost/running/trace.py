@@ -48,11 +48,13 @@ def trace(
     is_plain: bool = False,
     real_bytes: int = FLOAT32_BYTES,
     rules: Rules | None = None,
+    modules: dict[str, nn.Module] | None = None,
 ) -> Trace:
     """Run `network`, which is in evaluation mode, on `examples` once and return the record.
 
     With `is_plain` PyTorch is asked for every result, and a forward may ask for gradients. A
     floating-point number counts as `real_bytes`. `rules` of the user's own go before keiryo's.
+    `modules` are those of the network, by their names, if they are known already.
     Raises RunError from any error that the forward raised.
     """
     inputs = examples.tensors
@@ -61,6 +63,7 @@ def trace(
         takes_shortcuts=not is_plain and all(tensor.is_meta for tensor in inputs) and inputs != [],
         real_bytes=real_bytes,
         rules=rules or Rules(),
+        modules=dict(network.named_modules()) if modules is None else modules,
     )
     for tensor in inputs:
         recorder.memory.see(tensor)
@@ -81,6 +84,18 @@ def trace(
     recorder.result.output_shapes = _shapes((outputs,))
     recorder.result.peak_bytes = recorder.memory.peak
     return recorder.result
+
+
+class _Units(dict[torch.dtype, int]):
+    """The bytes of an element of each number format."""
+
+    def __init__(self, real_bytes: int) -> None:
+        super().__init__()
+        self._real = real_bytes
+
+    def __missing__(self, dtype: torch.dtype) -> int:
+        self[dtype] = element_bytes(dtype, self._real)
+        return self[dtype]
 
 
 @contextmanager
@@ -113,12 +128,18 @@ class _Recorder(TorchDispatchMode):
         return False
 
     def __init__(
-        self, network: nn.Module, *, takes_shortcuts: bool, real_bytes: int, rules: Rules
+        self,
+        network: nn.Module,
+        *,
+        takes_shortcuts: bool,
+        real_bytes: int,
+        rules: Rules,
+        modules: dict[str, nn.Module],
     ) -> None:
         super().__init__()
-        self.result = Trace(modules=dict(network.named_modules()))
+        self.result = Trace(modules=modules)
         self._takes_shortcuts = takes_shortcuts
-        self._real_bytes = real_bytes
+        self._unit = _Units(real_bytes)
         self._rules = rules
         self.memory = LiveBytes(real_bytes)
         self._weights = {
@@ -197,8 +218,7 @@ class _Recorder(TorchDispatchMode):
         return RunError(call.name, call.module, call.input_shapes, is_rank=is_rank)
 
     def _bytes(self, tensors: Sequence[Tensor]) -> int:
-        real = self._real_bytes
-        return sum(tensor.numel() * element_bytes(tensor.dtype, real) for tensor in tensors)
+        return sum([tensor.numel() * self._unit[tensor.dtype] for tensor in tensors])
 
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None
@@ -313,11 +333,11 @@ class _Recorder(TorchDispatchMode):
         call.operators[operator.name] = call.operators.get(operator.name, 0) + 1
         call.macs += macs
         call.elements += elements
-        real = self._real_bytes
+        unit = self._unit
         for tensor in outputs:
-            call.bytes_moved += tensor.numel() * element_bytes(tensor.dtype, real)
+            call.bytes_moved += tensor.numel() * unit[tensor.dtype]
         for tensor in given:
-            size = tensor.numel() * element_bytes(tensor.dtype, real)
+            size = tensor.numel() * unit[tensor.dtype]
             call.bytes_moved += size
             if id(tensor) in self._weights:
                 call.weight_bytes += size
@@ -336,7 +356,7 @@ class _Recorder(TorchDispatchMode):
                     *(kwargs.get(name) for name in operator.argument_names[len(args) :]),
                 ]
             try:
-                return Work(*operator.rule(args, outputs))
+                return operator.rule(args, outputs)
             except InputError:
                 raise
             except Exception as error:
@@ -361,6 +381,10 @@ class _Recorder(TorchDispatchMode):
             return None
         if operator.keeps_field:
             field = _field_of(args[0])
+            if field is not None and field is not UNKNOWN:
+                for tensor in outputs:
+                    setattr(tensor, FIELD_ATTRIBUTE, field)
+                return field
         else:
             arguments = dict(zip(operator.argument_names, args, strict=False)) | kwargs
             try:
