@@ -11,7 +11,7 @@ from torch._ops import OpOverload
 
 from keiryo.cost import weigh
 from keiryo.cost.operators.decide import is_composite, rule_for
-from keiryo.cost.operators.products import UNKNOWN_PRODUCTS
+from keiryo.cost.operators.multiply_accumulates import UNKNOWN_PRODUCTS
 
 
 class Calling(nn.Module):
@@ -77,7 +77,7 @@ def lstm_cell(x: Tensor) -> Tensor:
         (lambda x: nn.functional.binary_cross_entropy_with_logits(x, x.sigmoid()), 0),
         (lambda x: torch.fake_quantize_per_tensor_affine(x, 0.1, 0, 0, 255), 0),
         (lambda x: x * torch.hann_window(8), 0),
-        (lambda x: nn.functional.affine_grid(x[:, :6].view(1, 2, 3), [1, 1, 4, 4]), 0),
+        (lambda x: nn.functional.affine_grid(x[:, :6].view(1, 2, 3), [1, 1, 4, 4], False), 0),
         (lambda x: (x * 1j).abs() > 0, 0),
         (lambda x: torch.where(x > 0, x, -x).cummax(-1)[0].topk(3)[0], 0),
         (lambda x: x.unfold(1, 4, 2).index_fill(1, torch.tensor([0]), 1.0), 0),

@@ -45,7 +45,7 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Given:
-    """What the user gave, read once: `positional` and `named` inputs of `batch` examples."""
+    """The inputs that the user gave, read once: `positional` and `named` inputs of `batch` examples."""
 
     positional: list[Any]
     named: dict[str, Any]

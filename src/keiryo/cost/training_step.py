@@ -1,4 +1,4 @@
-"""What a step of training costs: the backward pass, and what is kept for it."""
+"""The cost of a step of training: the backward pass, and the memory that is kept for it."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,6 +1,6 @@
 """The choice of the rule that counts an operator; every operator of PyTorch is decided.
 
-An operator counts multiply-accumulates (`products`), visits elements or moves them
+An operator counts multiply-accumulates (`multiply_accumulates`), visits elements or moves them
 (`element_work`), or is a product without a rule, whose name is shown to the user instead of a
 cost of zero.
 """
@@ -12,8 +12,8 @@ import torch
 from torch._ops import OpOverload
 
 from keiryo.cost.operators.element_work import COMPOSED, ELEMENT_WORK, MOVES, REPETITIONS
+from keiryo.cost.operators.multiply_accumulates import PRODUCTS, UNKNOWN_PRODUCTS
 from keiryo.cost.operators.other_libraries import other_rule
-from keiryo.cost.operators.products import PRODUCTS, UNKNOWN_PRODUCTS
 from keiryo.cost.operators.work import Rule, aten, no_work, visits
 
 _RULES = PRODUCTS | ELEMENT_WORK
