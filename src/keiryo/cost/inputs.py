@@ -45,7 +45,7 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Given:
-    """The inputs that the user gave, read once: `positional` and `named` inputs of `batch` examples."""
+    """The inputs as the user gave them, read once, `positional` and `named`, and the batch."""
 
     positional: list[Any]
     named: dict[str, Any]
