@@ -9,6 +9,7 @@ from keiryo.measure.layer_times import measure_layers
 from keiryo.models.meta import build_weightless
 from keiryo.models.saved import channels_last
 from keiryo.models.spec import ModelSpec, build
+from keiryo.models.users_module import users_forward
 from keiryo.records.costs import Weighing
 
 
@@ -22,10 +23,11 @@ def weigh_model(
     """
     name = name or str(spec)
     network = build_weightless(spec, classes=classes)
-    try:
-        weighing = weigh(network, inputs, name=name)
-    except NeedsValuesError:
-        weighing = weigh(build(spec, classes=classes), inputs, name=name)
+    with users_forward(name):
+        try:
+            weighing = weigh(network, inputs, name=name)
+        except NeedsValuesError:
+            weighing = weigh(build(spec, classes=classes), inputs, name=name)
     return weighing.model_copy(update={"classes": classes})
 
 
@@ -44,7 +46,8 @@ def with_measured_times(
         tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
         for tensor in example_inputs(inputs, "cpu")
     ]
-    times = measure_layers(network, examples, [layer.name for layer in weighing.layers])
+    with users_forward(weighing.model):
+        times = measure_layers(network, examples, [layer.name for layer in weighing.layers])
     layers = [
         layer.model_copy(update={"measured_ms": times.layers.get(layer.name)})
         for layer in weighing.layers

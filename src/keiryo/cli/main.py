@@ -89,7 +89,8 @@ def _run() -> int:
     except OSError as error:
         if error.errno not in USERS_ERRNOS:
             raise
-        place = error.filename or "--out"
+        # What keiryo writes into files names them.
+        place = error.filename or "standard output"
         print(f"keiryo: {place}: {USERS_ERRNOS[error.errno]}", file=sys.stderr)
         return EXIT_INPUT
     except (KeyboardInterrupt, Abort):

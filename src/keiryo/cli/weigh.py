@@ -53,7 +53,9 @@ def weigh(
     """Count the cost of models: parameters, multiply-accumulates, memory, receptive field."""
     from keiryo.bench.weighing import weigh_model, with_measured_times
     from keiryo.cli.tables.weighing import print_layers, print_weighings
+    from keiryo.cost.inputs import InputShapeError
     from keiryo.cost.roofline import with_predicted_times
+    from keiryo.errors import InputError
     from keiryo.models.spec import parse_spec
     from keiryo.records.costs import WEIGHING_FILE
 
@@ -64,7 +66,12 @@ def weigh(
     weighings = []
     for model in models:
         spec = parse_spec(model)
-        weighing = weigh_model(spec, shapes, classes=classes)
+        try:
+            weighing = weigh_model(spec, shapes, classes=classes)
+        except InputShapeError as error:
+            raise InputError(
+                f"--input {' --input '.join(input or [DEFAULT_INPUT])}: {error}"
+            ) from None
         if profile is not None:
             weighing = with_predicted_times(weighing, profile)
         if measure:

@@ -42,7 +42,11 @@ def shapes_without_batch(inputs: Inputs) -> list[int] | list[list[int]]:
     return shapes[0] if len(shapes) == 1 else shapes
 
 
-def input_error(error: RunError, module: nn.Module, inputs: Inputs, label: str) -> InputError:
+class InputShapeError(InputError):
+    """A module does not take inputs of these shapes."""
+
+
+def input_error(error: RunError, module: nn.Module, inputs: Inputs, label: str) -> InputShapeError:
     """Return an error that names the inputs that `module` refuses, and a shape that it takes."""
     given = " and ".join("x".join(map(str, shape)) or "nothing" for shape in _shapes(inputs))
     where = f"{error.module_name} ({type(error.module).__name__})" if error.module_name else label
@@ -51,7 +55,7 @@ def input_error(error: RunError, module: nn.Module, inputs: Inputs, label: str) 
     if suggestion is not None:
         first += f"; it takes {'x'.join(map(str, suggestion))}"
     reason = _size_mismatch(error) or _describe_cause(error.__cause__)
-    return InputError(f"{first}\n  in {where}: {reason}")
+    return InputShapeError(f"{first}\n  in {where}: {reason}")
 
 
 def _size_mismatch(error: RunError) -> str | None:

@@ -26,7 +26,7 @@ from keiryo.cost.running.meta_copy import (
 )
 from keiryo.cost.running.trace import trace
 from keiryo.cost.separable import find_pairs
-from keiryo.errors import InputError
+from keiryo.errors import InputError, one_line
 from keiryo.records.costs import LayerCost, ReceptiveField, SeparablePair, Weighing
 
 FLOAT32_BYTES = 4
@@ -85,9 +85,8 @@ def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
             raise input_error(error, module, input_shape, label) from error.__cause__
         if _has_no_weights(module):
             raise NeedsValuesError(label, error) from error.__cause__
-        notes.append(
-            f"Run on the CPU with random input, since its forward needs values: {error.__cause__}."
-        )
+        why = one_line(error.__cause__ or error)
+        notes.append(f"Run on the CPU with random input, since its forward needs values: {why}.")
         try:
             run = _trace_on(module, input_shape, device="cpu")
         except RunError as cpu_error:

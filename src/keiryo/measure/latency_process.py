@@ -14,6 +14,7 @@ import numpy as np
 
 from keiryo.measure.load import LoadWatch
 from keiryo.measure.memory import peak_memory_bytes
+from keiryo.processes import output_to_stderr
 from keiryo.records.speed import Latency
 
 FIRST_WARMUP_RUNS = 10
@@ -33,9 +34,11 @@ def main(*, device: str, threads: int, batch: int) -> None:
         warmup_runs = WARMUP_RUNS
         if run is None or line != model:
             run = None  # frees the network before, so that the peak is that of one
-            model, run = line, _load(Path(line.rstrip("\n")), device=device, batch=batch)
+            with output_to_stderr():
+                model, run = line, _load(Path(line.rstrip("\n")), device=device, batch=batch)
             warmup_runs = FIRST_WARMUP_RUNS
-        with torch.inference_mode():
+        # What a user's own forward prints must not get between the answers.
+        with output_to_stderr(), torch.inference_mode():
             for _ in range(warmup_runs):
                 run()
             watch = LoadWatch()

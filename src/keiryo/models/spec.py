@@ -6,18 +6,17 @@
 
 import difflib
 import importlib
-import importlib.util
 import inspect
-import sys
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.models import densenet, mobilenet, resnet, vgg
+from keiryo.models.users_module import UnknownModuleError, build_users_network
 
 OptionValue = str | int | float | tuple[int, ...]
 Factory = Callable[..., nn.Module]
@@ -123,7 +122,10 @@ def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
     if isinstance(spec, str):
         spec = parse_spec(spec)
     if spec.factory is not None:
-        return _build_from_factory(spec, classes)
+        try:
+            return build_users_network(spec.name, spec.factory, classes)
+        except UnknownModuleError:
+            raise InputError(_unknown_model(spec.name)) from None
     if spec.name.startswith(TIMM_PREFIX):
         return _build_from_timm(spec, classes)
     try:
@@ -189,25 +191,11 @@ def _format(value: OptionValue) -> str:
 
 def _unknown_model(name: str) -> str:
     nearest = difflib.get_close_matches(name, FACTORIES, n=1, cutoff=0.5)
-    suggestion = f" did you mean {nearest[0]}?" if nearest else ""
-    return f"unknown model '{name}';{suggestion} `keiryo models` lists every model"
-
-
-def _build_from_factory(spec: ModelSpec, classes: int) -> nn.Module:
-    try:
-        module = _import_file(spec.name) if spec.name.endswith(".py") else _import(spec.name)
-        factory = getattr(module, str(spec.factory))
-    except (ImportError, OSError, SyntaxError) as error:
-        raise InputError(f"{spec}: cannot be imported: {error}") from error
-    except AttributeError:
-        raise InputError(f"{spec}: {spec.name} has no '{spec.factory}'") from None
-    try:
-        network = factory(classes)
-    except Exception as error:  # the user's own code may raise anything
-        raise InputError(f"{spec}: failed with {type(error).__name__}: {error}") from error
-    if not isinstance(network, nn.Module):
-        raise InputError(f"{spec}: returned {type(network).__name__}, not a torch.nn.Module")
-    return network
+    suggestion = f"; did you mean {nearest[0]}?" if nearest else "."
+    hint = ""
+    if re.fullmatch(r"\w*[a-z]\w*", name) and not nearest:
+        hint = f" If timm has it, name it {TIMM_PREFIX}{name}."
+    return f"unknown model '{name}'{suggestion} `keiryo models` lists every model.{hint}"
 
 
 def _build_from_timm(spec: ModelSpec, classes: int) -> nn.Module:
@@ -225,26 +213,3 @@ def _build_from_timm(spec: ModelSpec, classes: int) -> nn.Module:
         nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
         suggestion = f"; did you mean {TIMM_PREFIX}{nearest[0]}?" if nearest else ""
         raise InputError(f"{spec}: {str(error).splitlines()[0]}{suggestion}") from error
-
-
-def _import(name: str) -> object:
-    # Unlike `python -m`, a console script does not have the working folder on its path.
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name == name.split(".")[0]:
-            raise InputError(_unknown_model(name)) from None
-        raise
-
-
-def _import_file(path: str) -> object:
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    specification = importlib.util.spec_from_file_location(Path(path).stem, path)
-    if specification is None or specification.loader is None:
-        raise InputError(f"{path}: cannot be imported")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from keiryo.cost.calls import RunError
-from keiryo.errors import InputError
+from keiryo.errors import InputError, one_line
 
 # Looking a device up by its name takes longer than making a tensor without data.
 META = torch.device("meta")
@@ -64,7 +64,7 @@ class NeedsValuesError(InputError):
     def __init__(self, label: str, error: RunError) -> None:
         super().__init__(
             f"{label}: its forward needs values, and the module holds none; build it with its "
-            f"weights (not on the device meta)\n  {error.__cause__}"
+            f"weights (not on the device meta)\n  {one_line(error.__cause__ or error)}"
         )
 
 
