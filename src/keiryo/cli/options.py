@@ -7,6 +7,8 @@ import typer
 
 from keiryo.errors import InputError
 
+EXAMPLE_SHAPE = "3x224x224"
+
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"] | None,
     typer.Option(help="Device to use; auto takes a GPU if there is one.", show_default="auto"),
@@ -33,3 +35,17 @@ def check_is_new(out: Path, *, force: bool) -> None:
     """Raise InputError if the file `out` exists and `force` does not allow to replace it."""
     if out.is_dir() or (out.exists() and not force):
         raise InputError(f"--out {out}: exists; replace it with --force, or name another")
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Return the shape that `--input` gives, such as 3x224x224; raise InputError for another."""
+    try:
+        shape = tuple(int(size) for size in text.lower().replace("×", "x").split("x"))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise InputError(
+            f"--input {text}: give the sizes of one example joined by x, for example "
+            f"{EXAMPLE_SHAPE} (channels, height, width)"
+        )
+    return shape

@@ -30,8 +30,10 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
         )
     console.print(table)
     latency = first.latency_ms
-    machine = f"{latency.device}, {latency.threads} threads"
-    machine = f"{first.mode} in {first.precision}, {first.size} px, {machine}"
+    shape = first.input_shape
+    size = f"{first.size} px" if shape is None else "x".join(map(str, shape))
+    machine = f"{latency.device}, {words.count(latency.threads, 'thread')}"
+    machine = f"{first.mode} in {first.precision}, {size}, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
     shares = [s.latency_ms.others_share or 0.0 for s in speeds if s.latency_ms.disturbed]
     if shares:
