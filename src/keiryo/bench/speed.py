@@ -20,6 +20,7 @@ from keiryo.models.saved import (
     Preprocessing,
     SavedModel,
     channels_last,
+    find_model_file,
     read_description,
     save_model,
 )
@@ -60,7 +61,7 @@ class Subject:
         Raises InputError if there is none, or if it does not take images of `size`.
         """
         path = Path(name)
-        file = path / MODEL_FILE if path.is_dir() else path
+        file = find_model_file(path)
         if path.is_dir() or path.suffix == file.suffix == Path(MODEL_FILE).suffix:
             description = read_description(file)
             trained_at = description.preprocessing.size

@@ -10,13 +10,14 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.models import densenet, mobilenet, resnet, vgg
-from keiryo.models.users_module import UnknownModuleError, build_users_network
+from keiryo.models.users_module import FILE_SUFFIX, UnknownModuleError, build_users_network
 
 OptionValue = str | int | float | tuple[int, ...]
 Factory = Callable[..., nn.Module]
@@ -132,6 +133,11 @@ def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
         return FACTORIES[spec.name](classes, **dict(spec.options))
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
         raise InputError(f"{spec}: cannot be built: {error}") from error
+
+
+def source_file(spec: ModelSpec) -> Path | None:
+    """Return the FILE.py in which a user's own network is defined; None for any other model."""
+    return Path(spec.name) if spec.factory and spec.name.endswith(FILE_SUFFIX) else None
 
 
 def model_options(name: str) -> list[ModelOption]:
