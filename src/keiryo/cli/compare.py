@@ -55,13 +55,14 @@ def compare(
     A fifth of the images is held out to measure accuracy, unless DATA has a split of its own.
     --out receives report.html, results.json, and each trained model in a folder trials/NAME.
     """
-    from keiryo import api
     from keiryo.cli.progress import show_progress
-    from keiryo.cli.tables.comparison import print_table
-    from keiryo.models.spec import parse_specs
 
     try:
         with show_progress() as listener:
+            listener.working("loading PyTorch")
+            from keiryo import api
+            from keiryo.models.spec import parse_specs
+
             comparison = api.compare(
                 data,
                 None if models is None else [str(spec) for spec in parse_specs(models)],
@@ -77,6 +78,8 @@ def compare(
     except OSError as error:
         error.filename = error.filename or str(out)
         raise
+    from keiryo.cli.tables.comparison import print_table
+
     if json:
         typer.echo(comparison.model_dump_json(indent=2))
     else:
