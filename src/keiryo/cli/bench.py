@@ -8,6 +8,7 @@ import typer
 
 from keiryo.cli import options
 from keiryo.cli.compare import OPTIONS
+from keiryo.cli.completion import complete_models
 from keiryo.cli.lazy import takes_fields
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def bench(
             metavar="MODEL|ARTIFACT",
             help="A model that `keiryo models` lists, which then has random weights; or a trained "
             "one: the folder of a trial, OUT/trials/NAME, or its model.safetensors.",
+            autocompletion=complete_models,
         ),
     ],
     batch: Annotated[

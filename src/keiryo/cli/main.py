@@ -45,7 +45,6 @@ COMMANDS = {
 
 app = typer.Typer(
     name="keiryo",
-    add_completion=False,
     rich_markup_mode=None,
     cls=lazy_group(COMMANDS),
     help="Compare neural networks on your own images: train several models, measure the accuracy, "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keiryo.cli import options
+from keiryo.cli.completion import complete_models
 
 if TYPE_CHECKING:
     from keiryo.records.costs import DeviceProfile
@@ -18,7 +19,11 @@ DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
 def weigh(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL", help="A model of `keiryo models`, or FILE.py:FACTORY."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A model of `keiryo models`, or FILE.py:FACTORY.",
+            autocompletion=complete_models,
+        ),
     ],
     input: Annotated[
         list[str] | None,
