@@ -5,7 +5,6 @@
 """
 
 import difflib
-import importlib
 import inspect
 import re
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.models import densenet, mobilenet, resnet, vgg
+from keiryo.models.timm_models import TIMM_PREFIX, build_timm_network
 from keiryo.models.users_module import FILE_SUFFIX, UnknownModuleError, build_users_network
 
 OptionValue = str | int | float | tuple[int, ...]
@@ -37,8 +37,6 @@ FACTORIES: dict[str, Factory] = {
     "densenet169": densenet.densenet169,
     "densenet201": densenet.densenet201,
 }
-
-TIMM_PREFIX = "timm/"
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
         except UnknownModuleError:
             raise InputError(_unknown_model(spec.name)) from None
     if spec.name.startswith(TIMM_PREFIX):
-        return _build_from_timm(spec, classes)
+        return build_timm_network(spec.name, classes)
     try:
         return FACTORIES[spec.name](classes, **dict(spec.options))
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
@@ -202,20 +200,3 @@ def _unknown_model(name: str) -> str:
     if re.fullmatch(r"\w*[a-z]\w*", name) and not nearest:
         hint = f" If timm has it, name it {TIMM_PREFIX}{name}."
     return f"unknown model '{name}'{suggestion} `keiryo models` lists every model.{hint}"
-
-
-def _build_from_timm(spec: ModelSpec, classes: int) -> nn.Module:
-    try:
-        timm = importlib.import_module("timm")
-    except Exception as error:  # timm needs torchvision, whose import may fail in many ways
-        raise InputError(
-            f"{spec}: timm cannot be imported ({str(error).splitlines()[0]}); "
-            "pip install 'keiryo[timm]'"
-        ) from error
-    name = spec.name.removeprefix(TIMM_PREFIX)
-    try:
-        return timm.create_model(name, pretrained=False, num_classes=classes)
-    except RuntimeError as error:
-        nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
-        suggestion = f"; did you mean {TIMM_PREFIX}{nearest[0]}?" if nearest else ""
-        raise InputError(f"{spec}: {str(error).splitlines()[0]}{suggestion}") from error

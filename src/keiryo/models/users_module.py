@@ -21,6 +21,7 @@ from torch import nn
 
 from keiryo.errors import InputError, one_line
 from keiryo.files import checksum_of
+from keiryo.models.timm_models import declare_missing_operators
 from keiryo.processes import output_to_stderr
 
 FILE_SUFFIX = ".py"
@@ -47,6 +48,7 @@ def build_users_network(name: str, factory: str, classes: int) -> nn.Module:
     it returns; UnknownModuleError if `name` is no file and no module.
     """
     spec = f"{name}:{factory}"
+    declare_missing_operators()  # it may import torchvision
     module = _import_file(spec, name) if name.endswith(FILE_SUFFIX) else _import(spec, name)
     made = getattr(module, factory, None)
     if made is None:
