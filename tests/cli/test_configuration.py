@@ -9,8 +9,8 @@ import typer
 
 from conftest import Finished
 from keiryo.cli.compare import OPTIONS
-from keiryo.cli.configuration import read_configuration
 from keiryo.cli.lazy import lazy_group, takes_fields
+from keiryo.cli.parameters.configuration import read_configuration
 from keiryo.comparison.plan import make_plan
 
 Keiryo = Callable[..., Finished]

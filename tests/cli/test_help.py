@@ -11,8 +11,8 @@ import pytest
 
 from conftest import Finished
 from keiryo.audio.options import WaveNetOptions
-from keiryo.cli.completion import MODEL_NAMES, complete_models
 from keiryo.cli.main import COMMANDS
+from keiryo.cli.parameters.completion import MODEL_NAMES, complete_models
 from keiryo.comparison.options import ComparisonOptions
 from keiryo.models.spec import FACTORIES
 from keiryo.plan_option import flag_of

@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 import keiryo
-from keiryo.cli import terminal
+from keiryo.cli.live import terminal
+from keiryo.cli.live.terminal import open_progress, watch_silence
+from keiryo.cli.live.time_left import TimeLeft
 from keiryo.cli.progress import ComparisonListener, plan_lines
 from keiryo.cli.tables.comparison import print_table
-from keiryo.cli.terminal import open_progress, watch_silence
-from keiryo.cli.time_left import TimeLeft
 from keiryo.comparison.plan import Plan, make_plan
 from keiryo.comparison.trial.process import TrialReport
 from keiryo.records.base import Machine

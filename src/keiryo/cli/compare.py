@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from keiryo.cli import options
-from keiryo.cli.completion import complete_models, looks_like_model
 from keiryo.cli.lazy import takes_fields
+from keiryo.cli.parameters.completion import complete_models, looks_like_model
 from keiryo.errors import InputError
 
 EXIT_INTERRUPTED = 130

@@ -191,7 +191,7 @@ def _read_config(context: Any, path: Path | None, fields: Mapping[str, Any], pla
     """Take the options in the file at `path` as defaults of the command line."""
     if path is None:
         return None
-    from keiryo.cli.configuration import read_configuration
+    from keiryo.cli.parameters.configuration import read_configuration
     from keiryo.plan_option import check_options
 
     found = read_configuration(path, [one.name for one in context.command.params])
@@ -208,7 +208,7 @@ def _read_config(context: Any, path: Path | None, fields: Mapping[str, Any], pla
 
 def _without_excluded(context: Any, values: dict[str, Any]) -> dict[str, Any]:
     """Return `values` without those of a file that one on the command line excludes."""
-    from keiryo.cli.configuration import EXCLUSIVE
+    from keiryo.cli.parameters.configuration import EXCLUSIVE
 
     def is_of(name: str, source: str) -> bool:
         found = context.get_parameter_source(name)

@@ -13,7 +13,7 @@ import typer
 from keiryo.cli import options
 
 if TYPE_CHECKING:  # which would load torch
-    from keiryo.export.images import GivenImage
+    from keiryo.export.given_images import GivenImage
     from keiryo.export.predictor import Guess, Predictor
 
 EXIT_INPUT = 2
@@ -58,7 +58,7 @@ def predict(
     An image that cannot be read is named, and the others are classified; the exit status is then 2.
     """
     from keiryo.errors import InputError
-    from keiryo.export.images import list_images
+    from keiryo.export.given_images import list_images
 
     if json and csv:
         raise InputError("--json and --csv: give one of the two")

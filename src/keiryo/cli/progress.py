@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from keiryo.cli.terminal import Terminal, open_progress, watch_silence
-from keiryo.cli.time_left import TimeLeft
+from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
+from keiryo.cli.live.time_left import TimeLeft
 from keiryo.comparison.listener import Listener
 from keiryo.records.comparison import Trial
 from keiryo.records.costs import Cost

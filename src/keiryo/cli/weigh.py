@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keiryo.cli import options
-from keiryo.cli.completion import complete_models
+from keiryo.cli.parameters.completion import complete_models
 
 if TYPE_CHECKING:
     from keiryo.records.costs import DeviceProfile

@@ -10,7 +10,7 @@ import torch
 
 from keiryo.data.image.fit import fit_image
 from keiryo.errors import InputError
-from keiryo.export.images import AnyImage, is_single, name_of, read_pixels
+from keiryo.export.given_images import AnyImage, is_single, name_of, read_pixels
 from keiryo.models.saved import channels_last, find_model_file, load_model, normalize
 
 

@@ -8,7 +8,7 @@ from types import FrameType
 from rich.progress import Progress
 
 from keiryo.audio.run import WaveNetListener
-from keiryo.cli.terminal import Terminal, open_progress, watch_silence
+from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
 from keiryo.records.wavenet import (
     NetworkSummary,
     RecordingsSummary,
