@@ -185,6 +185,46 @@ def test_an_unknown_model_hints_at_timm() -> None:
         build("efficientnet_b0", classes=2)
 
 
+def test_a_file_without_a_factory_says_how_one_is_named(mine: Path) -> None:
+    with pytest.raises(InputError, match=r"mine\.py:FACTORY; keiryo calls FACTORY\(classes\)"):
+        build(str(mine), classes=2)
+
+
+@pytest.mark.slow  # a whole comparison
+def test_a_comparison_of_a_talkative_network_prints_json_alone(
+    keiryo: Callable[..., Finished], tmp_path: Path, flower_folder: Path
+) -> None:
+    (tmp_path / "blocks_of_mine.py").write_text("WIDTH = 4\n")
+    (tmp_path / "later_of_mine.py").write_text("def mean(x): return x.mean((2, 3))\n")
+    (tmp_path / "talking.py").write_text(
+        "from __future__ import annotations\n"
+        "from torch import nn\n"
+        "from blocks_of_mine import WIDTH\n"
+        "print('importing')\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, width=WIDTH, num_classes=2):\n"
+        "        super().__init__()\n"
+        "        self.first = nn.Conv2d(3, width, 3)\n"
+        "        self.last = nn.Linear(width, num_classes)\n"
+        "    def forward(self, x):\n"
+        "        from later_of_mine import mean\n"
+        "        print('running')\n"
+        "        return self.last(mean(self.first(x)))\n"
+    )
+    finished = keiryo(
+        "compare", flower_folder, "--models", f"{tmp_path}/talking.py:Net", "--epochs", 1,
+        "--size", 16, "--batch", 8, "--threads", 1, "--out", tmp_path / "out", "--json",
+    )  # fmt: skip
+    assert finished.status == 0
+    [trial] = json.loads(finished.out)["trials"]
+    assert (trial["status"], trial["error"]) == ("done", None)
+    assert trial["parameters"] == 4 * 28 + 3 * 5
+    assert "predictions will need" in finished.err
+    image = next(flower_folder.rglob("*.jpg"))
+    answers = json.loads(keiryo("predict", tmp_path / "out", image, "--json").out)
+    assert answers[0]["labels"]
+
+
 def test_a_long_message_of_pytorch_becomes_one_line() -> None:
     with pytest.raises(NotImplementedError) as raised:
         torch.sparse.mm(torch.eye(4).to_sparse().to("meta"), torch.zeros(4, 5, device="meta"))

@@ -25,6 +25,7 @@ from keiryo.models.saved import (
     save_model,
 )
 from keiryo.models.spec import build, parse_spec
+from keiryo.models.users_module import users_forward
 from keiryo.records.speed import Speed
 from keiryo.train.precision import mixed_precision
 from keiryo.version import __version__
@@ -133,7 +134,8 @@ def training_speed(
     inputs = torch.randn(batch, 3, subject.size, subject.size)
     inputs = inputs.to(memory_format=torch.channels_last)
     context = mixed_precision(network, torch.device(device), speed.precision)
-    measured = measure_training_layers(network, inputs, profile, context)
+    with users_forward(subject.name):
+        measured = measure_training_layers(network, inputs, profile, context)
     return speed.model_copy(update={"layers": measured})
 
 

@@ -18,8 +18,9 @@ from keiryo.cli.options import RUN
 from keiryo.errors import InputError
 
 OTHERS = "Other options"
-# A help with more arguments and options than these has sections.
+# A help with more arguments and options than these has sections, if they name enough of them.
 MOST_UNGROUPED = 16
+FEWEST_SECTIONS = 3
 # Bounds that the help shows.
 LIMITS = {"ge": "at least {}", "le": "at most {}"}
 
@@ -66,7 +67,8 @@ class GroupedCommand(TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         shown = [(one, one.get_help_record(ctx)) for one in self.get_params(ctx)]
-        is_grouped = len(shown) > MOST_UNGROUPED
+        named = {getattr(one, "rich_help_panel", None) for one, _ in shown} - {None}
+        is_grouped = len(shown) > MOST_UNGROUPED and len(named) >= FEWEST_SECTIONS
         for one, record in shown:
             if record is None:
                 continue

@@ -38,6 +38,8 @@ FACTORIES: dict[str, Factory] = {
     "densenet201": densenet.densenet201,
 }
 
+SURELY_MEANT = 0.85  # likeness of a misspelt name
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -194,9 +196,16 @@ def _format(value: OptionValue) -> str:
 
 
 def _unknown_model(name: str) -> str:
+    if name.endswith(FILE_SUFFIX):
+        return (
+            f"{name}: name the function or class in it that makes the network, as "
+            f"{name}:FACTORY; keiryo calls FACTORY(classes)"
+        )
     nearest = difflib.get_close_matches(name, FACTORIES, n=1, cutoff=0.5)
     suggestion = f"; did you mean {nearest[0]}?" if nearest else "."
     hint = ""
-    if re.fullmatch(r"\w*[a-z]\w*", name) and not nearest:
+    if re.fullmatch(r"\w*[a-z]\w*", name) and not difflib.get_close_matches(
+        name, FACTORIES, cutoff=SURELY_MEANT
+    ):
         hint = f" If timm has it, name it {TIMM_PREFIX}{name}."
     return f"unknown model '{name}'{suggestion} `keiryo models` lists every model.{hint}"

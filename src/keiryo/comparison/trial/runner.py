@@ -168,4 +168,6 @@ def _how_it_ended(status: int) -> str:
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    # Python underlines the place in the line above.
+    lines = [line for line in lines if line.strip(" ^~")]
     return "\n".join(lines[-LAST_WORDS_LINES:])
