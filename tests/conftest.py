@@ -18,6 +18,8 @@ from PIL import Image
 
 from keiryo.cli.main import main
 from keiryo.data.sources.petals import CLASSES, draw_image
+from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
+from keiryo.models.spec import build
 
 # Several processes run the tests, one per core.
 torch.set_num_threads(1)
@@ -74,3 +76,21 @@ def write_images(folder: Path, *, classes: int, each: int, size: int = 40) -> Pa
 def flower_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of three classes with 16 images each; not to be changed."""
     return write_images(tmp_path_factory.mktemp("flowers"), classes=3, each=16)
+
+
+@pytest.fixture(scope="session")
+def trial_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small trained model; not to be changed."""
+    folder = tmp_path_factory.mktemp("trial")
+    torch.manual_seed(0)
+    description = SavedModel(
+        keiryo_version="0",
+        model="mobilenet_v2:width=0.35",
+        classes=["rose", "薔薇", "tulip"],
+        preprocessing=Preprocessing(size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3)),
+    )
+    network = build(description.model, classes=3)
+    with torch.no_grad():
+        network.classifier.weight.mul_(50)  # so that the classes differ  # pyright: ignore
+    save_model(folder / MODEL_FILE, network, description)
+    return folder

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from keiryo.version import __version__
 
 if TYPE_CHECKING:
-    from keiryo.api import compare as compare
-    from keiryo.api import train_wavenet as train_wavenet
     from keiryo.cost.weighing import weigh as weigh
     from keiryo.export.predictor import load as load
     from keiryo.models.spec import build as build
+    from keiryo.with_progress import compare as compare
+    from keiryo.with_progress import train_wavenet as train_wavenet
 
 _HOMES = {
     "build": "keiryo.models.spec",
-    "compare": "keiryo.api",
+    "compare": "keiryo.with_progress",
     "load": "keiryo.export.predictor",
-    "train_wavenet": "keiryo.api",
+    "train_wavenet": "keiryo.with_progress",
     "weigh": "keiryo.cost.weighing",
 }
 
@@ -31,3 +31,8 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    # What is loaded late is there as well, for completion in a notebook.
+    return sorted({*globals(), *_HOMES})

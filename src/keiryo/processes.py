@@ -1,7 +1,10 @@
-"""The environment of keiryo's command line and of the processes that it starts."""
+"""The environment and the standard output of keiryo's command line and of its processes."""
 
+import contextlib
+import io
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 
 # Threads that wait for each other spin for a moment and then sleep. By default they spin for 20 ms
 # or more: beside other work each then takes a core that the thread it waits for could use, and a
@@ -23,3 +26,26 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     spinning = {} if USERS_POLICY in os.environ else SHORT_SPINNING
     return {**spinning, **(settings or {}), **os.environ}
+
+
+@contextlib.contextmanager
+def output_to_stderr() -> Iterator[None]:
+    """Send to standard error what is printed in this block, by libraries and child processes too.
+
+    Standard output then holds results alone, whatever a user's own network prints.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            results, errors = sys.__stdout__.fileno(), sys.__stderr__.fileno()  # pyright: ignore
+        except (AttributeError, ValueError, io.UnsupportedOperation):
+            yield  # no streams of the system, as in a notebook
+            return
+        sys.__stdout__.flush()  # pyright: ignore[reportOptionalMemberAccess]
+        kept = os.dup(results)
+        os.dup2(errors, results)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, results)
+            os.close(kept)

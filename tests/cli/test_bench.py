@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,22 @@ def test_inference_is_measured(keiryo: Callable[..., Finished]) -> None:
     by_median = 1000 * speed["batch"] / speed["latency_ms"]["p50"]
     assert speed["images_per_second"] == pytest.approx(by_median)
     assert speed["peak_memory_bytes"] > 1e6
+
+
+def test_a_network_of_signals_is_measured(keiryo: Callable[..., Finished], tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, classes):\n"
+        "        super().__init__()\n"
+        "        self.body = nn.Conv1d(1, classes, 9, 4)\n"
+        "    def forward(self, x):\n"
+        "        print('running')\n"  # must not get into the process's answers
+        "        return self.body(x).mean(-1)\n"
+    )
+    done = keiryo("bench", f"{tmp_path}/mine.py:Net", "--input", "1x400", "--batch", 2, "--json")
+    [speed] = json.loads(done.out)
+    assert (speed["input_shape"], speed["batch"]) == ([1, 400], 2)
 
 
 @pytest.mark.slow  # several processes, and the machine is measured
@@ -41,6 +58,10 @@ def test_a_training_is_measured_layer_by_layer(keiryo: Callable[..., Finished]) 
         ((SMALL, "--batch", "0"), "--batch 0"),
         ((SMALL, "--batch", "many"), "--batch many"),
         ((SMALL, "--layers"), "--training"),
+        ((SMALL, "--input", "3x32x32", "--size", "32"), "--input and --size"),
+        ((SMALL, "--input", "3xten"), "--input 3xten: give the sizes"),
+        ((SMALL, "--input", "1x32x32"), "--input 1x32x32: mobilenet_v1:width=0.25: cannot be run"),
+        ((SMALL, "--input", "3x32x32", "--training"), "--input 3x32x32: not for --training"),
         (("nowhere/model.safetensors",), "nowhere/model.safetensors: no such file"),
     ],
 )

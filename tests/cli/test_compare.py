@@ -1,8 +1,10 @@
 """The main job, end to end, on small real images."""
 
 import csv
+import html
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -148,6 +150,25 @@ def test_a_trial_is_exported_and_compared_on_its_held_out_images(
     assert rounded["holds"] is True
     assert rounded["size_bytes"] < 0.4 * (tmp_path / "model.onnx").stat().st_size
     assert rounded["agreement"]["exact_accuracy"] is not None
+
+
+def test_every_snippet_of_the_report_runs(
+    compared: tuple[Path, dict[str, object]],
+    keiryo: Callable[..., Finished],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, printed = compared
+    image = next(write_images(tmp_path / "new", classes=1, each=1).rglob("*.jpg"))
+    page = (out / "report.html").read_text(encoding="utf-8")
+    snippets = [html.unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)]
+    shell, python = (text.replace("IMAGE.jpg", str(image)) for text in snippets)
+    assert keiryo(*shlex.split(shell)[1:]).out.startswith(f"{image}: ")
+    exec(python, {})
+    assert "Guess(label=" in capsys.readouterr().out
+    # The comparison's folder stands for the trial that it recommends.
+    whole = keiryo("predict", out, image).out
+    assert whole == keiryo("predict", out / str(printed["recommended_trial"]), image).out
 
 
 def test_the_report_can_be_made_again(

@@ -12,7 +12,9 @@ import pytest
 from conftest import Finished
 from keiryo.audio.options import WaveNetOptions
 from keiryo.cli.main import COMMANDS
+from keiryo.cli.parameters.completion import MODEL_NAMES, complete_models
 from keiryo.comparison.options import ComparisonOptions
+from keiryo.models.spec import FACTORIES
 from keiryo.plan_option import flag_of
 from keiryo.records.base import Record
 
@@ -57,7 +59,46 @@ def test_every_field_of_a_plan_is_an_option(keiryo: Keiryo, command: str, flags:
 @pytest.mark.parametrize("name", ["", "data", "wavenet"])
 def test_groups_have_no_options_of_their_own(keiryo: Keiryo, name: str) -> None:
     options = {word for word in words_of(keiryo(*name.split(), "--help").out) if word[:2] == "--"}
-    assert options <= {"--help", "--version"}
+    completion = set() if name else {"--install-completion", "--show-completion"}
+    assert options <= {"--help", "--version", *completion}
+
+
+def test_the_help_has_sections_and_breaks_no_name(keiryo: Keiryo) -> None:
+    lines = keiryo("compare", "--help").out.splitlines()
+    sections = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert sections[:3] == ["Arguments:", "What to compare:", "Length, images and batches:"]
+    assert sections[-1] == "Other options:"
+    assert not [line for line in lines if "int range" in line or "[default: (" in line]
+    assert "mobilenet_v2:width=0.5, vgg16, resnet18," in " ".join("\n".join(lines).split())
+    assert max(map(len, lines)) <= 80
+    # The options of a short command stand together.
+    assert "Options:" in keiryo("models", "--help").out.splitlines()
+
+
+def test_completion_knows_the_models_without_loading_them() -> None:
+    assert tuple(FACTORIES) == MODEL_NAMES
+    assert complete_models("vgg16,densenet1") == ["vgg16,densenet121", "vgg16,densenet169"]
+    code = """
+import os, sys
+from keiryo.cli.main import main
+sys.argv = ["keiryo"]
+os.environ |= {
+    "_KEIRYO_COMPLETE": "complete_bash", "COMP_WORDS": "keiryo train mob", "COMP_CWORD": "2"
+}
+try:
+    main()
+except SystemExit:
+    print({"numpy", "torch"} & set(sys.modules), file=sys.stderr)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["mobilenet_v1", "mobilenet_v2"]
+    assert ended.stderr == "set()\n"
+
+
+def test_completion_can_be_shown(keiryo: Keiryo) -> None:
+    shown = keiryo("--show-completion", "bash")
+    assert shown.status == 0
+    assert "complete -o default" in shown.out
 
 
 def test_the_help_loads_no_plan() -> None:

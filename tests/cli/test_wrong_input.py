@@ -110,6 +110,15 @@ def test_help_is_there_without_torch() -> None:
     assert "compare" in finished.stdout
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_behind_standard_output_is_called_so() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "keiryo", "models"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == "keiryo: standard output: no space left on its disk\n"
+
+
 def test_importing_keiryo_is_light() -> None:
     code = (
         "import sys, keiryo\n"

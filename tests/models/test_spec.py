@@ -90,7 +90,7 @@ def test_the_users_own_module(tmp_path: Path) -> None:
 def test_timms_networks_need_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     assert str(parse_spec("timm/resnet18")) == "timm/resnet18"
-    with pytest.raises(InputError, match=r"pip install 'keiryo\[timm\]'"):
+    with pytest.raises(InputError, match=r"pip install 'keiryo\[timm\]' 'torch=="):
         build("timm/resnet18", classes=5)
     with pytest.raises(InputError, match="takes no options"):
         parse_spec("timm/resnet18:norm=batch")

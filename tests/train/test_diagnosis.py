@@ -264,6 +264,28 @@ def test_a_training_that_had_no_time_is_not_called_a_failure() -> None:
     ) == {"too_short": "warning"}
 
 
+def test_a_rise_in_the_last_epoch_alone_is_called_so() -> None:
+    rising = [
+        Epoch(
+            epoch=number,
+            train_loss=1.0 / number,
+            train_accuracy=0.5 + 0.1 * number,
+            val_loss=1.0 / number,
+            val_accuracy=0.4 + 0.1 * number,
+            learning_rate=1e-3,
+            seconds=1.0,
+        )
+        for number in range(1, 6)
+    ]
+    found = diagnose(
+        Evidence(classes=5, batch=32, history=rising, train_accuracy=0.95, val_accuracy=0.9)
+    )
+    [short] = [finding for finding in found if finding.code == "too_short"]
+    assert short.evidence == (
+        "held-out accuracy still rose from 80.0% to 90.0% in the last of 5 epochs"
+    )
+
+
 def test_a_training_that_paused_is_not_called_too_short_nor_at_its_end() -> None:
     standing_still = [
         Epoch(

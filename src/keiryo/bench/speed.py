@@ -11,6 +11,7 @@ import torch
 from keiryo.bench.training_layers import measure_training_layers
 from keiryo.bench.training_steps import StepsOfTraining, measure_training
 from keiryo.bench.weighing import weigh_model
+from keiryo.cost.refusals import InputShapeError
 from keiryo.errors import InputError
 from keiryo.measure.latency import LatencyError, measure_latency
 from keiryo.measure.profile import measure_profile
@@ -19,10 +20,12 @@ from keiryo.models.saved import (
     Preprocessing,
     SavedModel,
     channels_last,
+    find_model_file,
     read_description,
     save_model,
 )
 from keiryo.models.spec import build, parse_spec
+from keiryo.models.users_module import users_forward
 from keiryo.records.speed import Speed
 from keiryo.train.precision import mixed_precision
 from keiryo.version import __version__
@@ -33,33 +36,51 @@ DEFAULT_SIZE = 224
 
 @dataclass(frozen=True)
 class Subject:
-    """The model to measure: one with random weights, by its name, or a trained model's file."""
+    """The model to measure: one with random weights, by its name, or a trained model's file.
+
+    `shape` is that of one example, without the batch; None: an RGB image of `size`.
+    """
 
     name: str
     model: str
     size: int
     classes: int
     file: Path | None = None
+    shape: tuple[int, ...] | None = None
 
     @classmethod
-    def from_name(cls, name: str, *, size: int | None, classes: int | None) -> "Subject":
+    def from_name(
+        cls,
+        name: str,
+        *,
+        size: int | None,
+        classes: int | None,
+        shape: tuple[int, ...] | None = None,
+    ) -> "Subject":
         """Find the trial's folder, its model file, or the model called `name`.
 
         Raises InputError if there is none, or if it does not take images of `size`.
         """
         path = Path(name)
-        file = path / MODEL_FILE if path.is_dir() else path
+        file = find_model_file(path)
         if path.is_dir() or path.suffix == file.suffix == Path(MODEL_FILE).suffix:
             description = read_description(file)
             trained_at = description.preprocessing.size
-            for option, given in (("--size", size), ("--classes", classes)):
+            for option, given in (("--size", size), ("--classes", classes), ("--input", shape)):
                 if given is not None:
                     raise InputError(f"{option}: {name} has its own; leave it out")
             return cls(name, description.model, trained_at, len(description.classes), file)
         spec = parse_spec(name)
-        size, classes = size or DEFAULT_SIZE, classes or DEFAULT_CLASSES
-        weigh_model(spec, [(3, size, size)], classes=classes)  # raises if it refuses the size
-        return cls(str(spec), str(spec), size, classes)
+        if shape is not None and size is not None:
+            raise InputError("--input and --size: give one of the two")
+        size = size or (DEFAULT_SIZE if shape is None else shape[-1])
+        classes = classes or DEFAULT_CLASSES
+        try:
+            weigh_model(spec, [shape or (3, size, size)], classes=classes)
+        except InputShapeError as error:
+            option = f"--size {size}" if shape is None else f"--input {'x'.join(map(str, shape))}"
+            raise InputError(f"{option}: {error}") from None
+        return cls(str(spec), str(spec), size, classes, shape=shape)
 
 
 def inference_speed(subject: Subject, *, batch: int, threads: int, device: str) -> Speed:
@@ -67,13 +88,16 @@ def inference_speed(subject: Subject, *, batch: int, threads: int, device: str) 
     with tempfile.TemporaryDirectory() as folder:
         file = subject.file or _save_with_random_weights(subject, Path(folder))
         try:
-            latency = measure_latency(file, device=device, threads=threads, batch=batch)
+            latency = measure_latency(
+                file, device=device, threads=threads, batch=batch, shape=subject.shape
+            )
         except LatencyError as error:
             raise _run_error(subject, batch, error.status, error.log) from None
     return Speed(
         model=subject.model,
         mode="inference",
         size=subject.size,
+        input_shape=subject.shape,
         batch=batch,
         latency_ms=latency,
         images_per_second=1000.0 * batch / latency.p50,
@@ -110,7 +134,8 @@ def training_speed(
     inputs = torch.randn(batch, 3, subject.size, subject.size)
     inputs = inputs.to(memory_format=torch.channels_last)
     context = mixed_precision(network, torch.device(device), speed.precision)
-    measured = measure_training_layers(network, inputs, profile, context)
+    with users_forward(subject.name):
+        measured = measure_training_layers(network, inputs, profile, context)
     return speed.model_copy(update={"layers": measured})
 
 

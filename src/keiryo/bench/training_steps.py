@@ -15,7 +15,7 @@ from keiryo.measure.load import LoadWatch
 from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
-from keiryo.processes import environment
+from keiryo.processes import environment, output_to_stderr
 from keiryo.records.base import Record
 from keiryo.records.speed import Latency, Speed
 from keiryo.records.training import Precision
@@ -124,4 +124,6 @@ def _measure_here(options: StepsOfTraining) -> Speed:
 
 
 if __name__ == "__main__":
-    print(_measure_here(StepsOfTraining.model_validate_json(sys.argv[1])).model_dump_json())
+    with output_to_stderr():  # a user's own network may print
+        measured = _measure_here(StepsOfTraining.model_validate_json(sys.argv[1]))
+    print(measured.model_dump_json())

@@ -13,6 +13,7 @@ from keiryo.measure.layer_times import measure_layers
 from keiryo.models.meta import build_weightless, without_weights
 from keiryo.models.saved import channels_last
 from keiryo.models.spec import FACTORIES, ModelSpec, build
+from keiryo.models.users_module import users_forward
 from keiryo.models.wavenet import WaveNet
 from keiryo.records.costs import LayerCost, Weighing
 
@@ -47,12 +48,13 @@ def weigh_model(
         with without_weights():
             return cost(WaveNet(spec.configuration))
     network = build_weightless(spec, classes=classes)
-    try:
-        weighing = cost(network)
-    except NeedsValuesError:
-        if spec.name in FACTORIES:
-            raise
-        weighing = cost(build(spec, classes=classes))
+    with users_forward(name or str(spec)):
+        try:
+            weighing = cost(network)
+        except NeedsValuesError:
+            if spec.name in FACTORIES:
+                raise
+            weighing = cost(build(spec, classes=classes))
     return weighing.model_copy(update={"classes": classes})
 
 
@@ -85,7 +87,8 @@ def with_measured_times(
     rows: dict[str, list[LayerCost]] = {}
     for layer in weighing.layers:
         rows.setdefault(layer.name.partition("#")[0], []).append(layer)
-    times = measure_layers(network, examples, list(rows))
+    with users_forward(weighing.model):
+        times = measure_layers(network, examples, list(rows))
     layers = [
         layer.model_copy(update={"measured_ms": _part(times.layers.get(name), layer, rows[name])})
         for layer in weighing.layers

@@ -9,6 +9,7 @@ import typer
 from keiryo.cli import options
 from keiryo.cli.compare import OPTIONS
 from keiryo.cli.lazy import takes_fields
+from keiryo.cli.parameters.completion import complete_models
 
 if TYPE_CHECKING:
     from keiryo.records.speed import Speed
@@ -22,6 +23,7 @@ def bench(
             metavar="MODEL|ARTIFACT",
             help="A model that `keiryo models` lists, which then has random weights; or a trained "
             "one: the folder of a trial, OUT/trials/NAME, or its model.safetensors.",
+            autocompletion=complete_models,
         ),
     ],
     batch: Annotated[
@@ -30,6 +32,14 @@ def bench(
     ] = None,
     classes: Annotated[
         int | None, typer.Option(min=1, help="Number of classes of a MODEL.", show_default="1000")
+    ] = None,
+    input: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CxHxW",
+            help="Shape of one example of a MODEL, without the batch, for networks that take no "
+            "RGB images; instead of --size.",
+        ),
     ] = None,
     training: Annotated[
         bool, typer.Option("--training", help="Measure training steps instead of inference.")
@@ -75,12 +85,15 @@ def bench(
     ):
         if value and not training:
             raise InputError(f"{name}: only for training; add --training, or leave it out")
+    if input is not None and training:
+        raise InputError(f"--input {input}: not for --training, which takes images; use --size")
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"--recipe {recipe}: give one of {', '.join(RECIPES)}")
     chosen = choose_device(device or "auto")
     if layers and chosen.type != "cpu":
         raise InputError("--layers: measures only on the processor; add --device cpu")
-    subject = Subject.from_name(model, size=given.pop("size", None), classes=classes)
+    shape = None if input is None else options.parse_shape(input)
+    subject = Subject.from_name(model, size=given.pop("size", None), classes=classes, shape=shape)
     batches = _batches(batch or ("32" if training else "1,32"))
     threads = threads or usable_cores()
     speeds: list[Speed] = []

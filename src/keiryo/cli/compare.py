@@ -8,12 +8,15 @@ import typer
 
 from keiryo.cli import options
 from keiryo.cli.lazy import takes_fields
+from keiryo.cli.parameters.completion import complete_models, looks_like_model
+from keiryo.errors import InputError
 
 EXIT_INTERRUPTED = 130
+WHAT = "What to compare"  # a section of the help
 OPTIONS = "keiryo.comparison.options:ComparisonOptions"
 
 
-@takes_fields(OPTIONS, before="out")
+@takes_fields(OPTIONS, before="out", config=True)
 def compare(
     data: Annotated[
         str | None,
@@ -29,21 +32,28 @@ def compare(
         str | None,
         typer.Option(
             help="Models to compare, separated by commas; `keiryo models` lists them.",
-            show_default="mobilenet_v2:width=0.5,vgg16,resnet18,mobilenet_v1:width=0.5",
+            show_default="mobilenet_v2:width=0.5, vgg16, resnet18, mobilenet_v1:width=0.5",
+            autocompletion=complete_models,
+            rich_help_panel=WHAT,
         ),
     ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
             help="Named set of options. course: MobileNetV2 and VGG16, 40 epochs each, with the "
-            "recipes reported and keiryo (see --recipe)."
+            "recipes reported and keiryo (see --recipe).",
+            rich_help_panel=WHAT,
         ),
     ] = None,
     out: options.Out = Path("comparison"),
     resume: options.Resume = False,
     measure_again: Annotated[
         bool,
-        typer.Option("--measure-again", help="With --resume: measure all latencies again."),
+        typer.Option(
+            "--measure-again",
+            help="With --resume: measure all latencies again.",
+            rich_help_panel=options.RUN,
+        ),
     ] = False,
     force: options.Force = False,
     log: options.Log = None,
@@ -55,13 +65,14 @@ def compare(
     A fifth of the images is held out to measure accuracy, unless DATA has a split of its own.
     --out receives report.html, results.json, and each trained model in a folder trials/NAME.
     """
-    from keiryo import api
     from keiryo.cli.progress import show_progress
-    from keiryo.cli.tables.comparison import print_table
-    from keiryo.models.spec import parse_specs
 
     try:
         with show_progress() as listener:
+            listener.working("loading PyTorch")
+            from keiryo import api
+            from keiryo.models.spec import parse_specs
+
             comparison = api.compare(
                 data,
                 None if models is None else [str(spec) for spec in parse_specs(models)],
@@ -77,6 +88,8 @@ def compare(
     except OSError as error:
         error.filename = error.filename or str(out)
         raise
+    from keiryo.cli.tables.comparison import print_table
+
     if json:
         typer.echo(comparison.model_dump_json(indent=2))
     else:
@@ -89,10 +102,15 @@ def compare(
         raise typer.Exit(EXIT_INTERRUPTED)
 
 
-@takes_fields(OPTIONS, before="out", without=("stop_early",))
+@takes_fields(OPTIONS, before="out", without=("stop_early",), config=True)
 def train(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Model to train; `keiryo models` lists them.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="Model to train; `keiryo models` lists them.",
+            autocompletion=complete_models,
+        ),
     ],
     data: Annotated[str, typer.Argument(metavar="DATA", help="Images, as for `keiryo compare`.")],
     out: options.Out = Path("training"),
@@ -107,4 +125,9 @@ def train(
     A fifth of the images is held out to measure accuracy, unless DATA has a split of its own.
     --out receives report.html, results.json, and the trained model in a folder trials/NAME.
     """
+    if looks_like_model(data) and not looks_like_model(model):
+        raise InputError(
+            f"{model}: is no model; did you mean: keiryo train {shlex.quote(data)} "
+            f"{shlex.quote(model)}"
+        )
     compare(data, model, out=out, resume=resume, force=force, log=log, json=json, **given)

@@ -70,7 +70,7 @@ def doctor(
         "keiryo": __version__,
         "processor": f"{machine.processor}, {machine.cores} cores",
         "memory": words.size(machine.memory_bytes),
-        "computes on": f"{machine.device}, {machine.threads} threads",
+        "computes on": f"{machine.device}, {words.count(machine.threads, 'thread')}",
         "training": "norm and activation in one step on the processor"
         if has_kernels()
         else "norm and activation in two steps: PyTorch's OpenMP library was not found",

@@ -8,26 +8,39 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from keiryo.cli.options import RUN
+from keiryo.errors import InputError
+
+OTHERS = "Other options"
+# A help with more arguments and options than these has sections, if they name enough of them.
+MOST_UNGROUPED = 16
+FEWEST_SECTIONS = 3
 # Bounds that the help shows.
 LIMITS = {"ge": "at least {}", "le": "at most {}"}
 
 
 def takes_fields(
-    record: str, *, before: str, without: tuple[str, ...] = (), only: tuple[str, ...] = ()
+    record: str,
+    *,
+    before: str,
+    without: tuple[str, ...] = (),
+    only: tuple[str, ...] = (),
+    config: bool = False,
 ) -> Callable[[Any], Any]:
     """Mark a command whose **given options are the fields of `record`, `module:class`.
 
     The help shows them before the option `before`. Bounds are those of the fields. An option that
-    was not given is not passed on.
+    was not given is not passed on. With `config`, all its options can also stand in a file.
     """
 
     def mark(function: Any) -> Any:
-        function.taken_fields = record, before, without, only
+        function.taken_fields = record, before, without, only, config
         return function
 
     return mark
@@ -46,6 +59,28 @@ def lazy_group(places: Mapping[str, str]) -> type[TyperGroup]:
                 formatter.write_dl([(name, _help_of(place)) for name, place in places.items()])
 
     return LazyGroup
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose help has its options in the sections that they name, if they are many."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        shown = [(one, one.get_help_record(ctx)) for one in self.get_params(ctx)]
+        named = {getattr(one, "rich_help_panel", None) for one, _ in shown} - {None}
+        is_grouped = len(shown) > MOST_UNGROUPED and len(named) >= FEWEST_SECTIONS
+        for one, record in shown:
+            if record is None:
+                continue
+            section = "Options"
+            if one.param_type_name == "argument":
+                section = "Arguments"
+            elif is_grouped:
+                section = getattr(one, "rich_help_panel", None) or OTHERS
+            sections.setdefault(section, []).append(record)
+        for section, records in sorted(sections.items(), key=lambda one: one[0] == OTHERS):
+            with formatter.section(section):
+                formatter.write_dl(records)
 
 
 class _Commands(Mapping[str, Any]):
@@ -78,7 +113,7 @@ def _make_command(name: str, place: str) -> Any:
     found = _load(place)
     if not isinstance(found, typer.Typer):
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(name)(_with_options(found))
+        app.command(name, cls=GroupedCommand)(_with_options(found))
         found = app
     command: Any = typer.main.get_command(found)
     command.name = name
@@ -95,7 +130,7 @@ def _with_options(function: Any) -> Any:
     """Return `function` with an option in its signature for each field that it takes."""
     if not hasattr(function, "taken_fields"):
         return function
-    place, before, without, only = function.taken_fields
+    place, before, without, only, config = function.taken_fields
     plan = _load(place)
     fields = {
         name: field
@@ -106,6 +141,8 @@ def _with_options(function: Any) -> Any:
     def command(**values: Any) -> None:
         from keiryo.plan_option import check_options
 
+        values = _without_excluded(values.pop("context"), values)
+        values.pop("config", None)
         given: dict[str, Any] = {}
         for name, field in fields.items():
             value = values.pop(name)
@@ -117,16 +154,75 @@ def _with_options(function: Any) -> Any:
         function(**values, **given)
 
     *own, _ = inspect.signature(function).parameters.values()
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     first = next(place for place, one in enumerate(own) if one.name == before)
     options = [_parameter(plan, name) for name in fields]
+    further: list[inspect.Parameter] = []
+    if config:
+
+        def read(context: typer.Context, path: Path | None) -> Path | None:
+            return _read_config(context, path, fields, plan)
+
+        option = typer.Option(
+            metavar="FILE",
+            help="TOML file with options by name, such as epochs = 30; or the plan.json in the "
+            "folder of a comparison. The command line takes precedence.",
+            callback=read,
+            is_eager=True,  # before the options whose defaults it gives
+            rich_help_panel=RUN,
+        )
+        further.append(
+            inspect.Parameter(
+                "config",
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[Path | None, option],
+            )
+        )
     parameters = [
         one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for one in (*own[:first], *options, *own[first:])
+        for one in (context, *own[:first], *options, *further, *own[first:])
     ]
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore
     command.__annotations__ = {one.name: one.annotation for one in parameters}
     command.__doc__ = function.__doc__
     return command
+
+
+def _read_config(context: Any, path: Path | None, fields: Mapping[str, Any], plan: Any) -> Any:
+    """Take the options in the file at `path` as defaults of the command line."""
+    if path is None:
+        return None
+    from keiryo.cli.parameters.configuration import read_configuration
+    from keiryo.plan_option import check_options
+
+    found = read_configuration(path, [one.name for one in context.command.params])
+    try:
+        check_options(plan, {name: found[name] for name in found if name in fields})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    for name in found.keys() & fields.keys():
+        if fields[name].annotation is bool:  # the switch turns the default around
+            found[name] = found[name] is not fields[name].default
+    context.default_map = found
+    return path
+
+
+def _without_excluded(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` without those of a file that one on the command line excludes."""
+    from keiryo.cli.parameters.configuration import EXCLUSIVE
+
+    def is_of(name: str, source: str) -> bool:
+        found = context.get_parameter_source(name)
+        return found is not None and found.name == source
+
+    left_out = {
+        one
+        for pair in EXCLUSIVE
+        for one in pair
+        if is_of(one, "DEFAULT_MAP") and any(is_of(other, "COMMANDLINE") for other in pair)
+    }
+    return {name: None if name in left_out else value for name, value in values.items()}
 
 
 def _parameter(plan: Any, name: str) -> inspect.Parameter:
@@ -140,7 +236,7 @@ def _parameter(plan: Any, name: str) -> inspect.Parameter:
         kind = next(one for one in typing.get_args(kind) if one is not type(None))
     flag = flag_of(plan, name)
     if kind is bool:
-        option = typer.Option(flag, help=field.description)
+        option = typer.Option(flag, help=field.description, rich_help_panel=extra["group"])
         annotation, default = Annotated[bool, option], False
     else:
         default = None if field.is_required() or field.default is None else str(field.default)
@@ -149,7 +245,11 @@ def _parameter(plan: Any, name: str) -> inspect.Parameter:
         notes = [*filter(None, [extra["shown"] or default]), *limits]
         shown = "; ".join(notes) or False
         option = typer.Option(
-            flag, help=field.description, metavar=extra["metavar"], show_default=shown
+            flag,
+            help=field.description,
+            metavar=extra["metavar"],
+            show_default=shown,
+            rich_help_panel=extra["group"],
         )
         annotation, default = Annotated[kind | None, option], None
     return inspect.Parameter(

@@ -3,8 +3,10 @@
 import errno
 import io
 import os
+import shutil
 import signal
 import sys
+import textwrap
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -46,7 +48,6 @@ COMMANDS = {
 
 app = typer.Typer(
     name="keiryo",
-    add_completion=False,
     rich_markup_mode=None,
     cls=lazy_group(COMMANDS),
     help="Compare neural networks on your own images: train several models, measure the accuracy, "
@@ -85,13 +86,26 @@ def _run() -> int:
     except (InputError, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
         message = message.replace("Value error, ", "")  # pydantic's prefix
-        print(f"keiryo: {message}", file=sys.stderr)
+        _print_error(message)
         return EXIT_INPUT
     except OSError as error:
         if error.errno not in USERS_ERRNOS:
             raise
-        place = error.filename or "--out"
-        print(f"keiryo: {place}: {USERS_ERRNOS[error.errno]}", file=sys.stderr)
+        # What keiryo writes into files names them.
+        place = error.filename or "standard output"
+        _print_error(f"{place}: {USERS_ERRNOS[error.errno]}")
         return EXIT_INPUT
     except (KeyboardInterrupt, Abort):
         return EXIT_INTERRUPTED
+
+
+def _print_error(message: str) -> None:
+    """Print an error; a terminal breaks it between words, a file gets it whole."""
+    lines = f"keiryo: {message}".splitlines()
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [
+            textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+            for line in lines
+        ]
+    print("\n".join(lines), file=sys.stderr)

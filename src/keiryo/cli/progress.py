@@ -1,71 +1,24 @@
 """The progress of a comparison: plain lines, and a live bar on a terminal."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import Progress
 
-from keiryo.cli.tables.table import SEVERITY_STYLES, say
+from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
+from keiryo.cli.live.time_left import TimeLeft
 from keiryo.comparison.listener import Listener
-from keiryo.records.base import Finding
 from keiryo.records.comparison import Trial
+from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.training import Epoch
 from keiryo.report import words
 
 if TYPE_CHECKING:  # which would load torch
-    from keiryo.comparison.plan import TrialPlan
+    from keiryo.comparison.plan import Plan, TrialPlan
     from keiryo.comparison.trial.process import TrialReport
-
-
-class Terminal:
-    """Lines on a console and, if it is a terminal, a bar below them while work is going on."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task: TaskID | None = None
-
-    @property
-    def has_bar(self) -> bool:
-        """True if the bar is shown."""
-        return not self._progress.disable
-
-    def say(self, text: str, style: str | None = None) -> None:
-        """Write a line."""
-        say(self._progress.console, text, style)
-
-    def say_finding(self, finding: Finding) -> None:
-        """Write a finding, in the colour of its severity."""
-        text = f"  {finding.severity}: {finding.evidence}. {finding.advice}"
-        self.say(text, SEVERITY_STYLES[finding.severity])
-
-    def show_bar(self, activity: str, share: float, figures: str) -> None:
-        """Show the done share of an activity, from 0 to 1."""
-        if self._task is None:
-            self._task = self._progress.add_task("", total=1.0, figures="")
-        self._progress.update(
-            self._task, description=f"  {activity}", completed=share, figures=figures
-        )
-
-    def clear_bar(self) -> None:
-        """Take the bar away."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
-
-
-def open_progress() -> Progress:
-    """Return the bars of standard error; they are shown only if it is a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.fields[figures]}"),
-    )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 class ComparisonListener(Terminal, Listener):
@@ -76,9 +29,16 @@ class ComparisonListener(Terminal, Listener):
         self._tenths_told = 0
         self._epochs_told: dict[str, int] = {}
         self._reasons_told: set[str] = set()
-        self._accuracy = ""
         self._share = 0.0
         self._packing_since = 0.0
+        self._time_left: TimeLeft | None = None
+
+    def planned(self, plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> None:
+        self.clear_bar()
+        self._time_left = TimeLeft(plan, costs)
+        for line in plan_lines(plan, costs, images):
+            self.say(line)
+        self.working("reading images")
 
     def downloading(self, done: int, total: int | None) -> None:
         whole = f" of {words.size(total)}" if total else ""
@@ -104,6 +64,7 @@ class ComparisonListener(Terminal, Listener):
         )
         for finding in data.findings:
             self.say_finding(finding)
+        self.working("preparing the first training")
 
     def rung_started(self, share: float, candidates: int) -> None:
         goal = "to the end" if share == 1.0 else f"to {words.share(share)} of their budget"
@@ -111,28 +72,29 @@ class ComparisonListener(Terminal, Listener):
 
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         self.say(f"[{number + 1}/{total}] {_name(trial)}")
-        self._accuracy, self._share = "", 0.0
-        self.show_bar("training", 0.0, "starting")
+        self._share = 0.0
+        if self._time_left is not None:
+            self._time_left.begin(trial)
+        self.working("starting its process")
 
     def trial_reported(self, trial: "TrialPlan", report: "TrialReport") -> None:
-        if (epoch := report.epoch) is not None:
-            self._accuracy = f" · {words.percent(epoch.val_accuracy)} held-out accuracy"
-            # A trial that continues after a pause reports all its epochs again.
-            if epoch.epoch > self._epochs_told.get(trial.folder, 0) and not self.has_bar:
-                self._epochs_told[trial.folder] = epoch.epoch
-                self.say(_epoch_line(epoch))
+        # A trial that continues after a pause reports all its epochs again.
+        epoch = report.epoch
+        if epoch is not None and epoch.epoch > self._epochs_told.get(trial.folder, 0):
+            self._epochs_told[trial.folder] = epoch.epoch
+            self.say(_epoch_line(epoch))
         if report.evaluation_seconds is not None:
             left = report.evaluation_seconds
             time_left = f"about {words.duration(left)}" if left else ""
             self.show_bar("evaluating on held-out images", self._share, time_left)
         if report.share is not None:
             self._share = report.share
-            self.show_bar(
-                "training",
-                report.share,
-                f"{words.duration(report.seconds_left)} left · "
-                f"{words.rate(report.images_per_second)}{self._accuracy}",
-            )
+            figures = [f"{words.duration(report.seconds_left)} left"]
+            total = self._time_left and self._time_left.estimate(report.seconds_left)
+            if total:
+                figures.append(f"of all about {words.duration(total)}")
+            figures.append(words.rate(report.images_per_second))
+            self.show_bar("training", report.share, " · ".join(figures))
 
     def trial_paused(self, trial: Trial) -> None:
         self.clear_bar()
@@ -143,6 +105,8 @@ class ComparisonListener(Terminal, Listener):
         )
 
     def trial_dropped(self, planned: "TrialPlan", trial: Trial) -> None:
+        if self._time_left is not None:
+            self._time_left.drop(planned)
         because = f"{trial.candidate} {trial.dropped_because}"
         if trial.dropped_because is None:
             self.say(f"{_name(planned)}: {_status(trial)}")
@@ -178,10 +142,56 @@ class ComparisonListener(Terminal, Listener):
 
 
 @contextmanager
-def show_progress() -> Iterator[Listener]:
+def show_progress() -> Iterator[ComparisonListener]:
     """Yield a listener that shows the progress on standard error."""
     with open_progress() as progress:
-        yield ComparisonListener(progress)
+        listener = ComparisonListener(progress)
+        with watch_silence(listener):
+            yield listener
+
+
+def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> list[str]:
+    """Return what is going to be done, in lines; `images` is the number of images listed."""
+    trials = plan.trials()
+    what = words.count(len(plan.models), "network")
+    if len(trials) > len(plan.models):
+        what += f", {len(trials)} trainings"
+    budget = (
+        words.count(plan.epochs or 0, "epoch")
+        if plan.minutes is None
+        else f"{plan.minutes:g} min each"
+    )
+    seeds = f"seed {plan.seed}"
+    if plan.seeds > 1:
+        seeds = f"seeds {plan.seed} to {plan.seed + plan.seeds - 1}"
+    folds = f", {plan.folds} folds" if plan.folds > 1 else ""
+    lines = [
+        f"Plan: {what}, {budget}; {images:,} images at {plan.size} px, batch {plan.batch}, "
+        f"{seeds}{folds}, recipe {plan.recipe}; on {plan.device}, "
+        f"{words.count(plan.threads, 'thread')}"
+    ]
+    width = max(map(len, plan.models))
+    for model in plan.models:
+        cost = costs.get(model)
+        figures = (
+            "not weighed: it runs on its device alone"
+            if cost is None
+            else f"{words.number(cost.parameters)} parameters, {words.number(cost.macs)} "
+            "MACs an image"
+        )
+        lines.append(f"  {model:<{width}}  {figures}")
+    for model in plan.models:
+        name, colon, factory = model.rpartition(":")
+        if colon and "=" not in factory:  # a network of the user's own
+            lines.append(
+                f"  {model}: predictions will need {name}, which no artifact holds; keep it"
+            )
+    if plan.minutes is not None and not plan.stop_early:
+        total = words.duration(60 * plan.minutes * len(trials))
+        lines.append(f"  {total} of training in all; measuring takes a few minutes more")
+    elif not plan.stop_early and len(trials) > 1:
+        lines.append("  The first training shows how long all will take.")
+    return lines
 
 
 def _name(trial: "TrialPlan") -> str:

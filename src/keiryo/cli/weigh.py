@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keiryo.cli import options
+from keiryo.cli.parameters.completion import complete_models
 
 if TYPE_CHECKING:
     from keiryo.cost.inputs import Sizes
@@ -20,7 +21,9 @@ def weigh(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL", help="A model of `keiryo models`, wavenet, or FILE.py:FACTORY."
+            metavar="MODEL",
+            help="A model of `keiryo models`, wavenet, or FILE.py:FACTORY.",
+            autocompletion=complete_models,
         ),
     ],
     input: Annotated[
@@ -88,8 +91,10 @@ def weigh(
     from keiryo.bench.weighed_names import WaveNetSpec, read_model
     from keiryo.bench.weighing import weigh_model, with_measured_times
     from keiryo.cli.tables.weighing import print_layers, print_weighings
+    from keiryo.cost.refusals import InputShapeError
     from keiryo.cost.roofline import with_predicted_times
     from keiryo.cost.selection import down_to, heaviest
+    from keiryo.errors import InputError
     from keiryo.records.costs import WEIGHING_FILE
 
     if html:
@@ -101,9 +106,12 @@ def weigh(
         spec = read_model(model)
         usual = spec.inputs if isinstance(spec, WaveNetSpec) else [DEFAULT_INPUT]
         inputs = given or [_sizes(text) for text in usual]
-        weighing = weigh_model(
-            spec, inputs, classes=classes, batch=batch, dtype=dtype, training=training
-        )
+        try:
+            weighing = weigh_model(
+                spec, inputs, classes=classes, batch=batch, dtype=dtype, training=training
+            )
+        except InputShapeError as error:
+            raise InputError(f"--input {' --input '.join(input or usual)}: {error}") from None
         if profile is not None:
             weighing = with_predicted_times(weighing, profile)
         if measure:

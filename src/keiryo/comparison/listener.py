@@ -1,18 +1,32 @@
 """Listeners of a comparison, which show or log its events."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from keiryo.records.comparison import Trial
+from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 
 if TYPE_CHECKING:  # which would load torch
-    from keiryo.comparison.plan import TrialPlan
+    from keiryo.comparison.plan import Plan, TrialPlan
     from keiryo.comparison.trial.process import TrialReport
 
 
 class Listener:
     """Base class: it hears of every event and does nothing."""
+
+    def working(self, activity: str) -> None:
+        """Something begins of which it is not known how long it takes, such as `weighing`."""
+
+    def planned(self, plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> None:
+        """The plan was checked, on `images` listed images, and will be carried out.
+
+        `costs` are those of its models; None: the model runs on its device alone.
+        """
+
+    def stopping(self) -> None:
+        """The user interrupted; the running trial is asked to save and end."""
 
     def downloading(self, done: int, total: int | None) -> None:
         """`done` of `total` bytes of a published set are downloaded."""

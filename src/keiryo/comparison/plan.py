@@ -18,7 +18,7 @@ from keiryo.data.packs.pack import is_pack, open_pack
 from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
-from keiryo.models.spec import parse_spec
+from keiryo.models.spec import parse_spec, source_file
 from keiryo.plan_option import validate_plan
 from keiryo.records.comparison import Limits, Trial
 from keiryo.records.places import (
@@ -238,13 +238,12 @@ def _with_absolute_path(data: str) -> str:
 
 
 def _models_with_absolute_paths(models: Sequence[str]) -> list[str]:
-    specs = [parse_spec(model) for model in models]
-    return [
-        str(replace(spec, name=str(Path(spec.name).resolve())))
-        if spec.factory and spec.name.endswith(".py")
-        else str(spec)
-        for spec in specs
-    ]
+    found: list[str] = []
+    for model in models:
+        spec = parse_spec(model)
+        file = source_file(spec)
+        found.append(str(spec if file is None else replace(spec, name=str(file.resolve()))))
+    return found
 
 
 def pack_place(out: Path, plan: Plan) -> str:

@@ -13,11 +13,12 @@ from keiryo.data.sources.download import Progress, no_progress
 from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
 from keiryo.models.meta import build_weightless
-from keiryo.models.saved import MODEL_FILE, Preprocessing
+from keiryo.models.saved import MODEL_FILE, Preprocessing, find_model_file
 from keiryo.models.spec import parse_spec
 from keiryo.models.weights.classifier import classifier_name
 from keiryo.models.weights.matching import fit_weights, load_fitted
 from keiryo.models.weights.weight_file import read_weights
+from keiryo.records.places import RESULTS_FILE
 from keiryo.train.fine_tuning import FineTuning
 
 
@@ -84,8 +85,8 @@ def _file_of(plan: Plan, place: str, progress: Progress) -> Path:
     if is_url(place):
         return fetch_weights(place, progress=progress)
     path = Path(place)
-    if path.is_dir() and (path / MODEL_FILE).is_file():
-        return path / MODEL_FILE  # a trial's folder, as for `keiryo predict`
+    if path.is_dir() and ((path / MODEL_FILE).is_file() or (path / RESULTS_FILE).is_file()):
+        return find_model_file(path)  # a trial's folder or a comparison's, as for `keiryo predict`
     if not path.exists():
         raise InputError(
             f"--pretrained {place}: no such file; give a path or URL, or MODEL=PATH for "

@@ -77,6 +77,7 @@ def run_comparison(
             "add --device cpu, or leave it out"
         )
     # Everything that may fail early is tried before the folder is touched.
+    listener.working("looking through the images")
     source = locate(plan.data, progress=listener.downloading)
     check_same_form(source, size=plan.size, fit=plan.fit)
     if plan.folds > 1 and any(item.split in ("val", "test") for item in source.items):
@@ -84,6 +85,7 @@ def run_comparison(
             f"--folds {plan.folds}: {plan.data} has a split of its own, which is kept; "
             "leave the option out"
         )
+    listener.working("weighing the networks")
     costs = _count_costs(plan, len(source.classes))
     over = [over_known_limits(cost, plan.limits) for cost in costs.values()]
     if all(over):
@@ -98,6 +100,7 @@ def run_comparison(
         _check_unchanged(plan, out, source)
     else:
         folder.claim(plan, force=force)
+    listener.planned(plan, costs, len(source.items))
     try:
         pack = prepare_pack(
             source,
@@ -110,11 +113,13 @@ def run_comparison(
     except InputError:
         folder.release()
         raise
+    listener.working("splitting and auditing the images")
     data = _summarize(pack, plan)
     listener.data_ready(data)
     trials, complete = Rungs(plan, out, costs, listener).run()
     if complete:
         complete = measure_trials(trials, plan, out, listener, again=measure_again)
+    listener.working("ranking and writing the results")
     comparison = _conclude(plan, data, trials, complete=complete)
     fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)

@@ -120,6 +120,7 @@ class Rungs:
                 lambda report, trial_plan=trial_plan: self._listener.trial_reported(
                     trial_plan, report
                 ),
+                self._listener.stopping,
                 until=share,
             )
             trial = ended.trial

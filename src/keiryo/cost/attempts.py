@@ -10,7 +10,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from keiryo.cost.calls import RunError, Trace
 from keiryo.cost.inputs import SEED, Examples, Given
 from keiryo.cost.operators.own_rules import Rules
-from keiryo.cost.refusals import first_line, input_error, is_certain, needs_weights_error
+from keiryo.cost.refusals import input_error, is_certain, needs_weights_error
 from keiryo.cost.running.meta_copy import (
     NeedsValuesError,
     needs_values,
@@ -18,6 +18,7 @@ from keiryo.cost.running.meta_copy import (
     weightless_copy,
 )
 from keiryo.cost.running.trace import trace
+from keiryo.errors import one_line
 
 
 def run_once(
@@ -52,7 +53,7 @@ def run_once(
         run = attempt(device="cpu", is_plain=True)
     except RunError as error:
         raise input_error(error, module, given, label) from error.__cause__
-    reason = f"since its forward needs values: {first_line(first.__cause__)}"
+    reason = f"since its forward needs values: {one_line(first.__cause__ or first)}"
     notes.append(f"Run on the CPU with random input, {reason}.")
     return run
 

@@ -12,14 +12,17 @@ from keiryo.cost.calls import RunError
 from keiryo.cost.inputs import Given, Sizes, read_inputs
 from keiryo.cost.running.meta_copy import needs_values, set_evaluation_mode, weightless_copy
 from keiryo.cost.running.trace import trace
-from keiryo.errors import InputError
+from keiryo.errors import InputError, one_line
 
 # Common sides of images, and lengths, of networks' inputs.
 COMMON_SIDES = (224, 32, 28, 256, 299, 384, 64, 96, 128, 160, 192, 512, 16000)
-LONGEST_REASON = 300
 
 
-def input_error(error: RunError, module: nn.Module, given: Given, label: str) -> InputError:
+class InputShapeError(InputError):
+    """A module does not take inputs of these shapes."""
+
+
+def input_error(error: RunError, module: nn.Module, given: Given, label: str) -> InputShapeError:
     """Return an error that names the inputs that `module` refuses, and a shape that it takes."""
     shapes = " and ".join("x".join(map(str, shape)) or "nothing" for shape in given.shapes)
     where = f"{error.module_name} ({type(error.module).__name__})" if error.module_name else label
@@ -28,7 +31,7 @@ def input_error(error: RunError, module: nn.Module, given: Given, label: str) ->
     if suggestion is not None:
         first += f"; it takes {suggestion}"
     reason = size_mismatch(error) or _describe_cause(error.__cause__)
-    return InputError(f"{first}\n  in {where}: {reason}")
+    return InputShapeError(f"{first}\n  in {where}: {reason}")
 
 
 def needs_weights_error(error: RunError, label: str) -> InputError:
@@ -58,16 +61,11 @@ def size_mismatch(error: RunError) -> str | None:
     return None
 
 
-def first_line(cause: BaseException | None) -> str:
-    """Return the beginning of an error's text: PyTorch's longer ones list all alternatives."""
-    return (str(cause).splitlines() or [""])[0][:LONGEST_REASON]
-
-
 def _describe_cause(cause: BaseException | None) -> str:
     """Return the error in words, with the line of the user's code that raised it, if any."""
     if cause is None:
         return "failed"
-    text = first_line(cause)
+    text = one_line(cause)
     words = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
     inside = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
     frames = [

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 import torch
 
-from keiryo.data.image.fit import fit_image, read_for_size
+from keiryo.data.image.fit import fit_image
 from keiryo.errors import InputError
-from keiryo.models.saved import MODEL_FILE, channels_last, load_model, normalize
+from keiryo.export.given_images import AnyImage, is_single, name_of, read_pixels
+from keiryo.models.saved import channels_last, find_model_file, load_model, normalize
 
 
 @dataclass(frozen=True)
@@ -21,31 +23,61 @@ class Guess:
 
 
 class Predictor:
-    """A trained model that labels images, with the preprocessing of its training."""
+    """A trained model that labels images, with the preprocessing of its training.
 
-    def __init__(self, path: Path) -> None:
-        self._network, self.description = load_model(path)
+    An image is a path or an http address (text or Path), the bytes of a file, an array (H, W, 3) of
+    RGB or (H, W) of grey values in uint8, or a Pillow image. A large JPEG file is decoded at a
+    half, a quarter or an eighth of its size, as in the training. The same image decoded whole, as
+    an array or a Pillow image, therefore has slightly other probabilities: they differ by a few
+    thousandths.
+    """
+
+    def __init__(self, path: Path, *, source: Path | None = None) -> None:
+        self._network, self.description = load_model(path, source=source)
         self._network = channels_last(self._network)
 
     @property
     def classes(self) -> list[str]:
         return self.description.classes
 
-    def predict_file(self, path: Path) -> list[Guess]:
-        """Return all classes for the image at `path`, the most probable first.
+    @overload
+    def predict(self, images: AnyImage) -> list[Guess]: ...
 
-        Raises UnreadableImageError if the file cannot be read as an image.
+    @overload
+    def predict(self, images: Sequence[AnyImage]) -> list[list[Guess]]: ...
+
+    def predict(self, images: Any) -> list[Guess] | list[list[Guess]]:
+        """Return all classes for an image, the most probable first; a list of them for several.
+
+        An array (N, H, W, 3) is N images. Raises InputError that names an image that cannot be
+        read.
         """
-        image = read_for_size(path, self.description.preprocessing.size)
-        return self.predict([image.pixels])[0]
+        if is_single(images):
+            return self._predict([images])[0]
+        return self._predict(list(images))
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[list[Guess]]:
-        """Return, for each RGB image (H, W, 3), uint8, all classes, the most probable first."""
+    @overload
+    def predict_file(self, path: AnyImage) -> list[Guess]: ...
+
+    @overload
+    def predict_file(self, path: Sequence[AnyImage]) -> list[list[Guess]]: ...
+
+    def predict_file(self, path: Any) -> list[Guess] | list[list[Guess]]:
+        """Return what `predict` returns: all classes for the image at `path`, or for several."""
+        return self.predict(path)
+
+    def _predict(self, images: Sequence[AnyImage]) -> list[list[Guess]]:
+        if not images:
+            return []
         preprocessing = self.description.preprocessing
-        squares = np.stack(
-            [fit_image(pixels, preprocessing.size, preprocessing.fit) for pixels in images]
-        )
-        inputs = torch.from_numpy(squares).permute(0, 3, 1, 2)
+        size = preprocessing.size
+        squares: list[np.ndarray] = []
+        for number, image in enumerate(images):
+            try:
+                squares.append(fit_image(read_pixels(image, size), size, preprocessing.fit))
+            except InputError as error:
+                raise InputError(f"{name_of(image, number)}: {error}") from None
+        inputs = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
         with torch.inference_mode():
             probabilities = self._network(normalize(inputs, preprocessing)).softmax(1)
         return [
@@ -57,17 +89,11 @@ class Predictor:
         ]
 
 
-def load(artifact: str | Path) -> Predictor:
-    """Return the predictor of a trial's folder, or of the model file in it.
+def load(artifact: str | Path, *, source: str | Path | None = None) -> Predictor:
+    """Return the predictor of a trial's folder, of a comparison's, or of a model file.
 
-    Raises InputError if there is no trained model.
+    That of a comparison is its recommended model. `source` is the FILE.py of a network of your own,
+    if it is not where it was at the training. Raises InputError if there is no trained model.
     """
-    path = Path(artifact)
-    if path.is_dir():
-        path = path / MODEL_FILE
-        if not path.exists():
-            raise InputError(
-                f"{artifact}: holds no {MODEL_FILE}; give the folder of a finished trial, "
-                "such as OUT/trials/NAME"
-            )
-    return Predictor(path)
+    place = None if source is None else Path(source).expanduser()
+    return Predictor(find_model_file(Path(artifact).expanduser()), source=place)

@@ -29,10 +29,14 @@ MOST_PROCESSES = 8  # each holds PyTorch and a network in memory
 
 @dataclass(frozen=True)
 class ToMeasure:
-    """Files of trained models that have the same architecture, and the images of one batch."""
+    """Files of trained models that have the same architecture, and the images of one batch.
+
+    `shape` is that of one example, without the batch; None: an RGB image of the model's own size.
+    """
 
     files: tuple[Path, ...]
     batch: int = 1
+    shape: tuple[int, ...] | None = None
 
 
 class LatencyError(Exception):
@@ -45,12 +49,17 @@ class LatencyError(Exception):
 
 
 def measure_latency(
-    model: Path, *, device: str, threads: int, batch: int = 1, wait: float = LONGEST_WAIT_SECONDS
+    model: Path,
+    *,
+    device: str,
+    threads: int,
+    batch: int = 1,
+    shape: tuple[int, ...] | None = None,
+    wait: float = LONGEST_WAIT_SECONDS,
 ) -> Latency:
     """Measure the trained model in the file `model`. Raises LatencyError if it does not run."""
-    (found,) = measure_latencies(
-        [ToMeasure((model,), batch)], device=device, threads=threads, wait=wait
-    )
+    architecture = ToMeasure((model,), batch, shape)
+    (found,) = measure_latencies([architecture], device=device, threads=threads, wait=wait)
     if isinstance(found, LatencyError):
         raise found
     return found
@@ -114,6 +123,8 @@ class _Architecture:
     def __enter__(self) -> "_Architecture":
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         options = {"--device": self.device, "--threads": self.threads, "--batch": self.given.batch}
+        if self.given.shape is not None:
+            options["--shape"] = "x".join(map(str, self.given.shape))
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "keiryo.measure.latency_process"),

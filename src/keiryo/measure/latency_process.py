@@ -14,6 +14,7 @@ import numpy as np
 
 from keiryo.measure.load import LoadWatch
 from keiryo.measure.memory import peak_memory_bytes
+from keiryo.processes import output_to_stderr
 from keiryo.records.speed import Latency
 
 FIRST_WARMUP_RUNS = 10
@@ -23,8 +24,11 @@ MOST_RUNS = 100
 ENOUGH_SECONDS = 0.7
 
 
-def main(*, device: str, threads: int, batch: int) -> None:
-    """Answer each line of standard input with the latency of the model in that file."""
+def main(*, device: str, threads: int, batch: int, shape: str | None) -> None:
+    """Answer each line of standard input with the latency of the model in that file.
+
+    `shape` is that of one example, as 1x28x28; None: an RGB image of the model's own size.
+    """
     import torch
 
     torch.set_num_threads(threads)
@@ -33,9 +37,12 @@ def main(*, device: str, threads: int, batch: int) -> None:
         warmup_runs = WARMUP_RUNS
         if run is None or line != model:
             run = None  # frees the network before, so that the peak is that of one
-            model, run = line, _load(Path(line.rstrip("\n")), device=device, batch=batch)
+            with output_to_stderr():
+                path = Path(line.rstrip("\n"))
+                model, run = line, _load(path, device=device, batch=batch, shape=shape)
             warmup_runs = FIRST_WARMUP_RUNS
-        with torch.inference_mode():
+        # What a user's own forward prints must not get between the answers.
+        with output_to_stderr(), torch.inference_mode():
             for _ in range(warmup_runs):
                 run()
             watch = LoadWatch()
@@ -60,7 +67,7 @@ def main(*, device: str, threads: int, batch: int) -> None:
         print(latency.model_dump_json(), flush=True)
 
 
-def _load(model: Path, *, device: str, batch: int) -> Callable[[], float]:
+def _load(model: Path, *, device: str, batch: int, shape: str | None) -> Callable[[], float]:
     """Return a function that runs the model once and returns its milliseconds."""
     import torch
 
@@ -69,8 +76,10 @@ def _load(model: Path, *, device: str, batch: int) -> Callable[[], float]:
     network, description = load_model(model)
     network = channels_last(network.to(device))
     size = description.preprocessing.size
-    images = torch.rand(batch, 3, size, size, device=device)
-    images = images.to(memory_format=torch.channels_last)
+    one = [3, size, size] if shape is None else [int(side) for side in shape.split("x")]
+    images = torch.rand(batch, *one, device=device)
+    if images.dim() == 4:
+        images = images.to(memory_format=torch.channels_last)
 
     def run() -> float:
         started = time.perf_counter()
@@ -87,4 +96,5 @@ if __name__ == "__main__":
     parser.add_argument("--device", required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--shape")
     main(**vars(parser.parse_args()))

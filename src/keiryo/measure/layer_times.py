@@ -4,10 +4,11 @@ import statistics
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 WARMUP_RUNS = 5
 RUNS = 30
@@ -26,7 +27,9 @@ def measure_layers(
     """Time `network` on `inputs`, then again with a clock around the modules of `names`.
 
     `network` is in evaluation mode, on the device of `inputs`. A module's time is the sum of
-    all its calls. The clocks add a few microseconds to each layer, and nothing to `whole`.
+    all its calls. One that is called with tensors of several shapes has a time for each: `NAME` of
+    the first, `NAME#2` of the second, as a weighing has its rows. The clocks add a few microseconds
+    to each layer, and nothing to `whole`.
     """
     is_cuda = any(tensor.is_cuda for tensor in inputs)
 
@@ -61,12 +64,20 @@ def _clocks(
     network: nn.Module, names: Collection[str], spent: dict[str, float], now: Callable[[], float]
 ) -> Iterator[None]:
     started: dict[str, float] = {}
+    rows: dict[str, list[Any]] = {}
 
     def begin(name: str) -> None:
         started[name] = now()
 
-    def end(name: str) -> None:
-        spent[name] = spent.get(name, 0.0) + now() - started[name]
+    def end(name: str, *tensors: Any) -> None:
+        seconds = now() - started[name]
+        shapes = [one.shape for one in tree_leaves(tensors) if isinstance(one, Tensor)]
+        known = rows.setdefault(name, [])
+        if shapes not in known:
+            known.append(shapes)
+        number = known.index(shapes) + 1
+        row = name if number == 1 else f"{name}#{number}"
+        spent[row] = spent.get(row, 0.0) + seconds
 
     handles = []
     try:
@@ -74,7 +85,9 @@ def _clocks(
             if name in names:
                 handles += [
                     module.register_forward_pre_hook(lambda *_, name=name: begin(name)),
-                    module.register_forward_hook(lambda *_, name=name: end(name)),
+                    module.register_forward_hook(
+                        lambda _, *tensors, name=name: end(name, *tensors), with_kwargs=True
+                    ),
                 ]
         yield
     finally:

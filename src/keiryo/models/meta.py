@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from keiryo.errors import InputError
 from keiryo.models.spec import FACTORIES, ModelSpec, build
 
 
@@ -20,8 +21,9 @@ def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
     try:
         with without_weights():
             return build(spec, classes=classes)
-    except Exception:
-        if spec.name in FACTORIES:
+    except InputError as error:
+        # Only what the user's code itself raised may have been for want of data.
+        if spec.name in FACTORIES or error.__cause__ is None:
             raise
         return build(spec, classes=classes)
 

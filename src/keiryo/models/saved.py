@@ -4,6 +4,11 @@ The weights are ordinary safetensors. The header's metadata holds, as JSON, the 
 the classes, the input size and the preprocessing of an image. Nothing is unpickled.
 """
 
+import hashlib
+import json
+import os
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,9 +18,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from keiryo.errors import InputError
 from keiryo.models.meta import without_weights
-from keiryo.models.spec import build
+from keiryo.models.spec import ModelSpec, build, parse_spec, source_file
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.records.data import Fit
+from keiryo.records.places import RESULTS_FILE
 
 MODEL_FILE = "model.safetensors"
 FORMAT_VERSION = 1
@@ -35,8 +41,19 @@ class Preprocessing(BaseModel):
     std: tuple[float, float, float]
 
 
+class Source(BaseModel):
+    """The file of a user's own network: its path from the model's folder, and its digest."""
+
+    relative_path: str
+    sha256: str
+
+
 class SavedModel(BaseModel):
-    """The description of a model that is saved with its weights."""
+    """The description of a model that is saved with its weights.
+
+    A user's own network is not in the file: `model` names its FILE.py by an absolute path, and
+    `source` helps to find that file again. Its code never travels with the weights.
+    """
 
     format_version: int = FORMAT_VERSION
     keiryo_version: str
@@ -45,6 +62,12 @@ class SavedModel(BaseModel):
     preprocessing: Preprocessing
     # None: the family's default. Older files lack this field.
     batch_norm_epsilon: float | None = None
+    # None: not a FILE.py. Older files lack this field, too.
+    source: Source | None = None
+
+
+class SourceChangedWarning(UserWarning):
+    """The user's own network has changed since its weights were saved."""
 
 
 def channels_last(network: nn.Module) -> nn.Module:
@@ -92,18 +115,95 @@ def read_description(path: Path) -> SavedModel:
         ) from None
 
 
-def load_model(path: Path) -> tuple[nn.Module, SavedModel]:
+def describe_source(model: str, folder: Path) -> Source | None:
+    """Return the file that `model` is defined in, as seen from `folder`; None if not a FILE.py."""
+    file = source_file(parse_spec(model))
+    if file is None or not file.is_file():
+        return None
+    try:
+        relative = os.path.relpath(file, folder.resolve())
+    except ValueError:  # on another drive
+        relative = file.name
+    return Source(relative_path=relative, sha256=_sha256(file))
+
+
+def find_model_file(artifact: Path) -> Path:
+    """Return the model's file in `artifact`: a trial's folder, a comparison's, or the file itself.
+
+    That of a comparison is the recommended one. Raises InputError if the folder holds none.
+    """
+    if not artifact.is_dir():
+        return artifact
+    if (artifact / MODEL_FILE).exists():
+        return artifact / MODEL_FILE
+    wanted = "give the folder of a finished trial, such as OUT/trials/NAME, or a comparison's"
+    try:
+        results = json.loads((artifact / RESULTS_FILE).read_bytes())
+        recommended = results["recommended_trial"]
+    except FileNotFoundError:
+        raise InputError(f"{artifact}: holds no {MODEL_FILE}; {wanted}") from None
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{artifact / RESULTS_FILE}: not a comparison's; {wanted}") from None
+    if recommended is None:
+        raise InputError(
+            f"{artifact}: the comparison recommends no model; name one of its trials, such as "
+            f"{artifact / 'trials' / 'NAME'}"
+        )
+    return artifact / str(recommended) / MODEL_FILE
+
+
+def load_model(path: Path, *, source: Path | None = None) -> tuple[nn.Module, SavedModel]:
     """Rebuild the network in `path` on the CPU, in evaluation mode, with its description.
 
-    Raises InputError if the file is damaged or does not fit its own description.
+    `source` is the FILE.py of a user's own network, if it is not where it was. Warns with
+    SourceChangedWarning if that file's content is another than at saving. Raises InputError if the
+    file is damaged, does not fit its own description, or FILE.py is missing.
     """
     description = read_description(path)
+    spec = _find_source(path, description, source)
     with without_weights():
-        network = build(description.model, classes=len(description.classes))
+        network = build(spec, classes=len(description.classes))
     try:
         network.load_state_dict(read_tensors(path), assign=True)
     except (TensorFileError, RuntimeError) as error:
-        raise InputError(f"{path}: the weights do not fit {description.model} ({error})") from None
+        raise InputError(f"{path}: the weights do not fit {spec} ({error})") from None
     if description.batch_norm_epsilon is not None:
         set_batch_norm_epsilon(network, description.batch_norm_epsilon)
     return network.eval(), description
+
+
+def _find_source(path: Path, description: SavedModel, given: Path | None) -> ModelSpec:
+    """Return the saved model's spec, with the FILE.py of a user's own network as it is here."""
+    spec = parse_spec(description.model)
+    file = source_file(spec)
+    if file is None:
+        if given is not None:
+            raise InputError(
+                f"--model-source {given}: {spec} in {path} is not defined in a file of its own; "
+                "leave it out"
+            )
+        return spec
+    saved = description.source
+    places = [file] if saved is None else [file, path.resolve().parent / saved.relative_path]
+    found = [place for place in ([given] if given is not None else places) if place.is_file()]
+    if not found:
+        if given is not None:
+            raise InputError(f"--model-source {given}: no such file")
+        raise InputError(
+            f"{path}: its network is defined in {file.name}, which is not at {file} any more; "
+            "name its place by --model-source FILE.py (in Python: load(..., source=...))"
+        )
+    same = [place for place in found if saved is None or _sha256(place) == saved.sha256]
+    chosen = (same or found)[0]
+    if not same:
+        warnings.warn(
+            f"{chosen}: has changed since {path} was trained; predictions may differ",
+            SourceChangedWarning,
+            stacklevel=3,
+        )
+    return replace(spec, name=str(chosen))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,10 +5,8 @@
 """
 
 import difflib
-import importlib
-import importlib.util
 import inspect
-import sys
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,8 @@ from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.models import densenet, mobilenet, resnet, vgg
+from keiryo.models.timm_models import TIMM_PREFIX, build_timm_network
+from keiryo.models.users_module import FILE_SUFFIX, UnknownModuleError, build_users_network
 
 OptionValue = str | int | float | tuple[int, ...]
 Factory = Callable[..., nn.Module]
@@ -38,7 +38,7 @@ FACTORIES: dict[str, Factory] = {
     "densenet201": densenet.densenet201,
 }
 
-TIMM_PREFIX = "timm/"
+SURELY_MEANT = 0.85  # likeness of a misspelt name
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,21 @@ def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
     if isinstance(spec, str):
         spec = parse_spec(spec)
     if spec.factory is not None:
-        return _build_from_factory(spec, classes)
+        try:
+            return build_users_network(spec.name, spec.factory, classes)
+        except UnknownModuleError:
+            raise InputError(_unknown_model(spec.name)) from None
     if spec.name.startswith(TIMM_PREFIX):
-        return _build_from_timm(spec, classes)
+        return build_timm_network(spec.name, classes)
     try:
         return FACTORIES[spec.name](classes, **dict(spec.options))
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
         raise InputError(f"{spec}: cannot be built: {error}") from error
+
+
+def source_file(spec: ModelSpec) -> Path | None:
+    """Return the FILE.py in which a user's own network is defined; None for any other model."""
+    return Path(spec.name) if spec.factory and spec.name.endswith(FILE_SUFFIX) else None
 
 
 def model_options(name: str) -> list[ModelOption]:
@@ -188,63 +196,16 @@ def _format(value: OptionValue) -> str:
 
 
 def _unknown_model(name: str) -> str:
+    if name.endswith(FILE_SUFFIX):
+        return (
+            f"{name}: name the function or class in it that makes the network, as "
+            f"{name}:FACTORY; keiryo calls FACTORY(classes)"
+        )
     nearest = difflib.get_close_matches(name, FACTORIES, n=1, cutoff=0.5)
-    suggestion = f" did you mean {nearest[0]}?" if nearest else ""
-    return f"unknown model '{name}';{suggestion} `keiryo models` lists every model"
-
-
-def _build_from_factory(spec: ModelSpec, classes: int) -> nn.Module:
-    try:
-        module = _import_file(spec.name) if spec.name.endswith(".py") else _import(spec.name)
-        factory = getattr(module, str(spec.factory))
-    except (ImportError, OSError, SyntaxError) as error:
-        raise InputError(f"{spec}: cannot be imported: {error}") from error
-    except AttributeError:
-        raise InputError(f"{spec}: {spec.name} has no '{spec.factory}'") from None
-    try:
-        network = factory(classes)
-    except Exception as error:  # the user's own code may raise anything
-        raise InputError(f"{spec}: failed with {type(error).__name__}: {error}") from error
-    if not isinstance(network, nn.Module):
-        raise InputError(f"{spec}: returned {type(network).__name__}, not a torch.nn.Module")
-    return network
-
-
-def _build_from_timm(spec: ModelSpec, classes: int) -> nn.Module:
-    try:
-        timm = importlib.import_module("timm")
-    except Exception as error:  # timm needs torchvision, whose import may fail in many ways
-        raise InputError(
-            f"{spec}: timm cannot be imported ({str(error).splitlines()[0]}); "
-            "pip install 'keiryo[timm]'"
-        ) from error
-    name = spec.name.removeprefix(TIMM_PREFIX)
-    try:
-        return timm.create_model(name, pretrained=False, num_classes=classes)
-    except RuntimeError as error:
-        nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
-        suggestion = f"; did you mean {TIMM_PREFIX}{nearest[0]}?" if nearest else ""
-        raise InputError(f"{spec}: {str(error).splitlines()[0]}{suggestion}") from error
-
-
-def _import(name: str) -> object:
-    # Unlike `python -m`, a console script does not have the working folder on its path.
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name == name.split(".")[0]:
-            raise InputError(_unknown_model(name)) from None
-        raise
-
-
-def _import_file(path: str) -> object:
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    specification = importlib.util.spec_from_file_location(Path(path).stem, path)
-    if specification is None or specification.loader is None:
-        raise InputError(f"{path}: cannot be imported")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    suggestion = f"; did you mean {nearest[0]}?" if nearest else "."
+    hint = ""
+    if re.fullmatch(r"\w*[a-z]\w*", name) and not difflib.get_close_matches(
+        name, FACTORIES, cutoff=SURELY_MEANT
+    ):
+        hint = f" If timm has it, name it {TIMM_PREFIX}{name}."
+    return f"unknown model '{name}'{suggestion} `keiryo models` lists every model.{hint}"

@@ -1,5 +1,7 @@
 """The records of a comparison: its trials, its limits, its result."""
 
+from collections.abc import Sequence
+from html import escape
 from typing import Literal
 
 from pydantic import Field
@@ -109,6 +111,9 @@ class Limits(Record):
     max_params: int | None = None
 
 
+TABLE_HEADINGS = ("model", "seed", "held out", "latency", "size", "parameters")
+
+
 class Comparison(Record):
     """All trials of one comparison, their ranking and the recommendation."""
 
@@ -153,3 +158,25 @@ class Comparison(Record):
         "the errors of always naming the largest class",
     )
     suspects_among: int = Field(default=0, description="number of held-out images checked")
+
+    def _repr_html_(self) -> str:
+        """Return the table that a notebook shows: the trials, the recommended one in bold."""
+        rows = [f"<tr>{_cells('th', TABLE_HEADINGS)}</tr>"]
+        for trial in self.trials:
+            latency = trial.latency_ms
+            cells = (
+                trial.candidate,
+                trial.seed,
+                trial.status if trial.val_accuracy is None else f"{trial.val_accuracy:.1%}",
+                "" if latency is None else f"{latency.p50:.2f} ms" + "*" * latency.disturbed,
+                "" if trial.artifact_bytes is None else f"{trial.artifact_bytes / 1e6:.2f} MB",
+                "" if trial.parameters is None else f"{trial.parameters:,}",
+            )
+            is_best = trial.folder == self.recommended_trial
+            rows.append(f"<tr>{_cells('td', cells, bold=is_best)}</tr>")
+        return f"<table>{''.join(rows)}</table>"
+
+
+def _cells(tag: str, texts: Sequence[object], *, bold: bool = False) -> str:
+    start, end = ("<b>", "</b>") if bold else ("", "")
+    return "".join(f"<{tag}>{start}{escape(str(text))}{end}</{tag}>" for text in texts)

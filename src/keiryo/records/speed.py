@@ -85,6 +85,8 @@ class Speed(Record):
     model: str
     mode: Literal["inference", "training"]
     size: int
+    # That of one example, if it is no RGB image of `size`.
+    input_shape: tuple[int, ...] | None = None
     batch: int
     latency_ms: Latency
     images_per_second: float = Field(description="for the median batch")

@@ -133,11 +133,12 @@ def still_falling(evidence: SoundEvidence) -> Finding | None:
     fall = losses[-1 - back] - losses[-1]
     if fall < STILL_FALLING_BITS:
         return None
+    when = "in the last" if back == 1 else f"over the last {back}"
     return Finding(
         code="too_short",
         severity="info",
         evidence=f"held-out bits per sample still fell from {losses[-1 - back]:.2f} to "
-        f"{losses[-1]:.2f} over the last {back} of {len(losses)} epochs",
+        f"{losses[-1]:.2f} {when} of {len(losses)} epochs",
         advice="Give it more --minutes or --epochs.",
     )
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from keiryo.cli.tables.table import make_table, open_console
-from keiryo.records.findings import count
 from keiryo.records.speed import LayerSpeed, Load, Speed
 from keiryo.report import words
 
@@ -40,9 +39,10 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
         )
     console.print(table)
     latency = first.latency_ms
-    threads = count(latency.threads, "thread", "threads")
-    machine = f"{latency.device}, {threads}"
-    machine = f"{first.mode} in {first.precision}, {first.size} px, {machine}"
+    shape = first.input_shape
+    size = f"{first.size} px" if shape is None else "x".join(map(str, shape))
+    machine = f"{latency.device}, {words.count(latency.threads, 'thread')}"
+    machine = f"{first.mode} in {first.precision}, {size}, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
     say_disturbed([speed.latency_ms for speed in speeds])
 

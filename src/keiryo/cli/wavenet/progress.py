@@ -9,7 +9,7 @@ from types import FrameType
 from rich.progress import Progress
 
 from keiryo.audio.run import WaveNetListener
-from keiryo.cli.progress import Terminal, open_progress
+from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
 from keiryo.recordings.audit import LEFT_OUT_FINDINGS
 from keiryo.records.wavenet import (
     NetworkSummary,
@@ -46,7 +46,7 @@ class TerminalWaveNetListener(Terminal, WaveNetListener):
         if self._stops:
             raise KeyboardInterrupt
         self._stops = True
-        self.say("stopping: saving what there is; interrupt again to end at once", "yellow")
+        self.stopping()
 
     def wants_stop(self) -> bool:
         return self._stops
@@ -161,7 +161,8 @@ def show_wavenet_progress() -> Iterator[TerminalWaveNetListener]:
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, listener.stop) for number in numbers]
         try:
-            yield listener
+            with watch_silence(listener):
+                yield listener
         finally:
             for number, handler in zip(numbers, before, strict=True):
                 signal.signal(number, handler)

@@ -60,6 +60,8 @@ def main(out: Path, number: int, until: float) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return EXIT_INPUT
+    except SystemExit as error:  # a trial that did not come to its end must not look done
+        raise RuntimeError(f"the network's own code called sys.exit({error.code!r})") from None
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

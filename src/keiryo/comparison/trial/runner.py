@@ -38,6 +38,7 @@ def complete_trial(
     number: int,
     cost: Cost | None,
     on_report: Callable[[TrialReport], None],
+    on_interrupt: Callable[[], None] = lambda: None,
     *,
     until: float,
 ) -> TrialOutcome:
@@ -45,14 +46,16 @@ def complete_trial(
 
     It is trained in a process of its own, until the share `until`, from 0 to 1, of its budget
     is used up. A trial that crashes is recorded as failed, with the last lines of its log. An
-    interrupt is passed to the process, which saves a checkpoint; the record's status is then
-    `stopped`. Raises InputError if the user's input ended it.
+    interrupt is told to `on_interrupt` and passed to the process, which saves a checkpoint; the
+    record's status is then `stopped`. Raises InputError if the user's input ended it.
     """
     folder = out / plan.trials()[number].folder
     trial = read_trial(folder)
     interrupted = False
     if trial is None or not (trial.status == "done" or trial.has_paused_at(until)):
-        trial, interrupted = _train(out, plan.trials()[number], number, on_report, until=until)
+        trial, interrupted = _train(
+            out, plan.trials()[number], number, on_report, on_interrupt, until=until
+        )
     if cost is not None:
         trial.parameters = cost.parameters
         trial.state_elements = cost.state_elements
@@ -66,6 +69,7 @@ def _train(
     trial_plan: TrialPlan,
     number: int,
     on_report: Callable[[TrialReport], None],
+    on_interrupt: Callable[[], None],
     *,
     until: float,
 ) -> tuple[Trial, bool]:
@@ -79,7 +83,9 @@ def _train(
             history.append(report.epoch)
         on_report(report)
 
-    status, interrupted = _run_process(out, number, folder / LOG_FILE, follow, until=until)
+    status, interrupted = _run_process(
+        out, number, folder / LOG_FILE, follow, on_interrupt, until=until
+    )
     last_words = _last_words(folder / LOG_FILE)
     if status == EXIT_INPUT:
         raise InputError(last_words)
@@ -99,6 +105,7 @@ def _run_process(
     number: int,
     log: Path,
     on_report: Callable[[TrialReport], None],
+    on_interrupt: Callable[[], None],
     *,
     until: float,
 ) -> tuple[int, bool]:
@@ -130,6 +137,8 @@ def _run_process(
             except KeyboardInterrupt:
                 # The first interrupt asks it to save and end; a second one does not wait for that.
                 process.kill() if interrupted else process.send_signal(signal.SIGINT)
+                if not interrupted:
+                    on_interrupt()
                 interrupted = True
         return process.returncode, interrupted
 
@@ -159,4 +168,6 @@ def _how_it_ended(status: int) -> str:
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    # Python underlines the place in the line above.
+    lines = [line for line in lines if line.strip(" ^~")]
     return "\n".join(lines[-LAST_WORDS_LINES:])

@@ -11,7 +11,7 @@ from keiryo.comparison.trial.job import TrialJob, gather_evidence
 from keiryo.files import write_text
 from keiryo.measure.load import DISTURBING_SHARE
 from keiryo.measure.memory import peak_memory_bytes
-from keiryo.models.saved import MODEL_FILE, SavedModel, save_model
+from keiryo.models.saved import MODEL_FILE, SavedModel, describe_source, save_model
 from keiryo.records.base import Status
 from keiryo.records.comparison import Trial
 from keiryo.records.places import SNAPSHOTS_FILE
@@ -135,6 +135,7 @@ def _save(job: TrialJob, training: Training) -> int:
         model=job.record.model,
         classes=job.pack.survey.classes,
         preprocessing=job.preprocessing,
+        source=describe_source(job.record.model, job.folder),
         batch_norm_epsilon=KERAS_EPSILON if job.recipe.as_keras else None,
     )
     save_model(path, training.trained_network, description)

@@ -118,11 +118,12 @@ def too_short(evidence: Evidence) -> Finding | None:
     before, now = earlier.val_accuracy, history[-1].val_accuracy
     if before is None or now is None or now - before < STILL_RISING:
         return None
+    back = history[-1].epoch - earlier.epoch
+    when = "in the last" if back == 1 else f"over the last {back}"
     return Finding(
         code="too_short",
         severity="info",
-        evidence=f"held-out accuracy still rose from {before:.1%} to "
-        f"{now:.1%} over the last {history[-1].epoch - earlier.epoch} of "
+        evidence=f"held-out accuracy still rose from {before:.1%} to {now:.1%} {when} of "
         f"{len(history)} epochs",
         advice=advice,
     )

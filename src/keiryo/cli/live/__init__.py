@@ -1,0 +1,1 @@
+"""The display of a terminal while a command runs: lines, a bar, the time left."""

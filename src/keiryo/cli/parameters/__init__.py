@@ -1,0 +1,1 @@
+"""Options beyond the command line: those of a file, and completion by the shell."""
