@@ -24,6 +24,7 @@ SAME_SUBJECT = {
     "initialization",
     "listener",
     "locate",
+    "near_copies",  # of images; of recordings
     "norm_activation",  # the layer; its kernel
     "onnx",  # the exporters of classifiers and of WaveNets
     "options",

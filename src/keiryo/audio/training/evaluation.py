@@ -45,7 +45,7 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Extent:
-    """How far an evaluation goes, over the chunks `numbers`; None: over all, in order.
+    """The extent of an evaluation, over the chunks `numbers`; None: over all, in order.
 
     After `seconds` it ends, with at least one batch; None: never before its end. It is asked
     before each batch whether it `stops`.

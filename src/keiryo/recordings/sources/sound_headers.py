@@ -1,4 +1,4 @@
-"""What the header of a sound file says of its length, compared with what the file holds.
+"""The length that the header of a sound file gives, compared with what the file holds.
 
 libsndfile notices a file that was cut off in FLAC only; in others it takes the rest for all.
 """
@@ -27,7 +27,7 @@ class CutShortError(Exception):
 
 @dataclass(frozen=True)
 class HeaderCheck:
-    """What is to be known of a file: `notes`, by the code of their finding.
+    """Facts about a file: `notes`, by the code of their finding.
 
     `mended`, if any, is the place of wrong bytes and the right ones.
     """
