@@ -18,6 +18,8 @@ from conftest import Finished, write_images
 from keiryo import api
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import TrialPlan
+from keiryo.data.survey.identity import decode_marks
+from keiryo.models.saved import read_description
 from keiryo.models.tensor_file import write_tensors
 from keiryo.processes import SHORT_SPINNING
 from keiryo.records.comparison import DataSummary, Trial
@@ -86,6 +88,9 @@ def test_results_hold_every_key_that_scripts_rely_on(
         assert {"disturbed", "others_share"} <= latency.keys()
         assert len(trial["history"]) == trial["epochs"] == 2
         assert trial["val_accuracy"] == trial["history"][-1]["val_accuracy"]
+        model = read_description(out / trial["folder"] / "model.safetensors")
+        assert model.trained_on is not None
+        assert len(decode_marks(model.trained_on)) == results["data"]["train_images"]
     assert sorted(results["ranking"]) == sorted(TWO_MODELS.split(","))
     assert results["recommended"] == results["ranking"][0]
     table = (out / "results.csv").read_text().splitlines()

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from keiryo.comparison.plan import PLAN_FILE, comparison_folder, make_plan, read_plan, resume_plan
+from keiryo.comparison.splitting import check_folds
 from keiryo.errors import InputError
+from surveys import Described, survey_of
 
 
 def test_without_data_it_is_the_demonstration() -> None:
@@ -160,3 +162,13 @@ def test_leftovers_of_a_kill_are_removed(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.rglob("*")} == {
         "trials", "x-seed0", "log.txt", PLAN_FILE,
     }  # fmt: skip
+
+
+def test_classes_that_a_fold_does_not_hold_out_are_named() -> None:
+    images: list[Described] = [(0, f"a{row}", None) for row in range(3)]
+    survey = survey_of([*images, *((1, f"b{row}", None) for row in range(9))], classes=2)
+    plan = make_plan({"data": "digits", "folds": 5})
+    (finding,) = check_folds(plan, survey)
+    assert finding.code == "class_not_in_fold"
+    assert finding.evidence.endswith("folds: class0")
+    assert check_folds(plan.model_copy(update={"folds": 3}), survey) == []

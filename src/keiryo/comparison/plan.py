@@ -16,6 +16,7 @@ from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_named_set
 from keiryo.data.packs.pack import is_pack, open_pack
 from keiryo.data.sources.storage import is_url
+from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec
@@ -115,6 +116,8 @@ class Plan(ComparisonOptions):
     data: str
     models: list[str] = Field(min_length=1)
     pretrained_digests: dict[str, str] = {}
+    # Plans of earlier versions lack it, and their trials must keep their split.
+    split_by: SplitBy = "order"
 
     @property
     def limits(self) -> Limits:
@@ -192,6 +195,7 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         "data": _with_absolute_path(plan.data),
         "models": models,
         "preset": preset,
+        "split_by": "content",
     }
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))

@@ -17,6 +17,7 @@ from keiryo.comparison.plan import Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained import check_pretrained
 from keiryo.comparison.rank import over_known_limits, rank
 from keiryo.comparison.rungs import Rungs
+from keiryo.comparison.splitting import check_folds, split_of_plan
 from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
@@ -26,7 +27,7 @@ from keiryo.data.packs.pack import Pack
 from keiryo.data.packs.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
 from keiryo.data.sources.source import Source
 from keiryo.data.sources.storage import was_url
-from keiryo.data.survey.split import has_own_split, split_images
+from keiryo.data.survey.split import has_own_split
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
@@ -162,9 +163,10 @@ def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size
 
 
 def _summarize(pack: Pack, plan: Plan) -> DataSummary:
-    splits = split_images(pack.survey, seed=plan.seed)
+    splits = split_of_plan(plan, pack.survey)
     further = [
         *splits.findings,
+        *check_folds(plan, pack.survey),
         *effects_of_fitting(pack.survey, size=pack.header.size, fit=pack.header.fit),
     ]
     return DataSummary(
@@ -178,6 +180,7 @@ def _summarize(pack: Pack, plan: Plan) -> DataSummary:
         largest_class_share=_largest_share(pack.labels[splits.val]),
         own_split=has_own_split(pack.survey),
         leaked_images=len(splits.leaked_val) + len(splits.leaked_test),
+        seen_images=len(splits.seen),
         findings=audit(pack.survey, further).findings,
     )
 

@@ -45,6 +45,8 @@ class SavedModel(BaseModel):
     preprocessing: Preprocessing
     # None: the family's default. Older files lack this field.
     batch_norm_epsilon: float | None = None
+    # Marks of the images it was trained on (`keiryo.data.survey.identity`). None: not recorded.
+    trained_on: str | None = None
 
 
 def channels_last(network: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from keiryo.data.image.decoding import read_image
-from keiryo.data.image.facts import examine
+from keiryo.data.image.facts import content_digest, examine
 from keiryo.data.image.fit import fit_image, read_for_size
 from keiryo.data.items import Item, Split
 from keiryo.data.sources.source import FittedImage, Source
@@ -40,8 +40,10 @@ class FileSource(Source):
         )
 
     def read(self, index: int, size: int, fit: "Fit") -> FittedImage:
-        image = read_for_size(self._paths[index], size)
-        return FittedImage(fit_image(image.pixels, size, fit), examine(image))
+        path = self._paths[index]
+        image = read_for_size(path, size)
+        facts = examine(image, content=content_digest(path.read_bytes()))
+        return FittedImage(fit_image(image.pixels, size, fit), facts)
 
     def restrict_to(self, indices: range) -> Self:
         small = super().restrict_to(indices)
