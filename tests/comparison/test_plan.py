@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from keiryo.comparison.plan import PLAN_FILE, comparison_folder, make_plan, read_plan, resume_plan
-from keiryo.comparison.splitting import check_folds
+from keiryo.comparison.trial.splitting import check_folds
 from keiryo.errors import InputError
 from surveys import Described, survey_of
 

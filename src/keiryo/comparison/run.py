@@ -17,8 +17,8 @@ from keiryo.comparison.plan import Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained import check_pretrained
 from keiryo.comparison.rank import over_known_limits, rank
 from keiryo.comparison.rungs import Rungs
-from keiryo.comparison.splitting import check_folds, split_of_plan
 from keiryo.comparison.trial.held_out import fill_suspect_labels
+from keiryo.comparison.trial.splitting import check_folds, split_of_plan
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
 from keiryo.data.audit.thumbnails import make_thumbnails, names_to_show

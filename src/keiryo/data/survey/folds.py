@@ -24,9 +24,9 @@ def fold_by_content(
     """Return the numbers of those `groups` of rows, of one class, that `fold` holds out.
 
     Each group gets a number from 0 to 1 by the content of one of its images and `seed`, and is held
-    out by the fifth that it lies in. The fifths' ends are moved as far as is needed for each to hold
-    a fifth of the groups, within `SLACK`. Of fewer than five groups, each fold holds out one, until
-    each was held out.
+    out by the fifth that it lies in. The ends of the fifths are moved as far as is needed for each
+    to hold a fifth of the groups, within `SLACK`. Of fewer than five groups, each fold holds out
+    one, until each was held out.
     """
     # One image stands for its group; the least of all places would favour large groups.
     identities = [min(identity_of(survey.images[row]) for row in group) for group in groups]

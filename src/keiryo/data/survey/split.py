@@ -183,7 +183,7 @@ def _check(survey: Survey, splits: Splits, fold: int) -> None:
         )
     if splits.val.size == 0 and fold > 0:
         raise InputError(
-            f"--folds: no class of {survey.name} has {fold + 1} images that are not copies, so fold "
+            f"--folds: no class of {survey.name} has {fold + 1} images, copies aside, so fold "
             f"{fold + 1} would hold out none; give --folds {fold}, or add images"
         )
     if splits.val.size == 0:

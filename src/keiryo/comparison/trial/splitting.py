@@ -28,8 +28,8 @@ def check_folds(plan: Plan, survey: Survey) -> list[Finding]:
         Finding(
             code="class_not_in_fold",
             severity="warning",
-            evidence=f"{count(len(lacking), 'class has', 'classes have')} no held-out image in some "
-            f"of the {plan.folds} folds: {first_few(list(lacking))}",
+            evidence=f"{count(len(lacking), 'class has', 'classes have')} no held-out image in "
+            f"some of the {plan.folds} folds: {first_few(list(lacking))}",
             advice="Each of their images is held out once, but an accuracy of those folds is "
             "without these classes. Add images, at least five a class, or give fewer --folds.",
         )
