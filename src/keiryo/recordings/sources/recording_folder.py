@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keiryo.data.sources.folders import files_below, readable_name
+from keiryo.data.sources.folders.listing import files_below, readable_name
 from keiryo.errors import InputError
 from keiryo.recordings.conditions import find_conditions, no_conditions
 from keiryo.recordings.sources.sound_files import SOUND_SUFFIXES
