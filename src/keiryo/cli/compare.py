@@ -9,6 +9,7 @@ import typer
 from keiryo.cli import options
 from keiryo.cli.lazy import takes_fields
 
+EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 OPTIONS = "keiryo.comparison.options:ComparisonOptions"
 
@@ -87,6 +88,14 @@ def compare(
         )
         typer.echo(message, err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
+    if comparison.has_failed:
+        logs = shlex.quote(str(out / "trials"))
+        typer.echo(
+            "keiryo: no training succeeded, so nothing can be recommended; the reasons stand above "
+            f"and in {logs}/*/log.txt",
+            err=True,
+        )
+        raise typer.Exit(EXIT_FAILED)
 
 
 @takes_fields(OPTIONS, before="out", without=("stop_early",))

@@ -110,6 +110,11 @@ def seen_by_starts(plan: Plan) -> SeenByStarts:
     return SeenByStarts(frozenset(marks), tuple(unknown))
 
 
+def places_of_weights(plan: Plan) -> list[str]:
+    """Return the paths and URLs of the plan's pretrained weights."""
+    return list(dict.fromkeys(_places(plan).values()))
+
+
 def _places(plan: Plan) -> dict[str, str]:
     return {} if plan.pretrained is None else places_of(plan.pretrained, plan.models)
 

@@ -153,3 +153,9 @@ class Comparison(Record):
         "the errors of always naming the largest class",
     )
     suspects_among: int = Field(default=0, description="number of held-out images checked")
+
+    @property
+    def has_failed(self) -> bool:
+        """True if trainings failed and none succeeded."""
+        statuses = [trial.status for trial in self.trials]
+        return self.complete and "failed" in statuses and "done" not in statuses

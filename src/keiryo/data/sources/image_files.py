@@ -40,10 +40,20 @@ class FileSource(Source):
         )
 
     def read(self, index: int, size: int, fit: "Fit") -> FittedImage:
-        path = self._paths[index]
-        image = read_for_size(path, size)
-        facts = examine(image, content=content_digest(path.read_bytes()))
+        image = read_for_size(self._paths[index], size)
+        facts = examine(image, content=self.content(index))
         return FittedImage(fit_image(image.pixels, size, fit), facts)
+
+    def content(self, index: int) -> str:
+        path = self._paths[index]
+        try:
+            # Anything else, a pipe for example, may never end.
+            return content_digest(path.read_bytes()) if path.is_file() else ""
+        except OSError:
+            return ""
+
+    def files(self) -> list[Path]:
+        return [self._paths[index] for index in range(len(self.items))]
 
     def restrict_to(self, indices: range) -> Self:
         small = super().restrict_to(indices)

@@ -153,6 +153,12 @@ class ShardSource(Source):
         facts = examine(image, content=content_digest(data))
         return FittedImage(fit_image(image.pixels, size, fit), facts)
 
+    def content(self, index: int) -> str:
+        try:
+            return content_digest(self._bytes(self._places[index]))
+        except UnreadableImageError:
+            return ""
+
     def restrict_to(self, indices: range) -> Self:
         small = super().restrict_to(indices)
         small._places = {index: self._places[index] for index in indices}
