@@ -1,5 +1,6 @@
 """The folder that a run writes into: claimed before anything is written, continued later."""
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -42,17 +43,19 @@ class RunFolder:
         """Return the plan of the run; raise InputError if there is none or it is damaged."""
         path = self.path / self.plan_file
         try:
-            return plan.model_validate_json(path.read_bytes())
+            return plan.model_validate(json.loads(path.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"--out {self.path}: holds no {self.kind} to continue (no {self.plan_file})"
             ) from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(f"{path}: damaged, or by another version; use another --out") from None
 
     def write_plan(self, plan: Record) -> None:
         """Write the plan."""
-        write_text(self.path / self.plan_file, plan.model_dump_json(indent=2))
+        # A path in it may be no UTF-8, which Python's JSON can express and pydantic's cannot.
+        text = json.dumps(plan.model_dump(), indent=2, ensure_ascii=True)
+        write_text(self.path / self.plan_file, text)
 
     def claim(self, plan: Record, *, force: bool) -> None:
         """Make the folder that of `plan`; with `force`, in place of the run in it.

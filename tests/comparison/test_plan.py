@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,18 @@ def test_batch_norm_gets_no_batch_of_one_image() -> None:
         check_batches(make_plan({**both, "batch": 8, "accumulate": 2}), 2, train_images=3)
     check_batches(make_plan({**both, "batch": 2}), 2)
     check_batches(make_plan({"data": "digits", "models": ["vgg16"], "batch": 1}), 2)
+
+
+def test_a_plan_keeps_a_path_that_is_not_utf8(tmp_path: Path) -> None:
+    data = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    plan = make_plan({"data": data, "models": ["vgg16"]})
+    comparison_folder(tmp_path / "out").write_plan(plan)
+    assert read_plan(tmp_path / "out") == plan
+    assert plan.data == data
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\x00", '{"data": 1}', "[" * 100_000])
+def test_a_damaged_plan_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / PLAN_FILE).write_text(text)
+    with pytest.raises(InputError, match=r"plan\.json: damaged"):
+        read_plan(tmp_path)

@@ -57,7 +57,8 @@ def test_what_lies_beside_the_split_folders_is_said(flower_folder: Path, tmp_pat
 
 
 def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_path: Path) -> None:
-    folder = copy_into(tmp_path / "set", flower_folder)
+    place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/s\xe9t"))
+    folder = copy_into(place, flower_folder)
     odd = os.fsencode(folder / "rose") + b"/caf\xe9.jpg"
     Path(os.fsdecode(odd)).write_bytes((folder / "rose" / "000.jpg").read_bytes())
     (folder / "rose" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
@@ -66,6 +67,7 @@ def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_p
     pack = prepare_pack(source, size=16, fit="crop", folder=tmp_path / "pack", workers=1)
     assert "rose/caf\\xe9.jpg" in [image.name for image in pack.survey.images]
     assert [entry.name for entry in pack.survey.left_out] == ["rose/gone.jpg"]
+    assert pack.survey.name == f"{tmp_path}/s\\xe9t"
 
 
 def test_other_files_and_empty_classes_are_said(flower_folder: Path, tmp_path: Path) -> None:

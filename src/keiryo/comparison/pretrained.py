@@ -13,6 +13,7 @@ from keiryo.data.sources.download import Progress, no_progress
 from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.identity import decode_marks
 from keiryo.errors import InputError
+from keiryo.files import shown
 from keiryo.models.meta import build_weightless
 from keiryo.models.saved import MODEL_FILE, Preprocessing, read_description
 from keiryo.models.spec import parse_spec
@@ -86,7 +87,7 @@ def start_of_trial(
     return Start(
         preprocessing.model_copy(update={"mean": fitted.mean, "std": fitted.std}),
         FineTuning(network, head=head, mode=plan.fine_tune),
-        place if is_url(place) else path.name,
+        place if is_url(place) else shown(path.name),
         _trained_on(path) or frozenset(),
     )
 

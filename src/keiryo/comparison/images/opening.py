@@ -10,6 +10,7 @@ from keiryo.data.packs.pack import Pack, PackSource, is_pack, open_pack
 from keiryo.data.sources.download import Progress, no_progress
 from keiryo.data.sources.source import Source
 from keiryo.errors import InputError
+from keiryo.files import shown
 from keiryo.records.base import Finding
 
 
@@ -38,7 +39,8 @@ def open_images(
         finding = Finding(
             code="data_away",
             severity="info",
-            evidence=f"the comparison goes on with its own pack, since its data is away: {error}",
+            evidence=f"the comparison goes on with its own pack, since its data is away: "
+            f"{shown(str(error))}",
             advice="Nothing to do: the pack holds all images, and their checksums are right.",
         )
         return OpenedImages(PackSource(str(packed)), (finding,))

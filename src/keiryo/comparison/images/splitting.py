@@ -4,6 +4,7 @@ from keiryo.comparison.plan import Plan
 from keiryo.comparison.pretrained import seen_by_starts
 from keiryo.data.survey.split import Splits, split_images
 from keiryo.data.survey_record import Survey
+from keiryo.files import shown
 from keiryo.records.base import Finding
 from keiryo.records.findings import count, first_few
 
@@ -52,7 +53,7 @@ def split_of_plan(plan: Plan, survey: Survey, fold: int | None = None) -> Splits
                 code="start_unknown",
                 severity="warning",
                 evidence="the pretrained weights do not say which images they were trained on: "
-                + ", ".join(seen.unknown),
+                + ", ".join(map(shown, seen.unknown)),
                 advice="If they were trained on images of this set, the accuracy is too high. "
                 "Weights that this version trains say it.",
             )

@@ -11,6 +11,7 @@ import numpy as np
 
 from keiryo.data.image.facts import ImageFacts
 from keiryo.data.items import Item
+from keiryo.files import shown
 
 if TYPE_CHECKING:  # at run time, these would load pydantic in each process that reads images
     from keiryo.data.survey_record import Survey
@@ -36,7 +37,7 @@ class Source(ABC):
         items: Sequence[Item],
         findings: Sequence["Finding"] = (),
     ) -> None:
-        self.name = name
+        self.name = shown(name)
         self.classes = classes
         self.items = items
         self.findings = findings
