@@ -40,12 +40,13 @@ def small_training(
     pack: RecordingPack,
     *,
     epochs: int = 2,
+    seconds: float | None = None,
     learning_rate: float = 1e-2,
     checkpoint: Path | None = None,
     fingerprint: str = "",
     **configuration: Any,
 ) -> Training[ChunkBatch]:
-    """A training of the smallest network on a pack."""
+    """A training of the smallest network on a pack, for `epochs` or, if given, for `seconds`."""
     options: dict[str, Any] = {
         "stacks": 2,
         "layers_per_stack": 3,
@@ -68,6 +69,5 @@ def small_training(
         recipe=wavenet_recipe(optimizer="adamw", learning_rate=learning_rate),
         device=torch.device("cpu"),
     )
-    return Training(
-        task, budget=Budget(epochs=epochs), checkpoint=checkpoint, fingerprint=fingerprint
-    )
+    budget = Budget(epochs=epochs) if seconds is None else Budget(seconds=seconds)
+    return Training(task, budget=budget, checkpoint=checkpoint, fingerprint=fingerprint)

@@ -11,11 +11,16 @@ from pathlib import Path
 import xxhash
 
 
+def unfinished_name(path: Path) -> Path:
+    """Return a new name beside `path` for a file that is being written."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+
+
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, moved to it when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = unfinished_name(path)
     try:
         yield temporary
         temporary.replace(path)
@@ -27,7 +32,7 @@ def replace_file(path: Path) -> Iterator[Path]:
 def replace_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`, moved to it when the block ends without error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = unfinished_name(path)
     temporary.mkdir()
     try:
         yield temporary

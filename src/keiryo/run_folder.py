@@ -124,9 +124,12 @@ class RunFolder:
                     "--out"
                 )
 
-    def release(self) -> None:
-        """Take back the claim if nothing came of it but the plan."""
-        if {path.name for path in self.path.iterdir()} <= {self.plan_file, LOCK_FILE}:
+    def release(self, *prepared: str) -> None:
+        """Take back the claim if nothing came of it but the plan and the folders `prepared`."""
+        left = {path.name for path in self.path.iterdir()}
+        if left <= {self.plan_file, LOCK_FILE, *prepared}:
+            for name in prepared:
+                shutil.rmtree(self.path / name, ignore_errors=True)
             (self.path / self.plan_file).unlink(missing_ok=True)
             if not any(self.path.iterdir()):
                 self.path.rmdir()

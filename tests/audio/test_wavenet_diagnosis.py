@@ -73,3 +73,33 @@ def test_findings_shared_with_images_give_advice_for_recordings() -> None:
         "non_finite", "exploding_gradients", "step_too_large",
     ]  # fmt: skip
     assert {finding.advice for finding in findings} == {"Give a smaller --learning-rate."}
+
+
+def test_nothing_is_learnt_by_heart_in_an_epoch_or_within_the_error() -> None:
+    wide = replace(HEALTHY, train_bits=6.2, val_bits=7.0)
+    assert "overfitting" in codes(wide)
+    assert codes(replace(wide, history=epochs(7.0))) == ["too_short"]
+    assert "overfitting" not in codes(replace(wide, gap_error_bits=0.5))
+    assert "overfitting" in codes(replace(wide, gap_error_bits=0.1))
+
+
+def test_fewer_epochs_are_advised_only_past_the_best_one() -> None:
+    def advice(*losses: float) -> dict[str, str]:
+        found = diagnose_wavenet(replace(HEALTHY, val_bits=3.2, history=epochs(*losses)))
+        return {finding.code: finding.advice for finding in found}
+
+    still = advice(4.0, 3.0, 2.5, 2.0)
+    assert "--epochs" not in still["overfitting"]
+    assert "--epochs" in still["too_short"]
+    past = advice(4.0, 2.0, 2.1, 2.1)
+    assert "fewer --epochs" in past["overfitting"]
+    assert "too_short" not in past
+
+
+def test_a_sound_is_compared_with_the_recording_beside_it() -> None:
+    pairs = [sound("recording", -60.0), sound("generated", -62.0)]
+    for level in (-38.0, -40.0, -41.0):
+        pairs += [sound("recording", level), sound("generated", level - 28.0)]
+    (finding,) = diagnose_wavenet(replace(HEALTHY, sounds=pairs))
+    assert finding.code == "generates_silence"
+    assert finding.evidence.startswith("3 of 4 ")

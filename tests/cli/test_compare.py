@@ -150,6 +150,10 @@ def test_a_trial_is_exported_and_compared_on_its_held_out_images(
     assert agreement["accuracy"] == agreement["trained_accuracy"] == trials[0]["val_accuracy"]
     low, high = agreement["accuracy_difference_interval"]
     assert low < 0 < high
+    rounded = json.loads(keiryo("export", trial, "--to", "onnx-int8", "--json").out)
+    assert rounded["holds"] is True
+    assert rounded["size_bytes"] < 0.4 * (tmp_path / "model.onnx").stat().st_size
+    assert rounded["agreement"]["exact_accuracy"] is not None
 
 
 def test_the_report_can_be_made_again(

@@ -32,6 +32,17 @@ class Valued(nn.Module):
 def valued(classes):
     return Valued()
 
+class Shared(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return self.head(x), self.head(x[..., ::2, ::2])
+
+def shared(classes):
+    return Shared()
+
 class Raising(nn.Module):
     def forward(self, x):
         raise ValueError("on purpose")
@@ -101,6 +112,59 @@ def test_a_narrow_terminal_loses_columns_and_no_figures(
     assert "…" not in out
 
 
+def test_layers_of_densenet_are_named_by_block_layer_and_transition(
+    keiryo: Callable[..., Finished],
+) -> None:
+    out = keiryo("weigh", "densenet:layers=2-2", "--input", "3x32x32", "--layers").out
+    for words in ("dense block 1", "dense block 2", "transition", "layer 2: 1.branch.5"):
+        assert words in out
+
+
+def test_modules_down_to_a_depth_and_the_heaviest(keiryo: Callable[..., Finished]) -> None:
+    arguments = ("weigh", "densenet:layers=2-2", "--input", "3x32x32")
+    rows = keiryo(*arguments, "--depth", 2).out.split("receptive field")[0]
+    assert "features.1" in rows
+    assert "branch" not in rows
+    (heaviest,) = [
+        line for line in keiryo(*arguments, "--top", 1).out.splitlines() if " % " in line
+    ][:1]
+    assert "branch.5" in heaviest
+    # Of 18,801,664 products, 32 · 32 · 9 · 48 · 12 are those of a dense layer's 3 x 3.
+    assert "5,308,416" in heaviest
+
+
+def test_a_wavenet_by_its_name(keiryo: Callable[..., Finished]) -> None:
+    name = "wavenet:stacks=1,layers_per_stack=3,residual_channels=4,labels=3,local_channels=2"
+    (weighing,) = json.loads(keiryo("weigh", name, "--json").out)
+    assert weighing["model"] == name
+    assert weighing["input_shape"] == [[256, 16000], [1], [2, 16000]]
+    # A window of 2 at the input, then dilations 1, 2 and 4.
+    assert weighing["receptive_field"] == 1 + 1 + (1 + 2 + 4)
+    assert weighing["classes"] is None
+
+
+def test_batch_format_and_training(keiryo: Callable[..., Finished]) -> None:
+    arguments = ("mobilenet_v2:width=0.5", "--input", "3x32x32", "--classes", 5)
+    one, eight = (
+        json.loads(keiryo("weigh", *arguments, *more, "--json").out)[0]
+        for more in ((), ("--batch", 8, "--dtype", "bfloat16", "--training"))
+    )
+    assert (eight["batch"], eight["dtype"]) == (8, "bfloat16")
+    assert eight["macs"] == 8 * one["macs"]
+    assert 2 * eight["activation_bytes"] == 8 * one["activation_bytes"]
+    assert 2 * eight["size_bytes"] == one["size_bytes"]
+    assert eight["training"]["gradient_bytes"] == 2 * one["parameters"]
+    assert one["training"] is None
+
+
+def test_rows_of_one_layer_share_its_time(own: Path, keiryo: Callable[..., Finished]) -> None:
+    arguments = (f"{own}:shared", "--input", "3x16x16", "--measure", "--threads", 1, "--json")
+    (weighing,) = json.loads(keiryo("weigh", *arguments).out)
+    first, second = (layer for layer in weighing["layers"] if layer["name"].startswith("head"))
+    assert (first["name"], second["name"]) == ("head", "head#2")
+    assert first["measured_ms"] / second["measured_ms"] == pytest.approx(14 * 14 / (6 * 6))
+
+
 def test_own_models(own: Path, keiryo: Callable[..., Finished]) -> None:
     good, computed, valued = json.loads(
         keiryo(
@@ -121,6 +185,12 @@ def test_own_models(own: Path, keiryo: Callable[..., Finished]) -> None:
         (["resnet18", "--input", "3xtall"], "--input 3xtall"),
         (["resnet18", "--input", "3x0x5"], "--input 3x0x5"),
         (["vgg16", "--input", "3x8x8"], "it takes 3x224x224"),
+        (["vgg16", "--input", "3x8x8:half-life"], "number format 'half-life'"),
+        (["vgg16", "--input", "y=3x8x8"], "unexpected keyword argument 'y'"),
+        (["vgg16", "--dtype", "int8"], "int8 is no floating-point format"),
+        (["wavenet:layers=3"], "wavenet has no option 'layers'"),
+        (["wavenet:bias=maybe"], "bias=maybe is not possible"),
+        (["wavenet:stacks=0"], "stacks: must be at least 1"),
         (["{here}/own.py:raising"], f"ValueError: on purpose ({{here}}/own.py, line {RAISES})"),
         (["resnet18", "--device-profile", "{here}/absent.json"], "absent.json: no such file"),
         (["resnet18", "--device-profile", "{here}/own.py"], "own.py: not a profile"),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keiryo.comparison.images.batches import check_batches, smallest_part
+from keiryo.comparison.images.smallest_batch import check_batches, smallest_part
 from keiryo.comparison.images.splitting import check_folds
 from keiryo.comparison.plan import PLAN_FILE, comparison_folder, make_plan, read_plan, resume_plan
 from keiryo.data.batches.device_batches import DeviceBatch

@@ -1,6 +1,7 @@
 """Weights to begin with: how they are named, had, checked, and gone on with."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ from keiryo.data.survey.identity import encode_marks, mark_of
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing, SavedModel, read_description, save_model
 from keiryo.models.spec import build
+from keiryo.models.tensor_file import read_tensors, read_text, write_tensors
 from keiryo.models.weights.foreign_names import IMAGENET_MEAN
 from keiryo.records.comparison import Comparison
 from surveys import survey_of
@@ -238,3 +240,11 @@ def test_a_split_leaves_out_what_the_weights_have_seen(tmp_path: Path) -> None:
     # Weights of other programs do not say it, and need no warning each time.
     save_file({"a": torch.zeros(1)}, weights)
     assert split_of_plan(make_plan({**given, "pretrained": str(weights)}), survey).findings == []
+
+
+def test_weights_are_read_from_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")) / "model.safetensors"
+    path.parent.mkdir()
+    write_tensors(path, {"a": torch.ones(2)}, "{}")
+    assert read_text(path) == "{}"
+    assert read_tensors(path)["a"].tolist() == [1.0, 1.0]

@@ -235,7 +235,7 @@ class Rolled(nn.Module):
 
 def test_what_cannot_be_followed_is_said() -> None:
     weighing = weigh(Rolled(), (3, 8, 8))
-    assert weighing.receptive_field is None
+    assert (weighing.receptive_field, weighing.receptive_field_is_upper_bound) == (8, True)
     assert any("roll" in note for note in weighing.notes)
 
 
@@ -252,3 +252,122 @@ def test_no_field_where_no_window_slides(network: nn.Module, shape: tuple[int, .
 def test_volumes() -> None:
     network = nn.Sequential(nn.Conv3d(1, 2, (1, 3, 3)), nn.MaxPool3d(2), nn.Conv3d(2, 2, 3))
     assert last_field(network, 1, 12, 14, 16).size == [6, 8, 8]
+
+
+class Skipping(nn.Module):
+    """A level of a U-Net: down, inside, up again, joined with what was there before."""
+
+    def __init__(self, down: nn.Module, inside: nn.Module, up: nn.Module) -> None:
+        super().__init__()
+        self.down, self.inside, self.up = down, inside, up
+        self.join = nn.Conv1d(4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.up(self.inside(self.down(x)))
+        length = min(x.shape[2], y.shape[2])
+        return self.join(torch.cat([x[..., :length], y[..., :length]], 1))
+
+
+class PixelShuffle1d(nn.Module):
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.widen = nn.Conv1d(2, 2 * factor * factor, 1)
+        self.shuffle = nn.PixelShuffle(factor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shuffle(self.widen(x)[..., None])[..., 0]
+
+
+@st.composite
+def decoders(draw: st.DrawFn, depth: int = 2) -> nn.Module:
+    """Draw a network that goes down and up again by the same factor, in every way there is."""
+    factor = draw(st.integers(2, 3))
+    kernel = draw(st.integers(1, 4))
+    scale = float(factor)
+    ups = [
+        nn.ConvTranspose1d(2, 2, kernel, stride=factor, padding=min(1, kernel // 2)),
+        nn.ConvTranspose1d(2, 2, 2, stride=factor, dilation=2),
+        nn.Upsample(scale_factor=scale, mode="nearest"),
+        nn.Upsample(scale_factor=scale, mode="linear"),
+        nn.Upsample(scale_factor=scale, mode="nearest-exact"),
+        PixelShuffle1d(factor),
+    ]
+    downs = [
+        nn.Conv1d(2, 2, kernel, stride=factor, padding=kernel // 2),
+        nn.AvgPool1d(factor),
+        nn.Upsample(scale_factor=1 / scale, mode="nearest"),
+    ]
+    same = nn.Conv1d(2, 2, 3, padding=1, dilation=1)
+    inside: nn.Module = same if depth == 1 or draw(st.booleans()) else draw(decoders(depth - 1))
+    down, up = draw(st.sampled_from(downs)), draw(st.sampled_from(ups))
+    level = Skipping(down, inside, up) if draw(st.booleans()) else nn.Sequential(down, inside, up)
+    return nn.Sequential(nn.Conv1d(2, 2, draw(st.integers(1, 3)), padding=1), level)
+
+
+def spans_by_gradient(network: nn.Module, length: int) -> set[tuple[int, int]]:
+    """Return the first and last input of each output that sees neither end of the input."""
+    network = network.double().eval()
+    for parameter in network.parameters():
+        nn.init.uniform_(parameter, 0.5, 1.5)
+    source = torch.rand(1, 2, length, dtype=torch.float64, requires_grad=True)
+    output = network(source)
+    places = output.shape[2]
+    # One example for each output, so that one backward pass gives all gradients.
+    copies = source.detach().expand(places, -1, -1).clone().requires_grad_(True)
+    network(copies)[torch.arange(places), :, torch.arange(places)].sum().backward()
+    found = set()
+    for gradient in copies.grad.abs().sum(1):
+        seen = gradient.nonzero()
+        if len(seen) and seen.min() > 0 and seen.max() < length - 1:
+            found.add((int(seen.min()), int(seen.max())))
+    return found
+
+
+@settings(max_examples=40)
+@given(decoders())
+def test_decoders(network: nn.Module) -> None:
+    spans = spans_by_gradient(network, 108)
+    assume(spans)
+    weighing = weigh(network, (2, 108))
+    assert not weighing.receptive_field_is_upper_bound
+    assert weighing.receptive_field == max(last - first + 1 for first, last in spans)
+
+
+@pytest.mark.parametrize(
+    ("network", "size"),
+    [
+        (nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), 2),
+        (nn.Upsample(size=15, mode="bicubic"), 4),
+        (nn.Upsample(size=7), 1),
+        (nn.Sequential(nn.Conv2d(2, 8, 3), nn.PixelShuffle(2), nn.Conv2d(2, 2, 3)), 4),
+        (nn.Sequential(nn.Conv2d(2, 2, 3), nn.PixelUnshuffle(2), nn.GLU(1), nn.Conv2d(4, 1, 1)), 4),
+        (nn.Sequential(nn.Conv2d(2, 2, 3), nn.ChannelShuffle(2)), 3),
+        (nn.Sequential(nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular")), 3),
+    ],
+)
+def test_interpolation_and_shuffles(network: nn.Module, size: int) -> None:
+    weighing = weigh(nn.Sequential(nn.Conv2d(2, 2, 1), network), (2, 10, 10))
+    assert weighing.receptive_field == size
+    assert not weighing.receptive_field_is_upper_bound
+
+
+class Reversed(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + x.flip(2)
+
+
+def test_positions_whose_distance_varies_are_given_a_bound() -> None:
+    weighing = weigh(nn.Sequential(nn.Conv1d(2, 2, 3), Reversed()), (2, 12))
+    assert (weighing.receptive_field, weighing.receptive_field_is_upper_bound) == (12, True)
+
+
+class Written(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.zeros_like(x)
+        y[..., 1:] = x[..., :-1]
+        return y
+
+
+def test_a_part_that_is_written_is_given_a_bound() -> None:
+    weighing = weigh(nn.Sequential(nn.Conv1d(2, 2, 3), Written()), (2, 12))
+    assert (weighing.receptive_field, weighing.receptive_field_is_upper_bound) == (12, True)

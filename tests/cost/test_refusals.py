@@ -73,10 +73,6 @@ def test_a_missing_input() -> None:
     assert "TypeError" in refusal(Two(), (4,))
 
 
-def test_a_layer_that_waits_for_its_first_input() -> None:
-    assert "0.weight has no shape yet" in refusal(nn.Sequential(nn.LazyLinear(2)), (3,))
-
-
 def test_no_shape_at_all() -> None:
     assert "cannot be run on nothing; it takes 3" in refusal(nn.Linear(3, 2), ())
 

@@ -117,3 +117,20 @@ def test_concatenation(along: int, sizes: list[int]) -> None:
 )
 def test_what_does_not_fit_is_left_to_pytorch(operator: Any, arguments: tuple[Any, ...]) -> None:
     assert SHORTCUTS[operator](arguments, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments"),
+    [
+        (aten.rand.default, ([2, 3],)),
+        (aten.randn.default, ([],)),
+        (aten.randint.default, (3, [4])),
+        (aten.randint.low, (1, 3, [4])),
+        (aten.randn_like.default, (empty(2, 3),)),
+    ],
+    ids=str,
+)
+def test_random_numbers(operator: Any, arguments: tuple[Any, ...]) -> None:
+    result, expected = SHORTCUTS[operator](arguments, {}), operator(*arguments)
+    assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
+    assert result.is_meta

@@ -8,6 +8,7 @@ from keiryo.recordings.conditions import (
     choose_labels,
     find_conditions,
     read_condition_table,
+    written_conditions,
 )
 
 CATEGORIES = [
@@ -45,7 +46,8 @@ def test_a_pattern_that_does_not_serve_is_refused(pattern: str, said: str) -> No
 def test_columns_of_a_table_are_categories(tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     table.write_text("Path,label,room\na.wav, hum ,2\n\nb/c.wav,bell,1\n", encoding="utf-8-sig")
-    paths, found = read_condition_table(table)
+    paths, found, splits = read_condition_table(table)
+    assert splits is None
     assert paths == ["a.wav", "b/c.wav"]
     assert [category.name for category in found.categories] == ["label", "room"]
     assert found.categories[0].values == ["bell", "hum"]
@@ -59,7 +61,7 @@ def test_columns_of_a_table_are_categories(tmp_path: Path) -> None:
         ("path,label\n", "no rows"),
         ("path,label\na.wav,\n", "line 2"),
         ("path,label\na.wav,b,c\n", "line 2"),
-        ("path,label,split\na.wav,b,train\n", "split"),
+        ("path,label,split\na.wav,b,side\n", "line 2: split 'side'; give one of train"),
         ("path,label,label\na.wav,b,c\n", "same name"),
         ("", "no column"),
     ],
@@ -89,3 +91,39 @@ def test_values_are_chosen_by_name_in_any_order() -> None:
 def test_what_chooses_no_value_is_refused(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         choose_labels(CATEGORIES, text)
+
+
+def test_a_value_may_have_commas_and_equal_signs_in_it() -> None:
+    categories = [
+        Category(name="speaker", values=["Doe", "Doe, John", "Doe, John, word=a"]),
+        Category(name="word", values=["a", "a,b"]),
+    ]
+    for speaker, name in enumerate(categories[0].values):
+        for word, said in enumerate(categories[1].values):
+            text = written_conditions({"speaker": name, "word": said})
+            if name != "Doe, John, word=a":  # its end might be a word of its own
+                assert choose_labels(categories, text) == [speaker, word]
+    assert choose_labels(categories, "word=a,b,speaker=Doe, John, word=a") == [2, 1]
+    with pytest.raises(InputError, match=r"^--condition: add speaker"):
+        choose_labels(categories, "")
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_other_separators_and_splits_are_read(separator: str, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    rows = [("path", "split", "who"), ("a,1.wav", "train", "x"), ("b.wav", "Test", "y")]
+    table.write_text("".join(separator.join(row) + "\n" for row in rows))
+    found = read_condition_table(table)
+    assert found.paths == ["a,1.wav", "b.wav"]
+    assert found.splits == ["train", "val"]
+    assert [category.name for category in found.conditions.categories] == ["who"]
+
+
+def test_the_table_of_ljspeech_is_read_without_its_text(tmp_path: Path) -> None:
+    (tmp_path / "wavs").mkdir()
+    (tmp_path / "wavs" / "LJ001-0001.wav").write_bytes(b"")
+    table = tmp_path / "metadata.csv"
+    table.write_text('LJ001-0001|Printing, in "the|Printing, in the\nLJ001-0002|a|a\n')
+    found = read_condition_table(table)
+    assert found.paths == ["wavs/LJ001-0001.wav", "wavs/LJ001-0002.wav"]
+    assert found.conditions.labels == [[], []]

@@ -13,19 +13,36 @@ def test_a_folder_is_searched_at_any_depth(tmp_path: Path) -> None:
     for name in ("3_a.wav", "deep/er/4_b.flac", "5_c.OGG"):
         write(tmp_path / name, tone(1000))
     (tmp_path / "notes.txt").write_text("not a recording")
-    (tmp_path / "6_d.mp3").write_bytes(b"")
+    (tmp_path / "6_d.m4a").write_bytes(b"")
     source = locate_recordings(str(tmp_path), condition=PATTERN)
     assert list(source.names) == ["3_a.wav", "5_c.OGG", "deep/er/4_b.flac"]
     assert source.conditions.labels == [[0], [2], [1]]
     (finding,) = source.findings
-    assert finding.files == ["6_d.mp3", "notes.txt"]
+    assert finding.files == ["6_d.m4a", "notes.txt"]
     assert not locate_recordings(str(tmp_path)).conditions.categories
 
 
-def test_folders_are_not_part_of_the_name_that_is_searched(tmp_path: Path) -> None:
-    write(tmp_path / "3_" / "a.wav", tone(1000))
-    with pytest.raises(InputError, match=r"^a\.wav: does not match"):
+def test_folders_are_searched_where_names_do_not_match(tmp_path: Path) -> None:
+    for word in ("yes", "no"):
+        write(tmp_path / word / "0a7c_nohash_0.wav", tone(1000))
+    source = locate_recordings(str(tmp_path), condition=r"(?P<word>\w+)/")
+    assert [category.values for category in source.conditions.categories] == [["no", "yes"]]
+    with pytest.raises(InputError, match=r"^0a7c_nohash_0\.wav: does not match .* nor"):
         locate_recordings(str(tmp_path), condition=PATTERN)
+    # A name that matches is preferred to its folder.
+    write(tmp_path / "digits" / "3_" / "4_a.wav", tone(1000))
+    source = locate_recordings(str(tmp_path / "digits"), condition=PATTERN)
+    assert source.conditions.categories[0].values == ["4"]
+
+
+def test_folders_of_a_split_are_its_sides(tmp_path: Path) -> None:
+    for name in ("train/3_a.wav", "valid/4_b.wav", "test/5_c.wav", "6_d.wav"):
+        write(tmp_path / name, tone(1000))
+    source = locate_recordings(str(tmp_path), condition=PATTERN)
+    assert list(source.names) == ["test/5_c.wav", "train/3_a.wav", "valid/4_b.wav"]
+    assert source.splits == ["val", "train", "val"]
+    (finding,) = source.findings
+    assert (finding.code, finding.files) == ("beside_splits", ["6_d.wav"])
 
 
 def test_a_table_names_files_from_its_own_folder(tmp_path: Path) -> None:

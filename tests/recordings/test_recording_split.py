@@ -89,3 +89,71 @@ def test_what_cannot_be_split_is_refused(tmp_path: Path) -> None:
     pack = named(tmp_path / "all", ["a_.wav", "b_.wav", "c_.wav"], pattern="(?P<who>.)_")
     with pytest.raises(InputError, match="the only one with its conditions"):
         split_recordings(pack, seed=0)
+
+
+def test_a_recording_that_is_alone_is_cut_into_pieces(tmp_path: Path) -> None:
+    write(tmp_path / "one" / "set" / "a.wav", noise(80_000))
+    whole = pack_of(tmp_path / "one" / "set", tmp_path / "one" / "pack")
+    splits = split_recordings(whole, seed=0)
+    assert (len(splits.train), len(splits.val)) == (4, 1)
+    assert splits.pack.counts.tolist() == [16_000] * 5
+    pieces = np.concatenate([splits.pack.recording(row) for row in range(5)])
+    np.testing.assert_array_equal(pieces, whole.recording(0))
+    assert splits.pack.header.recordings[1].name == "a.wav, 2.0 to 4.0 s"
+    assert [finding.code for finding in splits.findings] == ["cut_into_pieces"]
+    # With conditions, each of the two speakers is.
+    for speaker in "xy":
+        sound = noise(40_000, seed=ord(speaker))
+        write(tmp_path / "two" / "set" / f"{speaker}_.wav", sound)
+    pack = pack_of(tmp_path / "two" / "set", tmp_path / "two" / "pack", condition="(?P<who>.)_")
+    splits = split_recordings(pack, seed=0)
+    assert sorted(splits.pack.labels[splits.val, 0]) == [0, 1]
+
+
+def test_near_copies_stay_on_one_side(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(12):
+        loudness = np.repeat(random.uniform(0.1, 1, 20), 200).astype(np.float32)
+        sound = loudness * noise(4000, seed=number)
+        write(tmp_path / "set" / f"{number}.wav", sound)
+        if number < 6:
+            write(tmp_path / "set" / f"{number}_soft.wav", 0.3 * sound)
+            write(tmp_path / "set" / f"{number}_lossy.ogg", sound)
+    pack = pack_of(tmp_path / "set", tmp_path / "pack")
+    for seed in range(3):
+        splits = split_recordings(pack, seed=seed)
+        (finding,) = splits.findings
+        assert finding.code == "near_copies"
+        assert sorted(len(group.files) for group in finding.groups) == [3] * 6
+        names = [{pack.header.recordings[row].name for row in side}
+                 for side in (splits.train, splits.val)]  # fmt: skip
+        for group in finding.groups:
+            assert any(set(group.files) <= side for side in names)
+
+
+def test_the_owners_split_is_kept_and_its_leaks_are_told(tmp_path: Path) -> None:
+    for number, name in enumerate(["train/x_1", "train/x_2", "val/x_3", "val/y_4"]):
+        write(tmp_path / "set" / f"{name}.wav", noise(3000, seed=number))
+    write(tmp_path / "set" / "val" / "x_5.wav", noise(3000, seed=0) * np.float32(0.5))
+    pack = pack_of(tmp_path / "set", tmp_path / "pack", condition="(?P<who>[xy])_")
+    splits = split_recordings(pack, seed=0)
+    held_out = [pack.header.recordings[row].name for row in splits.val]
+    assert held_out == ["val/x_3.wav", "val/x_5.wav", "val/y_4.wav"]
+    findings = {finding.code: finding for finding in splits.findings}
+    assert set(findings) == {"split_leak", "value_not_trained"}
+    assert findings["split_leak"].groups[0].files == ["train/x_1.wav", "val/x_5.wav"]
+    assert "who y" in findings["value_not_trained"].evidence
+    with pytest.raises(InputError, match=r"--hold-out x: .* has a split"):
+        split_recordings(pack, seed=0, hold_out="x")
+
+
+def test_recordings_of_a_pattern_are_held_out(tmp_path: Path) -> None:
+    names = ["theo/1.wav", "theo/2.wav", "lucas/1.wav", "george/1.wav"]
+    for number, name in enumerate(names):
+        write(tmp_path / "set" / name, noise(3000, seed=number))
+    pack = pack_of(tmp_path / "set", tmp_path / "pack")
+    splits = split_recordings(pack, seed=0, hold_out="theo")
+    assert [pack.header.recordings[row].name for row in splits.val] == names[:2]
+    for pattern, said in (("[0-9]", "matches all"), ("nobody", "matches none"), ("(", "regular")):
+        with pytest.raises(InputError, match=said):
+            split_recordings(pack, seed=0, hold_out=pattern)

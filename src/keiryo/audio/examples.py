@@ -1,7 +1,8 @@
 """Generated sounds that show what a network has learnt, with recordings beside them."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +22,39 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.5, 3.0
 class Examples:
     """A few of the held-out recordings `rows` of a pack, of different conditions.
 
-    Files go into the folder `samples` of `out`.
+    Files go into the folder `samples` of `out`. All sounds at the end take about `most_seconds` to
+    generate, and one after an epoch half of that at most: they are shorter and fewer where the
+    network is slow. None: as long as it takes. Before each sound at the end it is asked whether it
+    `stops`; a stop leaves at least one pair.
     """
 
-    def __init__(self, pack: RecordingPack, rows: np.ndarray, out: Path, *, seed: int) -> None:
+    def __init__(
+        self,
+        pack: RecordingPack,
+        rows: np.ndarray,
+        out: Path,
+        *,
+        seed: int,
+        most_seconds: float | None = None,
+        stops: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._pack, self._out, self._seed = pack, out, seed
+        self._most_seconds = math.inf if most_seconds is None else most_seconds
+        self._stops = stops
         self.rows = _of_different_conditions(pack, rows)
         seconds = float(np.median(pack.counts[rows])) / pack.rate
         self.seconds = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, seconds))
         self.samples = round(self.seconds * pack.rate)
 
+    def warm_up(self, network: WaveNet) -> None:
+        """Generate one sample, so that what is compiled at first is not timed."""
+        self._speak(network, self.rows[0], samples=1)
+
     def during(self, network: WaveNet, epoch: int) -> Sound:
         """Generate a sound after `epoch`, with the first recording's conditions."""
         row = self.rows[0]
-        return self._write(f"epoch_{epoch:04d}.wav", self._speak(network, row), row, epoch=epoch)
+        sound = self._speak(network, row, most_seconds=self._most_seconds / 2)
+        return self._write(f"epoch_{epoch:04d}.wav", sound, row, epoch=epoch)
 
     def made_during(self, epochs: int) -> list[Sound]:
         """Return the sounds generated after epochs, up to this number of epochs."""
@@ -53,21 +73,32 @@ class Examples:
         Return them, in pairs, and the samples generated per second.
         """
         made: list[Sound] = []
-        # Once before, so that starting up is not timed.
-        self._speak(network, self.rows[0], samples=1)
-        seconds = 0.0
+        self.warm_up(network)
+        seconds, samples = 0.0, 0
         for number, row in enumerate(self.rows, start=1):
+            # Each pair may take its share of what is left.
+            left = (self._most_seconds - seconds) / (len(self.rows) - number + 1)
+            if made and (left <= 0 or self._stops()):
+                break
             recording = decode(self._pack.recording(int(row))[: self._pack.rate * 10])
             made.append(self._write(f"recording_{number}.wav", recording, row))
             start = time.perf_counter()
-            sound = self._speak(network, row)
+            sound = self._speak(network, row, most_seconds=left)
             seconds += time.perf_counter() - start
+            # The silence of the receptive field is computed like any other sample.
+            samples += len(sound) + network.configuration.receptive_field
             made.append(self._write(f"generated_{number}.wav", sound, row))
-        # The silence of the receptive field is computed like any other sample.
-        each = self.samples + network.configuration.receptive_field
-        return made, len(self.rows) * each / max(seconds, 1e-9)
+        return made, samples / max(seconds, 1e-9)
 
-    def _speak(self, network: WaveNet, row: int, samples: int | None = None) -> np.ndarray:
+    def _speak(
+        self,
+        network: WaveNet,
+        row: int,
+        samples: int | None = None,
+        *,
+        most_seconds: float = math.inf,
+    ) -> np.ndarray:
+        started = time.perf_counter()
         pieces = make_sound(
             network,
             samples or self.samples,
@@ -75,7 +106,12 @@ class Examples:
             seed=self._seed,
             threads=1,
         )
-        return np.concatenate(list(pieces), axis=1)[0]
+        heard = []
+        for piece in pieces:
+            heard.append(piece[0])
+            if time.perf_counter() - started > most_seconds:
+                break
+        return np.concatenate(heard)
 
     def _write(
         self, name: str, samples: np.ndarray, row: int, *, epoch: int | None = None

@@ -17,9 +17,17 @@ class WaveNetOptions(Record):
 
     condition: str | None = option(
         None,
-        "Regular expression for the recordings' file names. Its named groups are the conditions, "
-        r"for example digit and speaker in (?P<digit>\d)_(?P<speaker>[a-z]+)_.",
+        "Regular expression for the recordings' file names or, if it does not match these, for "
+        "their paths below DATA. Its named groups are the conditions, for example digit and "
+        r"speaker in (?P<digit>\d)_(?P<speaker>[a-z]+)_, or word in (?P<word>\w+)/.",
         metavar="PATTERN",
+    )
+    hold_out: str | None = option(
+        None,
+        "Regular expression for the recordings' names, folders included: those that match are held "
+        "out, for example theo, to measure on a speaker that was not trained on.",
+        metavar="PATTERN",
+        shown="a fifth of each combination of conditions",
     )
     rate: int | None = option(
         None, "Sampling rate in Hz; others are resampled.", shown="that of most recordings"
@@ -56,9 +64,19 @@ class WaveNetOptions(Record):
         "Use ordinary causal convolutions instead of dilated ones, to compare them.",
         flag="--no-dilation",
     )
-    epochs: int | None = option(None, "Passes over the training recordings.", shown="10", ge=1)
+    epochs: int | None = option(
+        None,
+        "Passes over the training recordings. With --resume, a larger number continues a training "
+        "that has ended.",
+        shown="10",
+        ge=1,
+    )
     minutes: float | None = option(
-        None, "Training time in minutes, instead of --epochs.", gt=0, lt=math.inf
+        None,
+        "Minutes for training, evaluation and sounds, instead of --epochs; decoding comes before. "
+        "With --resume, a larger number continues a training that has ended.",
+        gt=0,
+        lt=math.inf,
     )
     batch: int = option(4, "Number of chunks per step.", ge=1)
     samples: int | None = option(

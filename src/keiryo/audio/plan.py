@@ -25,7 +25,7 @@ FORMAT_VERSION = 1
 DEFAULT_EPOCHS = 10
 # The least receptive field if --layers is not given: some periods of a voice.
 DEFAULT_FIELD_SECONDS = 0.12
-MOST_DEFAULT_LAYERS = 12
+MOST_DEFAULT_LAYERS = 14
 SHORTEST_DEFAULT_CHUNK = 2000
 CHECKPOINT_FILE = "checkpoint.safetensors"
 PACK_FOLDER = "recordings"
@@ -45,11 +45,14 @@ class WaveNetPlan(WaveNetOptions):
 
     The budget is either `epochs` or `minutes`. `layers` None: as many as give a receptive field
     of 0.12 s. `samples` None: a chunk is twice as long as the receptive field, and at least
-    2,000 samples. `trim_db` 0: nothing is cut off the ends of recordings.
+    2,000 samples. `trim_db` 0: nothing is cut off the ends of recordings. `begun_epochs` or
+    `begun_minutes` is the budget that a training was begun with which was continued after its end.
     """
 
     format_version: int = FORMAT_VERSION
     data: str = TONES
+    begun_epochs: int | None = None
+    begun_minutes: float | None = None
 
     @property
     def form(self) -> RecordingForm:
@@ -83,10 +86,18 @@ class WaveNetPlan(WaveNetOptions):
     def fingerprint(self, pack: RecordingPack) -> str:
         """Return a digest of all that decides what a checkpoint means."""
         digest = hashlib.blake2b(digest_size=16)
-        # Threads and device change roundings only.
-        left_out = {"threads", "device", "data", "format_version"}
+        # Threads and device change roundings only; a longer training continues a shorter one.
+        begun = self.model_copy(
+            update={
+                "epochs": self.begun_epochs or self.epochs,
+                "minutes": self.begun_minutes or self.minutes,
+            }
+        )
+        left_out = {"threads", "device", "data", "format_version", "begun_epochs", "begun_minutes"}
+        if self.hold_out is None:  # checkpoints of earlier versions know no such option
+            left_out.add("hold_out")
         # The format comes first, as it does in checkpoints of earlier versions.
-        rest = self.model_dump_json(exclude=left_out).removeprefix("{")
+        rest = begun.model_dump_json(exclude=left_out).removeprefix("{")
         kept = f'{{"format_version":{self.format_version},{rest}'
         digest.update(f"{kept}\0{pack.header.fingerprint}\0{pack.rate}".encode())
         return digest.hexdigest()
@@ -119,7 +130,9 @@ def make_plan(given: Mapping[str, Any]) -> WaveNetPlan:
 def resume_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
     """Return the plan of the training in `out`, with the `threads` and `device` that are given.
 
-    Raises InputError if there is none, or if another option that is given again differs.
+    More `epochs` or `minutes` than before continue it after its end; its schedule becomes that of
+    the longer training. Raises InputError if there is no training, or if another option that is
+    given again differs.
     """
     folder = wavenet_folder(out)
     plan = folder.read_plan(WaveNetPlan)
@@ -127,8 +140,14 @@ def resume_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
     begun_with = {} if {"epochs", "minutes"} & {*given} else budget
     again = make_plan({"data": plan.data, "threads": plan.threads, **begun_with, **given})
     free = [key for key in ("threads", "device") if key in given]
+    update: dict[str, Any] = {}
+    for key in ("epochs", "minutes"):
+        before, now = getattr(plan, key), getattr(again, key)
+        if key in given and before is not None and now > before:
+            free.append(key)
+            update[f"begun_{key}"] = getattr(plan, f"begun_{key}") or before
     folder.check_same([key for key in given if key not in free], plan, again)
-    return plan.model_copy(update={key: getattr(again, key) for key in free})
+    return plan.model_copy(update={key: getattr(again, key) for key in free} | update)
 
 
 def wavenet_folder(out: Path) -> RunFolder:

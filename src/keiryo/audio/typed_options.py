@@ -7,6 +7,7 @@ class WaveNetPlanOptions(TypedDict, total=False):
     """Options by name; `keiryo.audio.options.WaveNetOptions` explains them."""
 
     condition: str | None
+    hold_out: str | None
     rate: int | None
     trim_db: float | None
     normalize: bool | None

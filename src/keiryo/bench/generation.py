@@ -19,15 +19,18 @@ from keiryo.audio.saved import load_wavenet
 from keiryo.audio.summaries import summary_of_network
 from keiryo.audio.training.objective import levels_of_codes
 from keiryo.errors import InputError
+from keiryo.measure.load import LoadWatch, sum_of_loads, wait_for_quiet
 from keiryo.measure.machine import describe_machine
 from keiryo.models.wavenet import WaveNet
 from keiryo.recordings.mu_law import SILENCE
+from keiryo.records.speed import Load
 from keiryo.records.wavenet import GenerationBench, GenerationSpeed
 from keiryo.version import __version__
 
 DEFAULT_RATE = 16_000
 ROUND_SECONDS = 0.3  # of each way in a round, approximately
 MOST_STEPS = 20_000
+LONGEST_WAIT_SECONDS = 10.0
 
 
 class _Way(NamedTuple):
@@ -48,7 +51,8 @@ def bench_generation(
     """Measure all ways to generate from the model at `place`, or from one with random weights.
 
     `size` holds options of a training's plan by their names, and `rate` is in samples a second;
-    both are only for random weights. Each round measures every way once. Raises InputError if the
+    both are only for random weights. Each round measures every way once, after a wait for a quiet
+    machine; the load of the rounds is recorded. Raises InputError if the
     model cannot be read, or if `size` or `rate` is given with a model.
     """
     torch.set_num_threads(threads)
@@ -68,9 +72,13 @@ def bench_generation(
         _WarmWay(way, network, labels if len(labels) else None) for way in _ways(streams, threads)
     ]
     times: list[list[float]] = [[] for _ in ways]
+    loads: list[list[Load]] = [[] for _ in ways]
+    wait_for_quiet(at_most=LONGEST_WAIT_SECONDS)
     for _ in range(rounds):
-        for way, own in zip(ways, times, strict=True):
+        for way, own, load in zip(ways, times, loads, strict=True):
+            watch = LoadWatch()
             own.append(way.run())
+            load.append(watch.load())
     machine = describe_machine(device="cpu", threads=threads, torch_version=torch.__version__)
     return GenerationBench(
         keiryo_version=__version__,
@@ -88,8 +96,9 @@ def bench_generation(
                 most_samples_per_second=way.streams / min(own),
                 real_time_factor=way.streams / statistics.median(own) / rate,
                 rounds=rounds,
+                **sum_of_loads(load).model_dump(),
             )
-            for way, own in zip(ways, times, strict=True)
+            for way, own, load in zip(ways, times, loads, strict=True)
         ],
     )
 

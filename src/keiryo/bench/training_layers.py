@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from keiryo.cost import weigh
 from keiryo.cost.roofline import bandwidth
+from keiryo.measure.load import LoadWatch
 from keiryo.nn.norm_activation import BOUNDS, FusedSequential
 from keiryo.records.costs import DeviceProfile
 from keiryo.records.speed import LayerSpeed
@@ -40,7 +41,9 @@ def measure_training_layers(
     for index, (name, layer, x) in enumerate(_calls(network, inputs, context)):
         with context():
             y = layer.train()(x)
+        watch = LoadWatch()
         forward, backward = _times(layer, x, context, is_first=index == 0)
+        load = watch.load()
         macs = weigh(layer, tuple(x.shape[1:])).macs or 0
         moved = _bytes_moved(layer, x, y, is_first=index == 0)
         passes = PASSES_OF_ARITHMETIC - (index == 0)
@@ -49,8 +52,10 @@ def measure_training_layers(
                 layer=name,
                 kind=_kind(layer),
                 output_shape=tuple(y.shape[1:]),
-                forward_ms=forward,
-                backward_ms=backward,
+                forward_ms=_milliseconds(forward),
+                backward_ms=_milliseconds(backward),
+                best_ms=1000.0 * min(map(sum, zip(forward, backward, strict=True))),
+                **load.model_dump(),
                 arithmetic_ms=1000.0 * passes * macs * len(x) / profile.macs_per_second,
                 memory_ms=1000.0 * moved / bandwidth(profile, moved),
             )
@@ -103,8 +108,8 @@ def _pairs(network: nn.Module) -> tuple[dict[nn.Module, nn.Module], set[nn.Modul
 
 def _times(
     layer: nn.Module, x: Tensor, context: ForwardContext, *, is_first: bool
-) -> tuple[float, float]:
-    """Return the medians of the forward and the backward pass, in milliseconds."""
+) -> tuple[list[float], list[float]]:
+    """Return the seconds of the forward and of the backward pass in each run after warm-up."""
     forward, backward = [], []
     for _ in range(WARMUP_RUNS + RUNS):
         # A new copy each time, since activations may work in place; a view, since a leaf that
@@ -122,11 +127,11 @@ def _times(
         started = time.perf_counter()
         y.backward(gradient)
         backward.append(time.perf_counter() - started)
-    return _milliseconds(forward), _milliseconds(backward)
+    return forward[WARMUP_RUNS:], backward[WARMUP_RUNS:]
 
 
 def _milliseconds(seconds: list[float]) -> float:
-    return 1000.0 * median(seconds[WARMUP_RUNS:])
+    return 1000.0 * median(seconds)
 
 
 def _bytes_moved(layer: nn.Module, x: Tensor, y: Tensor, *, is_first: bool) -> int:

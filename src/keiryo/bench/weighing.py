@@ -1,52 +1,102 @@
 """The cost of models by their names."""
 
-import torch
+from collections.abc import Sequence
 
+import torch
+from torch import Tensor, nn
+
+from keiryo.bench.weighed_names import WaveNetSpec
 from keiryo.cost import weigh
-from keiryo.cost.inputs import Inputs, example_inputs
+from keiryo.cost.inputs import Inputs, read_inputs
 from keiryo.cost.running.meta_copy import NeedsValuesError
 from keiryo.measure.layer_times import measure_layers
-from keiryo.models.meta import build_weightless
+from keiryo.models.meta import build_weightless, without_weights
 from keiryo.models.saved import channels_last
-from keiryo.models.spec import ModelSpec, build
-from keiryo.records.costs import Weighing
+from keiryo.models.spec import FACTORIES, ModelSpec, build
+from keiryo.models.wavenet import WaveNet
+from keiryo.records.costs import LayerCost, Weighing
 
 
 def weigh_model(
-    spec: ModelSpec, inputs: Inputs, *, classes: int, name: str | None = None
+    spec: ModelSpec | WaveNetSpec,
+    inputs: Inputs,
+    *,
+    classes: int,
+    name: str | None = None,
+    batch: int = 1,
+    dtype: str = "float32",
+    training: bool = False,
 ) -> Weighing:
     """Weigh the model that `spec` names, for `classes` classes; the result is called `name`.
 
     It takes no memory for weights, unless the forward of a user's own model needs values.
     Raises InputError if the model cannot be built, or does not take the inputs.
     """
-    name = name or str(spec)
+
+    def cost(network: nn.Module) -> Weighing:
+        return weigh(
+            network,
+            inputs,
+            name=name or str(spec),
+            batch=batch,
+            dtype=dtype,
+            training=training,
+        )
+
+    if isinstance(spec, WaveNetSpec):
+        with without_weights():
+            return cost(WaveNet(spec.configuration))
     network = build_weightless(spec, classes=classes)
     try:
-        weighing = weigh(network, inputs, name=name)
+        weighing = cost(network)
     except NeedsValuesError:
-        weighing = weigh(build(spec, classes=classes), inputs, name=name)
+        if spec.name in FACTORIES:
+            raise
+        weighing = cost(build(spec, classes=classes))
     return weighing.model_copy(update={"classes": classes})
 
 
 def with_measured_times(
-    weighing: Weighing, spec: ModelSpec, inputs: Inputs, *, threads: int | None
+    weighing: Weighing,
+    spec: ModelSpec | WaveNetSpec,
+    inputs: Inputs,
+    *,
+    threads: int | None,
+    batch: int = 1,
 ) -> Weighing:
     """Return `weighing` with the measured time of each layer on this machine's processor.
 
-    It runs one example at a time, as keiryo runs models: channels last, in inference mode. An
-    operator in a module's own forward is not measured by itself.
+    It runs as keiryo runs models: channels last, in inference mode. An operator in a module's
+    own forward is not measured by itself. Rows of one layer share its time by their work.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    network = channels_last(build(spec, classes=weighing.classes or 1).eval())
+    if isinstance(spec, WaveNetSpec):
+        network = WaveNet(spec.configuration).eval()
+    else:
+        network = channels_last(build(spec, classes=weighing.classes or 1).eval())
     examples = [
-        tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
-        for tensor in example_inputs(inputs, "cpu")
+        value.to(memory_format=torch.channels_last)
+        if isinstance(value, Tensor) and value.dim() == 4
+        else value
+        for value in read_inputs(inputs, batch=batch).examples("cpu", like=network).positional
     ]
-    times = measure_layers(network, examples, [layer.name for layer in weighing.layers])
+    # A layer has a row for each shape of its inputs, and one clock.
+    rows: dict[str, list[LayerCost]] = {}
+    for layer in weighing.layers:
+        rows.setdefault(layer.name.partition("#")[0], []).append(layer)
+    times = measure_layers(network, examples, list(rows))
     layers = [
-        layer.model_copy(update={"measured_ms": times.layers.get(layer.name)})
+        layer.model_copy(update={"measured_ms": _part(times.layers.get(name), layer, rows[name])})
         for layer in weighing.layers
+        for name in (layer.name.partition("#")[0],)
     ]
     return weighing.model_copy(update={"layers": layers, "measured_ms": times.whole})
+
+
+def _part(time: float | None, row: LayerCost, rows: Sequence[LayerCost]) -> float | None:
+    """Return the part of a layer's `time` that falls to one of its `rows`, by their work."""
+    if time is None:
+        return None
+    work = [max(1, one.macs + one.elements) for one in rows]
+    return time * max(1, row.macs + row.elements) / sum(work)

@@ -24,7 +24,15 @@ def export(
             metavar="TRIAL", help="Folder of a trial, OUT/trials/NAME, or its model.safetensors."
         ),
     ],
-    to: Annotated[str, typer.Option(help="Kind of file: onnx.")] = "onnx",
+    to: Annotated[
+        str, typer.Option(help="Kind of file: onnx, or onnx-int8 (integers of 8 bits).")
+    ] = "onnx",
+    max_drop: Annotated[
+        float,
+        typer.Option(
+            min=0, max=100, help="Largest allowed drop of accuracy by onnx-int8, in points."
+        ),
+    ] = 0.5,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write the file to.", show_default="that of the model"),
@@ -42,13 +50,14 @@ def export(
     The file takes decoded images (uint8, RGB) and gives probabilities: the preprocessing is inside.
     It is compared with the trained network on the held-out images.
     """
-    from keiryo.comparison.exporting import export_model
+    from keiryo.comparison.exporting.checked_export import export_model
     from keiryo.measure.machine import usable_cores
 
     exported = export_model(
         trial,
         out,
         to=to,
+        max_drop=max_drop / 100,
         allow=allow,
         force=force,
         threads=threads or usable_cores(),
@@ -74,6 +83,8 @@ def _describe(exported: "ExportedModel") -> str:
             f"{agreement.trained_accuracy:.1%} (95 % interval of the difference: "
             f"{100 * interval[0]:+.1f} to {100 * interval[1]:+.1f} points)"
         )
-    if not agreement.holds:
-        lines.append(f"  This is more than is allowed ({agreement.tolerance:g})")
+    if agreement.exact_accuracy not in (None, agreement.accuracy):
+        lines.append(f"  accuracy {agreement.exact_accuracy:.1%} in exact arithmetic")
+    if not exported.holds:
+        lines.append("  This differs by more than is allowed")
     return "\n".join(lines)

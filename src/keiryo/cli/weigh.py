@@ -9,6 +9,7 @@ import typer
 from keiryo.cli import options
 
 if TYPE_CHECKING:
+    from keiryo.cost.inputs import Sizes
     from keiryo.records.costs import DeviceProfile
 
 DEFAULT_INPUT = "3x224x224"
@@ -18,19 +19,52 @@ DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
 def weigh(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL", help="A model of `keiryo models`, or FILE.py:FACTORY."),
+        typer.Argument(
+            metavar="MODEL", help="A model of `keiryo models`, wavenet, or FILE.py:FACTORY."
+        ),
     ],
     input: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CxHxW",
-            help="Shape of one example, without the batch. A model with several inputs takes the "
-            "option once for each.",
+            metavar="[NAME=]CxHxW[:FORMAT]",
+            help="Shape of one example, without the batch; 128:int64 for 128 token numbers. A "
+            "model with several inputs takes the option once for each; NAME gives a keyword.",
             show_default=DEFAULT_INPUT,
         ),
     ] = None,
     classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = DEFAULT_CLASSES,
+    batch: Annotated[int, typer.Option(min=1, help="Number of examples at once.")] = 1,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT",
+            help="Floating-point format in which sizes in bytes are given, such as bfloat16.",
+        ),
+    ] = "float32",
+    training: Annotated[
+        bool,
+        typer.Option(
+            "--training",
+            help="Also weigh a step of training: the backward pass and what is kept for it.",
+        ),
+    ] = False,
     layers: Annotated[bool, typer.Option("--layers", help="Also show each layer.")] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Show modules down to this depth, with the sums of their layers.",
+            show_default="the layers",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Show this number of layers alone, those with the most multiply-accumulates.",
+            show_default="all",
+        ),
+    ] = None,
     device_profile: Annotated[
         Path | None,
         typer.Option(
@@ -51,24 +85,29 @@ def weigh(
     json: options.Json = False,
 ) -> None:
     """Count the cost of models: parameters, multiply-accumulates, memory, receptive field."""
+    from keiryo.bench.weighed_names import WaveNetSpec, read_model
     from keiryo.bench.weighing import weigh_model, with_measured_times
     from keiryo.cli.tables.weighing import print_layers, print_weighings
     from keiryo.cost.roofline import with_predicted_times
-    from keiryo.models.spec import parse_spec
+    from keiryo.cost.selection import down_to, heaviest
     from keiryo.records.costs import WEIGHING_FILE
 
     if html:
         options.check_is_new(out / WEIGHING_FILE, force=force)
-    shapes = [_shape(text) for text in input or [DEFAULT_INPUT]]
+    given = None if input is None else [_sizes(text) for text in input]
     profile = None if device_profile is None else _profile(device_profile)
     weighings = []
     for model in models:
-        spec = parse_spec(model)
-        weighing = weigh_model(spec, shapes, classes=classes)
+        spec = read_model(model)
+        usual = spec.inputs if isinstance(spec, WaveNetSpec) else [DEFAULT_INPUT]
+        inputs = given or [_sizes(text) for text in usual]
+        weighing = weigh_model(
+            spec, inputs, classes=classes, batch=batch, dtype=dtype, training=training
+        )
         if profile is not None:
             weighing = with_predicted_times(weighing, profile)
         if measure:
-            weighing = with_measured_times(weighing, spec, shapes, threads=threads)
+            weighing = with_measured_times(weighing, spec, inputs, threads=threads, batch=batch)
         weighings.append(weighing)
     if html:
         from keiryo.report.weighing_page import write_weighing_page
@@ -78,25 +117,22 @@ def weigh(
         document = [weighing.model_dump(mode="json") for weighing in weighings]
         typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))
         return
-    if layers:
+    if layers or depth is not None or top is not None:
         for weighing in weighings:
-            print_layers(weighing)
+            shown = weighing if depth is None else down_to(weighing, depth)
+            print_layers(shown if top is None else heaviest(shown, top), sums_of=weighing)
     print_weighings(weighings)
 
 
-def _shape(text: str) -> tuple[int, ...]:
+def _sizes(text: str) -> "Sizes":
+    from keiryo.cost.inputs import read_sizes
     from keiryo.errors import InputError
 
     try:
-        shape = tuple(int(size) for size in text.lower().replace("×", "x").split("x"))
-    except ValueError:
-        shape = ()
-    if not shape or min(shape) < 1:
-        raise InputError(
-            f"--input {text}: give the sizes of one example joined by x, for example "
-            f"{DEFAULT_INPUT} (channels, height, width)"
-        )
-    return shape
+        return read_sizes(text)
+    except InputError as error:
+        reason = str(error).removeprefix(f"input {text!r}: ")
+        raise InputError(f"--input {text}: {reason}") from None
 
 
 def _profile(path: Path) -> "DeviceProfile":

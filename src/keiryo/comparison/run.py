@@ -12,12 +12,12 @@ import torch
 
 from keiryo.bench.weighing import weigh_model
 from keiryo.comparison.conclusions import conclude
-from keiryo.comparison.images.batches import check_batches
 from keiryo.comparison.images.opening import check_unchanged, open_images
+from keiryo.comparison.images.smallest_batch import check_batches
 from keiryo.comparison.images.splitting import check_folds, split_of_plan
 from keiryo.comparison.latencies import measure_trials
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import Plan, comparison_folder, pack_place
+from keiryo.comparison.plan import PACK_FOLDER, Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained import check_pretrained, places_of_weights
 from keiryo.comparison.rank import over_known_limits, rank
 from keiryo.comparison.rungs import Rungs
@@ -101,6 +101,7 @@ def run_comparison(
     folder = comparison_folder(out)
     if not resume:
         folder.check_claim(force=force)
+    had_pack = (out / PACK_FOLDER).exists()
     with folder.occupy():
         if resume:
             folder.clear_leftovers()
@@ -126,11 +127,16 @@ def run_comparison(
             folder.release()
             raise
         classes = len(pack.survey.classes)
-        if classes != len(source.classes):  # those without a readable image are left out
-            costs = _count_costs(plan, classes)
-            check_pretrained(plan, classes)
-        data = _summarize(pack, plan, opened.findings)
-        check_batches(plan, classes, train_images=data.train_images)
+        try:
+            if classes != len(source.classes):  # those without a readable image are left out
+                costs = _count_costs(plan, classes)
+                check_pretrained(plan, classes)
+            data = _summarize(pack, plan, opened.findings)
+            check_batches(plan, classes, train_images=data.train_images)
+        except InputError:
+            if not resume and not had_pack:
+                folder.release(PACK_FOLDER)
+            raise
         listener.data_ready(data)
         return _train_and_conclude(
             plan, out, pack, data, costs, listener=listener, measure_again=measure_again

@@ -17,6 +17,7 @@ class LayerCall:
     input_shapes: list[Shape]
     operator: str | None = None
     output_shapes: list[Shape] = field(default_factory=list)
+    output_bytes: int = 0
     operators: dict[str, int] = field(default_factory=dict)
     macs: int = 0
     elements: int = 0
@@ -30,8 +31,11 @@ class Trace:
     """All calls of a run in their order, and its peak memory."""
 
     calls: list[LayerCall] = field(default_factory=list)
-    unknown_operators: dict[str, str] = field(default_factory=dict)  # operator to its module
+    # The modules in which each unknown operator was run.
+    unknown_operators: dict[str, dict[str, None]] = field(default_factory=dict)
+    transforms: dict[str, int] = field(default_factory=dict)  # calls of Fourier transforms
     peak_bytes: int = 0
+    scratch_peak_bytes: int = 0  # the peak if kernels take the memory that they may take
     output_shapes: list[Shape] = field(default_factory=list)
     modules: dict[str, nn.Module] = field(default_factory=dict)  # all, by their names
     # The first module and operator through which a receptive field could not be followed.
@@ -41,8 +45,11 @@ class Trace:
 class RunError(Exception):
     """The forward of `module`, named `module_name`, raised an error."""
 
-    def __init__(self, name: str, module: nn.Module, shapes: list[Shape]) -> None:
+    def __init__(
+        self, name: str, module: nn.Module, shapes: list[Shape], *, is_rank: bool = False
+    ) -> None:
         super().__init__(name)
+        self.is_rank = is_rank  # True: by `check_rank`, before the layer was run
         self.module_name = name
         self.module = module
         self.input_shapes = shapes

@@ -1,62 +1,81 @@
 """The cost of a module for a given input, layer by layer."""
 
 import gc
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
-from math import prod
+from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
-from keiryo.cost.blocks import block_names
-from keiryo.cost.calls import LayerCall, RunError, Trace
+from keiryo.cost.attempts import run_once
+from keiryo.cost.calls import Trace
 from keiryo.cost.convention import CONVENTION
-from keiryo.cost.differences import explain_difference
-from keiryo.cost.formula.kinds import layer_kind
-from keiryo.cost.formula.layers import layer_formula
-from keiryo.cost.inputs import Inputs, example_inputs, input_error, shapes_without_batch
-from keiryo.cost.receptive_field.field import Field, TensorField
-from keiryo.cost.running.meta_copy import (
-    NeedsValuesError,
-    needs_values,
-    set_evaluation_mode,
-    weightless_copy,
-)
-from keiryo.cost.running.trace import trace
-from keiryo.cost.separable import find_pairs
+from keiryo.cost.inputs import Given, Inputs, read_dtype, read_inputs
+from keiryo.cost.operators.own_rules import Rules
+from keiryo.cost.receptive_field.field import Field
+from keiryo.cost.rows import layer_rows
+from keiryo.cost.running.units import element_bytes
+from keiryo.cost.training_step import training_step
 from keiryo.errors import InputError
-from keiryo.records.costs import LayerCost, ReceptiveField, SeparablePair, Weighing
+from keiryo.records.costs import Weighing
 
-FLOAT32_BYTES = 4
-# The figures of a row that further calls of its layer add to.
-SUMMED = (
-    *("calls", "macs", "elements", "padding_macs"),
-    *("activation_bytes", "bytes_moved", "weight_bytes"),
-)
 # Batch norm's counter of its calls, which is no part of its state here.
 BOOKKEEPING = "num_batches_tracked"
+# Scratch memory that could raise the peak by less than this is not worth a word.
+NEGLIGIBLE = 0.02
 
 
-def weigh(module: nn.Module, input_shape: Inputs, *, name: str | None = None) -> Weighing:
-    """Return the cost of `module` for one example, before any training.
+def weigh(
+    module: nn.Module,
+    input_shape: Inputs,
+    *,
+    name: str | None = None,
+    batch: int = 1,
+    dtype: str | torch.dtype = torch.float32,
+    rules: Mapping[Any, Callable[..., int]] | None = None,
+    training: bool = False,
+) -> Weighing:
+    """Return the cost of `module` for one example, or `batch` of them, before any training.
 
     `input_shape` is the shape of one example, without the batch: (C, H, W) for images,
-    (C, L) for recordings. A module with several inputs takes a list with a shape for
-    each. An example tensor, batch included, may be given instead of a shape if values or
-    another dtype are needed (token numbers, say).
+    (C, L) for recordings, "128:int64" for 128 token numbers. A module with several inputs
+    takes a list with one for each, or a dictionary by keyword; tensors (batch included),
+    dictionaries of them, numbers and None are handed on as they are.
 
     A copy of the module in evaluation mode is run once on meta tensors, which hold no
     data: functional calls, reused modules and control flow count as they happen, and the
-    module itself is left as it was. If its control flow depends on values, it is run on
-    the CPU instead, with random inputs, and the result's `notes` say so.
-    `keiryo.cost.convention` defines what is counted. Raises InputError if the input does
-    not fit.
+    module itself is left as it was. If it cannot run so (its control flow depends on
+    values, say), it is run on the CPU instead, with random inputs, and the result's `notes`
+    say so. Lazy layers take their sizes from the input.
+
+    `dtype` is the floating-point format in which sizes in bytes are given. `rules` count
+    operators and modules that keiryo does not know: from an operator (torch.ops.library.name or
+    "library::name") to a function of its arguments and results, or from a class of modules to a
+    function of the module, its inputs and its results, which return multiply-accumulates.
+    `training` adds what a step of training costs. `keiryo.cost.convention` defines what is
+    counted. Raises InputError if the input does not fit.
     """
+    label = name or type(module).__name__
+    if not isinstance(module, nn.Module):
+        kind = getattr(module, "__name__", label)
+        is_class = isinstance(module, type) and issubclass(module, nn.Module)
+        raise InputError(
+            f"{kind}: is a class; give a module of it, for example {kind}()"
+            if is_class
+            else f"{label}: is no torch.nn.Module"
+        )
+    given = read_inputs(input_shape, batch=batch)
+    real = _real_bytes(dtype)
     # Thousands of small objects are made, and none refer to each other in a cycle.
     with _no_garbage_collection():
-        return _weigh(module, input_shape, name or type(module).__name__)
+        notes: list[str] = []
+        run = run_once(module, given, label, notes, real_bytes=real, rules=Rules(rules))
+        weighing = _add_up(run, given, label, notes, real, str(dtype).removeprefix("torch."))
+        if not training:
+            return weighing
+        step = training_step(module, given, label, real_bytes=real, forward_macs=run_macs(run))
+        return weighing.model_copy(update={"training": step})
 
 
 @contextmanager
@@ -70,69 +89,56 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _weigh(module: nn.Module, input_shape: Inputs, label: str) -> Weighing:
-    parameters = (p for part in module.modules() for p in part._parameters.values())
-    if any(is_lazy(p) for p in parameters if p is not None):
-        lazy = next(name for name, p in module.named_parameters() if is_lazy(p))
+def run_macs(run: Trace) -> int:
+    """Return the multiply-accumulates of all known operators of `run`."""
+    return sum(call.macs for call in run.calls)
+
+
+def _real_bytes(dtype: str | torch.dtype) -> int:
+    known = read_dtype(dtype) if isinstance(dtype, str) else dtype
+    if not isinstance(known, torch.dtype) or not known.is_floating_point:
         raise InputError(
-            f"{label}: {lazy} has no shape yet; run the module once before weighing it"
+            f"dtype: {dtype} is no floating-point format; give float32, bfloat16 or another"
         )
-    notes: list[str] = []
-    try:
-        run = _trace_on(module, input_shape, device="meta")
-    except RunError as error:
-        if not needs_values(error):
-            raise input_error(error, module, input_shape, label) from error.__cause__
-        if _has_no_weights(module):
-            raise NeedsValuesError(label, error) from error.__cause__
-        notes.append(
-            f"Run on the CPU with random input, since its forward needs values: {error.__cause__}."
-        )
-        try:
-            run = _trace_on(module, input_shape, device="cpu")
-        except RunError as cpu_error:
-            raise input_error(cpu_error, module, input_shape, label) from cpu_error.__cause__
-    return _add_up(run, input_shape, label, notes)
+    return known.itemsize
 
 
-def _trace_on(module: nn.Module, inputs: Inputs, *, device: str) -> Trace:
-    network = set_evaluation_mode(weightless_copy(module, keep=device != "meta"))
-    return trace(network, example_inputs(inputs, device))
-
-
-def _has_no_weights(module: nn.Module) -> bool:
-    return any(parameter.is_meta for parameter in module.parameters())
-
-
-def _add_up(run: Trace, inputs: Inputs, label: str, notes: list[str]) -> Weighing:
-    layers = _layers(run)
-    parameters, state_elements = _parameters_and_state(run)
+def _add_up(
+    run: Trace, given: Given, label: str, notes: list[str], real: int, dtype: str
+) -> Weighing:
+    layers = layer_rows(run)
+    state = _State(run, real)
     known_macs = sum(layer.macs for layer in layers)
-    unknown = [
-        f"{operator} (in {place})" if place else operator
-        for operator, place in run.unknown_operators.items()
-    ]
-    field = _last_field_with_positions(run)
+    if run.transforms:
+        named = ", ".join(f"{calls} × {name}" for name, calls in run.transforms.items())
+        notes.append(
+            f"Fourier transforms ({named}) are no multiply-accumulates; they count as N log2 N "
+            "elements visited."
+        )
+    field = _network_field(run, notes)
     axis = None if field is None else max(field.axes, key=lambda axis: axis.size)
-    if axis is None and run.unknown_at is not None:
-        place, operator = run.unknown_at
-        where = f" in {place}" if place else ""
-        notes.append(f"Receptive field not known: not followed through {operator}{where}.")
+    shapes = given.shapes
     return Weighing(
         model=label,
-        input_shape=shapes_without_batch(inputs),
-        parameters=parameters,
-        state_elements=state_elements,
-        macs=None if unknown else known_macs,
+        input_shape=shapes[0] if len(shapes) == 1 else shapes,
+        batch=given.examples_at_once,
+        dtype=dtype,
+        parameters=state.trainable,
+        frozen_parameters=state.frozen,
+        state_elements=state.elements,
+        macs=None if run.unknown_operators else known_macs,
         known_macs=known_macs,
-        unknown_operators=unknown,
+        unknown_operators=[_with_places(*item) for item in run.unknown_operators.items()],
         elements=sum(layer.elements for layer in layers),
-        size_bytes=state_elements * FLOAT32_BYTES,
+        size_bytes=state.bytes,
+        own_size_bytes=state.own_bytes,
         activation_bytes=sum(layer.activation_bytes for layer in layers),
         peak_activation_bytes=run.peak_bytes,
+        peak_is_lower_bound=run.scratch_peak_bytes > run.peak_bytes * (1 + NEGLIGIBLE),
         receptive_field=None if axis is None else axis.size,
-        receptive_field_stride=None if axis is None else float(axis.step),
+        receptive_field_stride=None if axis is None else float(axis.stride),
         receptive_field_offset=None if axis is None else axis.centre,
+        receptive_field_is_upper_bound=field is not None and not field.is_exact,
         padding_macs=sum(layer.padding_macs for layer in layers),
         notes=notes,
         convention=CONVENTION,
@@ -140,151 +146,57 @@ def _add_up(run: Trace, inputs: Inputs, label: str, notes: list[str]) -> Weighin
     )
 
 
-def _parameters_and_state(run: Trace) -> tuple[int, int]:
-    """Return the numbers of trainable and of persisted elements; each tensor counts once."""
-    trainable = state = 0
-    seen: set[int] = set()
-    for module in run.modules.values():
-        tensors = {**module._parameters, **module._buffers}
-        for name, tensor in tensors.items():
-            passing = name in module._non_persistent_buffers_set or name == BOOKKEEPING
-            if tensor is None or passing or id(tensor) in seen:
-                continue
-            seen.add(id(tensor))
-            state += tensor.numel()
-            trainable += tensor.numel() if tensor.requires_grad else 0
-    return trainable, state
+def _with_places(operator: str, places: Mapping[str, None]) -> str:
+    named = [place for place in places if place]
+    if not named:
+        return operator
+    more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+    return f"{operator} (in {', '.join(named[:3])}{more})"
 
 
-def _layers(run: Trace) -> list[LayerCost]:
-    blocks = block_names(run.modules)
-    pairs = find_pairs(run.calls)
-    unclaimed = {
-        id(parameter): parameter
-        for module in run.modules.values()
-        for parameter in module._parameters.values()
-        if parameter is not None and parameter.requires_grad
-    }
-    rows: dict[tuple[object, ...], LayerCost] = {}
-    names: dict[str, int] = {}
-    for call in run.calls:
-        key = (call.name, call.operator, *call.input_shapes, *call.output_shapes)
-        if key in rows:
-            rows[key] = _add_call(rows[key], call)
-            continue
-        # An operator's parameters belong to the row of its module.
-        owned = [] if call.operator else _parameters(call.module)
-        row = _row(call, blocks[call.name], _claim(owned, unclaimed), pairs.get(id(call)))
-        # A layer has a row for each shape of its inputs.
-        names[row.name] = names.get(row.name, 0) + 1
-        if names[row.name] > 1:
-            row = row.model_copy(update={"name": f"{row.name}#{names[row.name]}"})
-        rows[key] = row
-    idle = [
-        _row_of_parameters(name, module, blocks[name], count)
-        for name, module in run.modules.items()
-        if (count := _claim(module._parameters.values(), unclaimed))
-    ]
-    return [*rows.values(), *idle]
+class _State:
+    """The numbers of elements, each tensor counted once, and their bytes."""
+
+    def __init__(self, run: Trace, real: int) -> None:
+        self.trainable = self.frozen = self.elements = self.bytes = self.own_bytes = 0
+        seen: set[int] = set()
+        for module in run.modules.values():
+            tensors: list[Tensor | None] = [*module._parameters.values()]
+            for name, buffer in module._buffers.items():
+                if name != BOOKKEEPING and name not in module._non_persistent_buffers_set:
+                    tensors.append(buffer)
+            for tensor in tensors:
+                if tensor is None or id(tensor) in seen:
+                    continue
+                seen.add(id(tensor))
+                count, dtype = tensor.numel(), tensor.dtype
+                self.elements += count
+                self.bytes += count * element_bytes(dtype, real)
+                self.own_bytes += count * dtype.itemsize
+                if tensor.requires_grad:
+                    self.trainable += count
+                elif isinstance(tensor, nn.Parameter):
+                    self.frozen += count
 
 
-def _row(
-    call: LayerCall, block: str, parameters: int, separable: SeparablePair | None
-) -> LayerCost:
-    name, kind = call.name or type(call.module).__name__, type(call.module).__name__
-    formula = None
-    if call.operator is None:
-        formula = layer_formula(call.module, call.input_shapes)
-    else:
-        kind = call.operator.rpartition(".")[2].strip("_")
-        name = f"{call.name}.{kind}" if call.name else kind
-    return LayerCost(
-        name=name,
-        block=block,
-        type=kind,
-        kind="other" if call.operator else layer_kind(call.module),
-        calls=1,
-        operators=call.operators,
-        input_shape=list(call.input_shapes[0]) if call.input_shapes else [],
-        output_shape=list(call.output_shapes[0]) if call.output_shapes else [],
-        parameters=parameters,
-        macs=call.macs,
-        elements=call.elements,
-        activation_bytes=sum(map(prod, call.output_shapes)) * FLOAT32_BYTES,
-        bytes_moved=call.bytes_moved,
-        weight_bytes=call.weight_bytes,
-        formula=None if formula is None else formula.text,
-        formula_macs=None if formula is None else formula.macs,
-        padding_macs=0 if formula is None else min(formula.padding_macs, call.macs),
-        difference=explain_difference(call, formula),
-        receptive_field=_receptive_field(call.receptive_field),
-        separable=separable,
-    )
-
-
-def _add_call(row: LayerCost, call: LayerCall) -> LayerCost:
-    again = _row(call, row.block, 0, None)
-    more = {field: getattr(row, field) + getattr(again, field) for field in SUMMED}
-    more["operators"] = dict(Counter(row.operators) + Counter(again.operators))
-    if row.formula_macs is not None and again.formula_macs is not None:
-        more["formula_macs"] = row.formula_macs + again.formula_macs
-    return row.model_copy(update=more)
-
-
-def _row_of_parameters(name: str, module: nn.Module, block: str, count: int) -> LayerCost:
-    return LayerCost(
-        name=f"{name}.parameters" if name else "parameters",
-        block=block,
-        type=type(module).__name__,
-        kind="other",
-        calls=0,
-        operators={},
-        input_shape=[],
-        output_shape=[],
-        parameters=count,
-        macs=0,
-        elements=0,
-        activation_bytes=0,
-        bytes_moved=0,
-        weight_bytes=0,
-        formula=None,
-        formula_macs=None,
-    )
-
-
-def _parameters(module: nn.Module) -> Iterable[Tensor | None]:
-    return module.parameters() if module._modules else module._parameters.values()
-
-
-def _claim(parameters: Iterable[Tensor | None], unclaimed: dict[int, nn.Parameter]) -> int:
-    """Return the number of elements of `parameters` that no row has counted yet."""
-    return sum(
-        claimed.numel()
-        for parameter in parameters
-        if (claimed := unclaimed.pop(id(parameter), None)) is not None
-    )
-
-
-@lru_cache(maxsize=8)  # most layers have the same field as the one before them
-def _receptive_field(field: TensorField) -> ReceptiveField | None:
-    if not isinstance(field, Field):
-        return None
-    return ReceptiveField(
-        size=[axis.size for axis in field.axes],
-        stride=[float(axis.step) for axis in field.axes],
-        offset=[axis.centre for axis in field.axes],
-    )
-
-
-def _last_field_with_positions(run: Trace) -> Field | None:
+def _network_field(run: Trace, notes: list[str]) -> Field | None:
     """Return the field of the last layer with positions.
 
-    None means that it could not be followed, or that no window slid over anything: the
-    input's last dimensions may then be features.
+    None means that no window slid over anything: the input's last dimensions may then be
+    features. If the field was lost on the way, it is the whole input, as an upper bound.
     """
     slides = any("conv" in name or "pool" in name for call in run.calls for name in call.operators)
-    if run.unknown_at is not None or not slides:
-        return None
     fields = [call.receptive_field for call in run.calls]
-    placed = [field for field in fields if isinstance(field, Field) and field.has_positions]
+    known = [field for field in fields if isinstance(field, Field)]
+    if not slides or not known:
+        return None
+    if run.unknown_at is not None:
+        place, operator = run.unknown_at
+        where = f" in {place}" if place else ""
+        notes.append(
+            f"Receptive field: at most the whole input, since it was not followed through "
+            f"{operator}{where}."
+        )
+        return known[0].see_whole_input()
+    placed = [field for field in known if field.has_positions]
     return placed[-1] if placed else None

@@ -67,16 +67,20 @@ def encode_onnx(network: nn.Module, description: SavedModel) -> bytes:
     raise InputError(f"{description.model}: cannot be exported to ONNX: {reasons[0]}")
 
 
-def open_onnx(encoded: bytes, *, threads: int = 1) -> Run:
+def open_onnx(encoded: bytes, *, threads: int = 1, exact: bool = False) -> Run:
     """Return a function from images (N, size, size, 3), uint8, to probabilities (N, classes).
 
-    ONNX Runtime runs it on the processor.
+    ONNX Runtime runs it on the processor. With `exact`, a model in int8 is computed in float from
+    its rounded weights and activations, as a processor that never saturates would.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
+    if exact:
+        # Without optimisation, rounded values are not put together to operators of integers.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(encoded, options, providers=["CPUExecutionProvider"])
     return lambda images: np.asarray(session.run([OUTPUT], {INPUT: images})[0])
 

@@ -1,6 +1,7 @@
 """The load of the machine during a measurement: processor time of this process and of others."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,23 @@ class LoadWatch:
             pressure=pressure,
             disturbed=others > max(DISTURBING_SHARE * total, LEAST_DISTURBING_SECONDS),
         )
+
+
+def sum_of_loads(loads: Sequence[Load]) -> Load:
+    """Return the load of several measurements together, one at least."""
+    wall = sum(load.wall_seconds or 0.0 for load in loads)
+    own = sum(load.processor_seconds or 0.0 for load in loads)
+    others = sum(load.others_seconds or 0.0 for load in loads)
+    cores = psutil.cpu_count() or 1
+    pressures = [load.pressure for load in loads if load.pressure is not None]
+    return Load(
+        wall_seconds=wall,
+        processor_seconds=own,
+        others_seconds=others,
+        others_share=round(min(1.0, others / max(wall * cores, 1e-9)), 4),
+        pressure=round(sum(pressures) / len(pressures), 4) if pressures else None,
+        disturbed=others > max(DISTURBING_SHARE * wall * cores, LEAST_DISTURBING_SECONDS),
+    )
 
 
 def _read() -> _Reading:

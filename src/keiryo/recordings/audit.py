@@ -15,9 +15,42 @@ FEW_RECORDINGS = 5
 LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     "unreadable": ("warning", "cannot be read", "Save them again as WAV, FLAC or OGG."),
     "cut_short": ("warning", "cut short", "Copy or record them again."),
-    "no_samples": ("warning", "without samples", "Delete them, or record them again."),
+    "no_samples": ("warning", "without samples", "Record them again, or leave them out."),
     "not_numbers": ("warning", "with NaN or infinite samples", "Write them again."),
-    "silent": ("warning", "silent", "Delete them, or record them again."),
+    "silent": ("warning", "silent", "Record them again, or leave them out."),
+}
+# Code of a note about a recording that is used -> severity, words, advice.
+NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
+    "chained": (
+        "warning",
+        "of which only the first stream was read",
+        "Cut them into a file for each stream, or save each as one.",
+    ),
+    "click": (
+        "warning",
+        "with a click far louder than all else, which was clipped and not counted as loudness",
+        "Listen to them; cut the click out, or leave them out.",
+    ),
+    "clipped": (
+        "warning",
+        "clipped when they were recorded",
+        "The network learns the distortion. Record them again with less gain, or leave them out.",
+    ),
+    "dc_offset": (
+        "info",
+        "whose samples are not centred at zero; the offset was removed",
+        "Nothing to do; the recording device adds a constant voltage.",
+    ),
+    "length_missing": (
+        "info",
+        "whose length was never written into the header, so all samples there were read",
+        "Nothing to do; save them again to mend the header.",
+    ),
+    "length_wrong": (
+        "info",
+        "whose header gives a wrong length",
+        "Listen to their ends; save them again to mend the header.",
+    ),
 }
 
 
@@ -73,6 +106,16 @@ def left_out(evidence: RecordingEvidence) -> Iterator[Finding]:
     reasons = [(entry.code, entry.name, entry.reason) for entry in evidence.pack.header.left_out]
     one, many = "recording left out:", "recordings left out:"
     yield from findings_of_left_out(reasons, LEFT_OUT_FINDINGS, one=one, many=many)
+
+
+def noted(evidence: RecordingEvidence) -> Iterator[Finding]:
+    """Find recordings that are used though something is wrong: the codes of `NOTE_FINDINGS`."""
+    reasons = [
+        (code, recording.name, words)
+        for recording in evidence.recordings
+        for code, words in recording.notes.items()
+    ]
+    yield from findings_of_left_out(reasons, NOTE_FINDINGS, one="recording", many="recordings")
 
 
 def conflicting_labels(evidence: RecordingEvidence) -> Iterator[Finding]:
@@ -213,6 +256,7 @@ def short_recordings(evidence: RecordingEvidence) -> Iterator[Finding]:
 
 RECORDING_CHECKS: tuple[Callable[[RecordingEvidence], Iterator[Finding]], ...] = (
     left_out,
+    noted,
     conflicting_labels,
     exact_copies,
     constant_conditions,

@@ -73,6 +73,55 @@ class Chunks:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def recordings(self) -> np.ndarray:
+        """The row of the pack that each chunk is of, (chunks,), int64."""
+        return self._rows
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """The number of samples of each chunk, (chunks,), int64."""
+        return np.minimum(self.samples, self._pack.counts[self._rows] - self._starts)
+
+    def spread_order(self, *, seed: int) -> np.ndarray:
+        """Return all chunks' numbers in an order of which every beginning stands for the whole.
+
+        Each combination of conditions has its share of every beginning, as nearly as possible, and
+        which of its chunks come first is random.
+        """
+        random = np.random.default_rng(seed)
+        shuffled = random.permutation(len(self))
+        labels = self._pack.labels[self._rows[shuffled]]
+        if not labels.shape[1] or not len(shuffled):
+            return shuffled
+        _, combination = np.unique(labels, axis=0, return_inverse=True)
+        combination = combination.ravel()
+        counts = np.bincount(combination)
+        by_combination = np.argsort(combination, kind="stable")
+        rank = np.empty(len(shuffled), np.int64)
+        rank[by_combination] = np.arange(len(shuffled)) - np.repeat(
+            np.cumsum(counts) - counts, counts
+        )
+        # Each combination deals its chunks out evenly from 0 to 1, from a random place on.
+        place = (rank + random.random(len(counts))[combination]) / counts[combination]
+        return shuffled[np.argsort(place, kind="stable")]
+
+    def spread(self, samples: int, *, seed: int) -> np.ndarray:
+        """Return the numbers of chunks with about so many `samples` that stand for all chunks.
+
+        They are the beginning of `spread_order`, continued until each value of each condition is
+        there, to twice as many samples at most.
+        """
+        order = self.spread_order(seed=seed)
+        heard = np.cumsum(self.sizes[order])
+        enough = int(np.searchsorted(heard, samples)) + 1
+        most = int(np.searchsorted(heard, 2 * samples)) + 1
+        labels = self._pack.labels[self._rows[order]]
+        for column in labels.T:
+            _, first = np.unique(column, return_index=True)
+            enough = max(enough, int(first.max(initial=0)) + 1)
+        return order[: min(enough, most)]
+
     def batch(self, numbers: np.ndarray) -> ChunkBatch:
         """Return the chunks of these `numbers`, (N,)."""
         shape = (len(numbers), self.context + self.samples)
@@ -115,14 +164,19 @@ class ChunkBatches:
         return _batches(self.chunks, order, self.batch, range(first_step, self.steps))
 
 
-def chunks_in_order(chunks: Chunks, *, batch: int) -> Iterator[ChunkBatch]:
-    """Yield all chunks in order; the last batch may be smaller."""
-    order = np.arange(len(chunks))
-    return _batches(chunks, order, batch, range(-(-len(chunks) // batch)))
+def chunks_in_order(
+    chunks: Chunks, *, batch: int, numbers: np.ndarray | None = None
+) -> Iterator[ChunkBatch]:
+    """Yield all chunks in order, or those of `numbers`; the last batch may be smaller."""
+    order = np.arange(len(chunks)) if numbers is None else numbers
+    return _batches(chunks, order, batch, range(-(-len(order) // batch)))
 
 
 def _batches(chunks: Chunks, order: np.ndarray, batch: int, steps: range) -> Iterator[ChunkBatch]:
+    return make_ahead(lambda step: chunks.batch(numbers_of_step(order, batch, step)), steps)
+
+
+def numbers_of_step(order: np.ndarray, batch: int, step: int) -> np.ndarray:
+    """Return the numbers of the chunks in batch `step` of `order`."""
     # Sorted, so that the memory map is read from front to back.
-    return make_ahead(
-        lambda step: chunks.batch(np.sort(order[step * batch : (step + 1) * batch])), steps
-    )
+    return np.sort(order[step * batch : (step + 1) * batch])

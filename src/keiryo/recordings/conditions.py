@@ -6,13 +6,16 @@ A recording has one value of each category. The network gets the numbers of the 
 import csv
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
+from keiryo.data.items import SPLIT_NAMES
 from keiryo.errors import InputError
 from keiryo.records.base import Record
 
-PATH_COLUMN = "path"
+PATH_COLUMN, SPLIT_COLUMN = "path", "split"
+SEPARATORS = (",", ";", "\t", "|")  # the first of equally frequent ones is taken
 
 
 class Category(Record):
@@ -29,12 +32,15 @@ class Conditions(Record):
     labels: list[list[int]]
 
 
-def find_conditions(names: Sequence[str], pattern: str) -> Conditions:
+def find_conditions(
+    names: Sequence[str], pattern: str, *, paths: Sequence[str] | None = None
+) -> Conditions:
     r"""Return the conditions that `pattern` finds in the files' `names`, without their folders.
 
     Each named group is a category, as in `(?P<digit>\d)_(?P<speaker>[a-z]+)_`; the pattern may
-    match anywhere in a name. Raises InputError if it is not a regular expression, has no named
-    group, or does not match each name.
+    match anywhere in a name. If it does not match each name, it is searched in `paths`, the names
+    with their folders, as in `(?P<word>\w+)/`. Raises InputError if it is not a regular expression,
+    has no named group, or matches neither all names nor all paths.
     """
     try:
         searched = re.compile(pattern)
@@ -46,40 +52,57 @@ def find_conditions(names: Sequence[str], pattern: str) -> Conditions:
             f"--condition '{pattern}': names no group; write (?P<speaker>...) around the part of "
             "a file's name that is the speaker"
         )
-    matches = [searched.search(name) for name in names]
-    rows = [[match[group] if match else None for group in groups] for match in matches]
-    unmatched = [name for name, row in zip(names, rows, strict=True) if None in row]
-    if unmatched:
-        raise InputError(
-            f"{unmatched[0]}: does not match --condition '{pattern}'"
-            + (f" ({len(unmatched)} of {len(names)} names do not)" if len(unmatched) > 1 else "")
-            + "; change the pattern, or move the other files out"
-        )
-    return _number_values(groups, [[str(value) for value in row] for row in rows])
+    unmatched: list[str] = []
+    for texts in (names, paths or ()):
+        matches = [searched.search(text) for text in texts]
+        rows = [[match[group] if match else None for group in groups] for match in matches]
+        missing = [text for text, row in zip(texts, rows, strict=True) if None in row]
+        if texts and not missing:
+            return _number_values(groups, [[str(value) for value in row] for row in rows])
+        unmatched = unmatched or missing
+    raise InputError(
+        f"{unmatched[0]}: does not match --condition '{pattern}'"
+        + (f" ({len(unmatched)} of {len(names)} names do not)" if len(unmatched) > 1 else "")
+        + (", nor do all names with their folders" if paths else "")
+        + "; change the pattern, or move the other files out"
+    )
 
 
-def read_condition_table(path: Path) -> tuple[list[str], Conditions]:
-    """Return the paths that a CSV lists, and the conditions in its other columns.
+class ConditionTable(NamedTuple):
+    """The rows of a table: paths relative to its folder, conditions, and splits if it has any."""
 
-    The column `path` is relative to the folder of the CSV; each other column is a category. Raises
-    InputError if the CSV has no such column or if a value is missing.
+    paths: list[str]
+    conditions: Conditions
+    splits: list[Literal["train", "val"]] | None
+
+
+def read_condition_table(path: Path) -> ConditionTable:
+    """Return the paths that a CSV lists, the conditions in its other columns, and its splits.
+
+    The column `path` is relative to the folder of the CSV. A column `split` puts each recording on
+    a side (`keiryo.data.items.SPLIT_NAMES`; test counts as held out). Each other column is a
+    category. Columns are separated by commas, semicolons, tabs or bars. LJSpeech's metadata.csv,
+    `NAME|TEXT|TEXT` without a heading for the files wavs/NAME.wav, has no conditions. Raises
+    InputError if the CSV has no column `path` or if a value is missing.
     """
     paths: list[str] = []
     values: list[list[str]] = []
+    splits: list[Literal["train", "val"]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
+            first = file.readline()
+            if (of_ljspeech := _ljspeech_path(first)) and (path.parent / of_ljspeech).is_file():
+                names = [_ljspeech_path(line) for line in (first, *file) if line.strip()]
+                return ConditionTable(names, no_conditions(len(names)), None)
+            separator = max(SEPARATORS, key=first.count)
+            file.seek(0)
+            rows = csv.reader(file, delimiter=separator)
             heading = [name.strip() for name in next(rows, [])]
             lowered = [name.lower() for name in heading]
             if PATH_COLUMN not in lowered:
                 raise InputError(f"{path}: has no column 'path'; give path,label")
-            if "split" in lowered:
-                raise InputError(
-                    f"{path}: has a column 'split'; recordings are split by --seed, so leave it out"
-                )
             if "" in heading or len(set(lowered)) < len(lowered):
                 raise InputError(f"{path}: two columns have the same name, or one has none")
-            place = lowered.index(PATH_COLUMN)
             for row in rows:
                 if not row:
                     continue
@@ -89,21 +112,86 @@ def read_condition_table(path: Path) -> tuple[list[str], Conditions]:
                         f"{path}, line {rows.line_num}: {len(heading)} values are needed "
                         f"({', '.join(heading)}), and none may be empty"
                     )
-                paths.append(row.pop(place))
-                values.append(row)
+                by_column = dict(zip(lowered, row, strict=True))
+                paths.append(by_column.pop(PATH_COLUMN))
+                if SPLIT_COLUMN in by_column:
+                    split = by_column.pop(SPLIT_COLUMN)
+                    if split.lower() not in SPLIT_NAMES:
+                        raise InputError(
+                            f"{path}, line {rows.line_num}: split '{split}'; give one of "
+                            f"{', '.join(SPLIT_NAMES)}"
+                        )
+                    splits.append("train" if SPLIT_NAMES[split.lower()] == "train" else "val")
+                values.append([*by_column.values()])
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a readable CSV in UTF-8: {error}") from None
     if not paths:
         raise InputError(f"{path}: has no rows below its heading")
-    heading.pop(place)
-    return paths, _number_values(heading, values)
+    names = [n for n in heading if n.lower() not in (PATH_COLUMN, SPLIT_COLUMN)]
+    return ConditionTable(paths, _number_values(names, values), splits or None)
+
+
+def _ljspeech_path(line: str) -> str:
+    """Return the path of the recording that a line of LJSpeech's metadata.csv is about."""
+    name, bar, _ = line.partition("|")
+    return f"wavs/{name.strip()}.wav" if bar and name.strip() else ""
+
+
+def written_conditions(values: Mapping[str, str]) -> str:
+    """Return the values by category as `choose_labels` reads them: `digit=3,speaker=theo`."""
+    return ",".join(f"{name}={value}" for name, value in values.items())
 
 
 def choose_labels(categories: Sequence[Category], text: str) -> list[int]:
     """Return, for each category, the number of the value in `text`: `digit=3,speaker=theo`.
 
-    Raises InputError unless `text` gives exactly one known value of each category.
+    A value may have commas in it. Raises InputError unless `text` gives exactly one known value of
+    each category.
     """
+    shown = f"--condition {text}" if text else "--condition"
+    given = _known_values(categories, text) or _any_values(categories, text)
+    labels: list[int] = []
+    for category in categories:
+        if category.name not in given:
+            example = f"{category.name}={category.values[0]}"
+            raise InputError(f"{shown}: add {category.name}, for example {example}")
+        value = given[category.name]
+        if value not in category.values:
+            nearest = difflib.get_close_matches(value, category.values, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else "."
+            known = ", ".join(category.values[:20]) + (", ..." if category.values[20:] else "")
+            raise InputError(
+                f"{shown}: {category.name} has no value '{value}'{hint} It has {known}"
+            )
+        labels.append(category.values.index(value))
+    return labels
+
+
+def _known_values(categories: Sequence[Category], text: str) -> dict[str, str] | None:
+    """Return the values in `text` if it is made of known ones, each category at most once."""
+    given: dict[str, str] = {}
+    by_name = {category.name: category for category in categories}
+    rest = text.strip()
+    while rest:
+        name, _, rest = rest.partition("=")
+        category = by_name.get(name.strip())
+        if category is None or category.name in given:
+            return None
+        rest = rest.lstrip()
+        # The longest first, since one may be the beginning of another.
+        for value in sorted(category.values, key=len, reverse=True):
+            behind = rest.removeprefix(value).lstrip()
+            if rest.startswith(value) and (not behind or behind.startswith(",")):
+                given[category.name] = value
+                rest = behind.removeprefix(",").lstrip()
+                break
+        else:
+            return None
+    return given
+
+
+def _any_values(categories: Sequence[Category], text: str) -> dict[str, str]:
+    """Return the values in `text`, known or not, cut at its commas."""
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
@@ -114,21 +202,7 @@ def choose_labels(categories: Sequence[Category], text: str) -> list[int]:
         if name in given:
             raise InputError(f"--condition {text}: '{name}' is given twice")
         given[name] = value
-    labels: list[int] = []
-    for category in categories:
-        if category.name not in given:
-            example = f"{category.name}={category.values[0]}"
-            raise InputError(f"--condition {text}: add {category.name}, for example {example}")
-        value = given[category.name]
-        if value not in category.values:
-            nearest = difflib.get_close_matches(value, category.values, n=1)
-            hint = f"; did you mean {nearest[0]}?" if nearest else "."
-            shown = ", ".join(category.values[:20]) + (", ..." if category.values[20:] else "")
-            raise InputError(
-                f"--condition {text}: {category.name} has no value '{value}'{hint} It has {shown}"
-            )
-        labels.append(category.values.index(value))
-    return labels
+    return given
 
 
 def refuse_condition(condition: str | None, data: str, reason: str) -> None:

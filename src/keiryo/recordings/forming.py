@@ -15,6 +15,7 @@ import numpy as np
 import xxhash
 
 from keiryo.errors import InputError
+from keiryo.recordings.levels import Clipping, Levels
 from keiryo.recordings.mu_law import encode
 from keiryo.recordings.sources.sound_files import (
     SoundFormat,
@@ -62,6 +63,7 @@ class FormedRecording:
 
     `samples` is the number of codes, and `trimmed` the number of samples cut off, both at the new
     rate. `checksum` is that of the codes. If it `was_beyond_full_scale`, it was made quieter.
+    `notes` say what was wrong with its samples, by the code of their finding.
     """
 
     blocks: Iterator[bytes]
@@ -69,6 +71,7 @@ class FormedRecording:
     trimmed: int
     checksum: str
     was_beyond_full_scale: bool
+    notes: dict[str, str]
 
 
 def read_recording(path: Path, *, rate: int | None = None) -> tuple[np.ndarray, int]:
@@ -104,42 +107,41 @@ def form_recording(
     """
     with ExitStack() as files:
         kept = files.enter_context(keep())
-        peaks: list[float] = []
-        loudest_found = 0.0
-        lowest, highest = np.inf, -np.inf
+        clipping, levels = Clipping(), Levels(rate)
 
-        def watch_loudness() -> Iterator[np.ndarray]:
-            nonlocal loudest_found
+        def watch_clipping() -> Iterator[np.ndarray]:
             for block in blocks:
-                loudest_found = max(loudest_found, float(np.abs(block).max()))
+                clipping.add(block)
                 yield block
 
-        for samples in _with_equal_lengths(resample(mix_down(watch_loudness()), found.rate, rate)):
+        for samples in _with_equal_lengths(resample(mix_down(watch_clipping()), found.rate, rate)):
             kept.write(samples.tobytes())
-            peaks.append(float(np.abs(samples).max()))
-            lowest = min(lowest, float(samples.min()))
-            highest = max(highest, float(samples.max()))
-        if not peaks:
+            levels.add(samples)
+        if not levels.samples:
             raise UnusableRecordingError("no_samples", f"too short to have a sample at {rate} Hz")
-        peak = max(peaks)
-        if not np.isfinite(peak):
+        if not np.isfinite(levels.peak):
             raise UnusableRecordingError("not_numbers", "its samples are too large for numbers")
-        if highest - lowest <= SILENT_RANGE:
-            mixed = found.channels > 1 and loudest_found > SILENT_RANGE
+        if levels.range <= SILENT_RANGE:
+            mixed = found.channels > 1 and clipping.loudest > SILENT_RANGE
             reason = "its channels cancel each other out" if mixed else "no sample differs"
             raise UnusableRecordingError("silent", f"silent: {reason}")
-        total = kept.tell() // SAMPLE_BYTES
+        total = levels.samples
+        offset = levels.offset()
+        loudest = levels.loudest_without_clicks()
         start, stop = 0, total
         if form.trim_db is not None:
-            start, stop = _audible_range(kept, peaks, peak * 10 ** (-form.trim_db / 20))
+            peaks = levels.peaks(offset)
+            start, stop = _audible_range(kept, peaks, loudest * 10 ** (-form.trim_db / 20), offset)
         # Resampling alone may raise a peak slightly above full scale; that is clipped.
-        is_beyond = loudest_found > 1 and peak > 1
-        scale = 1 / peak if form.normalize or is_beyond else 1.0
+        is_beyond = clipping.loudest > 1 and loudest > 1
+        scale = 1 / loudest if form.normalize or is_beyond else 1.0
         codes = keep()
         digest = xxhash.xxh3_128()
         kept.seek(start * SAMPLE_BYTES)
         for place in range(start, stop, STEP_SAMPLES):
             samples = _next_samples(kept, min(STEP_SAMPLES, stop - place))
+            if offset:
+                samples = samples - np.float32(offset)
             coded = encode(samples * np.float32(scale)).tobytes()
             digest.update(coded)
             codes.write(coded)
@@ -149,6 +151,7 @@ def form_recording(
         trimmed=total - (stop - start),
         checksum=digest.hexdigest(),
         was_beyond_full_scale=is_beyond,
+        notes=levels.notes() | clipping.notes(),
     )
 
 
@@ -188,14 +191,20 @@ def _with_equal_lengths(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield waiting
 
 
-def _audible_range(kept: IO[bytes], peaks: list[float], threshold: float) -> tuple[int, int]:
-    """Return the range from the first to the last sample as loud as `threshold`."""
+def _audible_range(
+    kept: IO[bytes], peaks: list[float], threshold: float, offset: float
+) -> tuple[int, int]:
+    """Return the range from the first to the last sample that is `threshold` from `offset`.
+
+    `peaks` are the largest distances from `offset` in each block.
+    """
     audible = [block for block, peak in enumerate(peaks) if peak >= threshold]
 
     def places(block: int) -> np.ndarray:
         kept.seek(block * STEP_SAMPLES * SAMPLE_BYTES)
         samples = _next_samples(kept, STEP_SAMPLES)
-        return block * STEP_SAMPLES + np.flatnonzero(np.abs(samples) >= threshold)
+        distances = np.abs(samples - np.float32(offset))
+        return block * STEP_SAMPLES + np.flatnonzero(distances >= threshold)
 
     return int(places(audible[0])[0]), int(places(audible[-1])[-1]) + 1
 

@@ -7,6 +7,7 @@ It is a folder with `codes.npy`, uint8, (samples,), one recording after the othe
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xxhash
@@ -28,7 +29,8 @@ class PackedRecording(Record):
 
     `samples` and `trimmed`, the number cut off its ends, are at the pack's rate. `rate` and
     `channels` are those of the file. `was_beyond_full_scale` is true if the file was louder than
-    full scale. `labels` are the numbers of its values, by category.
+    full scale. `labels` are the numbers of its values, by category. `notes` say what was wrong with
+    it, by the code of their finding. `split` is its owner's; None: keiryo splits.
     """
 
     name: str
@@ -39,6 +41,8 @@ class PackedRecording(Record):
     channels: int
     trimmed: int
     was_beyond_full_scale: bool
+    notes: dict[str, str] = {}
+    split: Literal["train", "val"] | None = None
 
 
 class LeftOutRecording(Record):

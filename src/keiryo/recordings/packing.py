@@ -171,6 +171,8 @@ def _fill(
                     channels=found.channels,
                     trimmed=made.trimmed,
                     was_beyond_full_scale=made.was_beyond_full_scale,
+                    notes=found.notes | made.notes,
+                    split=None if source.splits is None else source.splits[index],
                 )
                 header.recordings.append(packed)
             elif isinstance(made, UnusableRecordingError):

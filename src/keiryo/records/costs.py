@@ -38,6 +38,7 @@ class ReceptiveField(Record):
     size: list[int]
     stride: list[float]
     offset: list[float]
+    is_upper_bound: bool = Field(default=False, description="true: it may be smaller")
 
 
 class SeparablePair(Record):
@@ -57,13 +58,16 @@ class LayerCost(Record):
 
     name: str
     block: str
+    block_title: str = Field(default="", description="the block in words: dense block 1")
+    title: str = Field(default="", description="its place in words: dense block 1, layer 3")
     type: str
     kind: LayerKind
     calls: int = Field(description="0: it has parameters but was not run")
     operators: dict[str, int] = Field(description="number of calls of each PyTorch operator")
     input_shape: list[int]
     output_shape: list[int]
-    parameters: int
+    parameters: int = Field(description="trainable elements")
+    frozen_parameters: int = 0
     macs: int
     elements: int = Field(description="elements visited by work other than multiply-accumulates")
     activation_bytes: int
@@ -93,12 +97,31 @@ class Cost(Record):
     size_bytes: int = Field(description="size of the state in float32")
 
 
+class TrainingStep(Record):
+    """The cost of one step of training, for the batch of the weighing."""
+
+    forward_macs: int = Field(description="multiply-accumulates of the forward pass")
+    backward_macs: int | None = Field(
+        description="multiply-accumulates of the backward pass; None: an operator is unknown"
+    )
+    saved_activation_bytes: int = Field(description="kept from the forward for the backward pass")
+    gradient_bytes: int = Field(description="a gradient for each trainable element")
+    optimizer_bytes: dict[str, int] = Field(description="state of each optimiser, by its name")
+    unknown_operators: list[str] = []
+
+
 class Weighing(Cost):
     """The cost of a network before it is trained, layer by layer."""
 
     model: str
     input_shape: list[int] | list[list[int]] = Field(description="without the batch")
+    batch: int = Field(default=1, description="examples at once, for which all figures are")
+    dtype: str = Field(default="float32", description="floating-point format of sizes in bytes")
     classes: int | None = None
+    frozen_parameters: int = Field(default=0, description="parameters that need no gradient")
+    own_size_bytes: int | None = Field(
+        default=None, description="size of the state in the network's own formats"
+    )
     known_macs: int = Field(description="multiply-accumulates of the known operators")
     unknown_operators: list[str] = []
     elements: int = Field(description="elements visited by work other than multiply-accumulates")
@@ -106,15 +129,34 @@ class Weighing(Cost):
     peak_activation_bytes: int = Field(
         description="the most that an inference holds at once, input included"
     )
+    peak_is_lower_bound: bool = Field(
+        default=False, description="kernels may take more memory of their own"
+    )
     receptive_field: int | None = Field(description="along its longest axis, in input positions")
     receptive_field_stride: float | None = None
     receptive_field_offset: float | None = None
+    receptive_field_is_upper_bound: bool = Field(
+        default=False, description="it was not followed all the way, and may be smaller"
+    )
     padding_macs: int = Field(description="multiply-accumulates on padding")
     predicted_ms: float | None = Field(default=None, description="least time for one example")
     measured_ms: float | None = Field(default=None, description="median of whole runs")
+    training: TrainingStep | None = None
     notes: list[str] = []
     convention: str
     layers: list[LayerCost]
+
+    def __str__(self) -> str:
+        """Return a table of the layers, with the totals below."""
+        from keiryo.records.cost_table import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        from keiryo.records.cost_table import as_html
+
+        return as_html(self)
 
 
 class DeviceProfile(Record):

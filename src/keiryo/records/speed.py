@@ -61,7 +61,7 @@ class Neighbourhood(Load):
     neighbours: list[Neighbour] = []
 
 
-class LayerSpeed(Record):
+class LayerSpeed(Load):
     """The time of one layer in a training step, measured alone, and the least it can take.
 
     `arithmetic_ms` is the time of its multiply-accumulates at the machine's matrix rate.
@@ -74,6 +74,7 @@ class LayerSpeed(Record):
     output_shape: tuple[int, ...]
     forward_ms: float
     backward_ms: float
+    best_ms: float | None = Field(default=None, description="forward and backward, fastest run")
     arithmetic_ms: float
     memory_ms: float
 

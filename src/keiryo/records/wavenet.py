@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from keiryo.records.base import Finding, Machine, Record, Status
+from keiryo.records.speed import Load
 
 # In the folder of a training, beside `results.json` and `report.html`.
 SOUNDS_FOLDER = "samples"
@@ -89,8 +90,11 @@ class Sound(Record):
     level_db: float | None
 
 
-class GenerationSpeed(Record):
-    """The speed of one way to generate; `real_time_factor` is seconds of sound per second."""
+class GenerationSpeed(Load):
+    """The speed of one way to generate, and the load of the machine meanwhile.
+
+    `real_time_factor` is seconds of sound per second.
+    """
 
     way: str
     streams: int
@@ -159,9 +163,18 @@ class WaveNetTraining(Record):
         default=None, description="with averaged weights, on some of the training recordings"
     )
     val_bits_per_sample: float | None = Field(
-        default=None, description="with averaged weights, on all held-out recordings"
+        default=None,
+        description="with averaged weights, on all held-out recordings, or on as many as the "
+        "--minutes allowed, evenly over the conditions",
     )
-    val_samples: int = 0
+    val_samples: int = Field(default=0, description="held-out samples that were evaluated")
+    held_out_samples: int | None = Field(default=None, description="all held-out samples")
+    val_bits_standard_error: float | None = Field(
+        default=None, description="over recordings; None: of one recording, or not measured"
+    )
+    train_bits_standard_error: float | None = Field(
+        default=None, description="over recordings; None: of one recording, or not measured"
+    )
     conditions_save_bits_per_sample: float | None = Field(
         default=None,
         description="rise in held-out bits per sample when each recording is given another's "

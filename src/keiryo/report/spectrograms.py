@@ -28,14 +28,19 @@ def read_wav(path: Path) -> tuple[np.ndarray, int]:
         return np.frombuffer(data, "<i2").astype(np.float64) / 32_767, file.getframerate()
 
 
-def draw_sound(samples: np.ndarray, rate: int, *, kind: str, seconds: float) -> bytes:
-    """Return a PNG: the samples (T,) above their spectrogram, on an axis of `seconds`."""
+def draw_sound(
+    samples: np.ndarray, rate: int, *, kind: str, seconds: float, peak: float = 1.0
+) -> bytes:
+    """Return a PNG: the samples (T,) above their spectrogram, on an axis of `seconds`.
+
+    The axis of the samples ends at `peak`, so that soft sounds are no flat lines.
+    """
     figure = Figure(figsize=(4.6, 2.7), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     times = np.arange(len(samples)) / rate
     above.plot(times, samples, color=COLORS[kind], linewidth=0.5)
-    above.set(ylim=(-1, 1), yticks=(-1, 0, 1))
+    above.set(ylim=(-peak, peak), yticks=(-peak, 0, peak), yticklabels=_labels(peak))
     levels, step_seconds = spectrogram(samples, rate)
     below.imshow(
         levels.T,
@@ -55,6 +60,10 @@ def draw_sound(samples: np.ndarray, rate: int, *, kind: str, seconds: float) -> 
     image = io.BytesIO()
     canvas.print_png(image)
     return image.getvalue()
+
+
+def _labels(peak: float) -> list[str]:
+    return [f"{-peak:.2g}", "0", f"{peak:.2g}"]
 
 
 def spectrogram(samples: np.ndarray, rate: int) -> tuple[np.ndarray, float]:

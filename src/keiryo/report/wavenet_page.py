@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 from keiryo.files import write_text
@@ -16,6 +17,8 @@ from keiryo.report.charts import LAYOUT
 from keiryo.report.colors import HELD_OUT, TRAINING
 from keiryo.report.page_parts import page_parts, page_template
 from keiryo.report.spectrograms import draw_sound, read_wav
+
+LEAST_PEAK = 0.01  # the scale of waveforms, where all is silence
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def bits_over_steps(training: WaveNetTraining) -> dict[str, Any]:
 
 def _shown(sounds: Sequence[Sound], folder: Path) -> list[ShownSound]:
     longest = max((sound.seconds for sound in sounds), default=1.0)
-    shown = []
+    found: list[tuple[Sound, np.ndarray, int, bytes]] = []
     for sound in sounds:
         path = folder / sound.file
         try:
@@ -97,11 +100,20 @@ def _shown(sounds: Sequence[Sound], folder: Path) -> list[ShownSound]:
             audio = path.read_bytes()
         except (OSError, EOFError, wave.Error):
             continue  # it was moved or deleted
-        image = draw_sound(samples, rate, kind=sound.kind, seconds=longest)
-        shown.append(
-            ShownSound(sound, _data_url("audio/wav", audio), _data_url("image/png", image))
+        found.append((sound, samples, rate, audio))
+    # One scale for all, on which soft voices can be seen and levels be compared.
+    loudest = max((float(np.abs(samples).max(initial=0)) for _, samples, _, _ in found), default=1)
+    peak = max(LEAST_PEAK, loudest)
+    return [
+        ShownSound(
+            sound,
+            _data_url("audio/wav", audio),
+            _data_url(
+                "image/png", draw_sound(samples, rate, kind=sound.kind, seconds=longest, peak=peak)
+            ),
         )
-    return shown
+        for sound, samples, rate, audio in found
+    ]
 
 
 def _pairs(shown: Sequence[ShownSound]) -> list[list[ShownSound]]:

@@ -17,6 +17,11 @@ from keiryo.report.page_parts import page_parts, page_template
 PANEL_HEIGHT = 150
 BAR_WIDTH = 0.9
 SHADE = "#f2f4f7"
+# In pixels, of a page as wide as it gets.
+PLOT_WIDTH = 1020
+LABEL_HEIGHT = 15
+LONGEST_LABEL = 24
+MODELS_SIDE_BY_SIDE = 3
 
 
 def write_weighing_page(
@@ -33,6 +38,7 @@ def render_weighing_page(weighings: Sequence[Weighing], profile: DeviceProfile |
     return page_template("weighing.html.j2").render(
         weighings=weighings,
         totals=weighing_words.totals(weighings),
+        side_by_side=MODELS_SIDE_BY_SIDE,
         remarks=[weighing_words.remarks(weighing) for weighing in weighings],
         charts=[layer_chart(weighing) for weighing in weighings],
         profile=profile,
@@ -93,6 +99,8 @@ def layer_chart(weighing: Weighing) -> dict[str, Any]:
                 )
     _mark_blocks(figure, weighing.layers)
     figure.update_yaxes(rangemode="tozero", nticks=4)
+    for row, (title, _, _) in enumerate(panels, start=1):
+        figure.update_yaxes(ticksuffix=_unit(title), row=row, col=1)
     figure.update_annotations(x=0, xanchor="left", font={"size": 13})
     figure.update_layout(
         **LAYOUT,
@@ -101,6 +109,13 @@ def layer_chart(weighing: Weighing) -> dict[str, Any]:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
     return figure.to_plotly_json()
+
+
+def _unit(title: str) -> str:
+    """Return the unit that stands behind the axis's figures."""
+    if title == "activations":
+        return "B"
+    return " ms" if title.startswith("time") else ""
 
 
 def _hover(layer: LayerCost) -> list[str]:
@@ -123,8 +138,21 @@ def _mark_blocks(figure: go.Figure, layers: Sequence[LayerCost]) -> None:
             figure.add_vrect(
                 x0=start - 0.5, x1=end - 0.5, fillcolor=SHADE, line_width=0, layer="below"
             )
-    middles = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
-    names = [layers[start].block or layers[start].name for start in starts]
+    # A label is as high as the type that it is set in; those without room are left out.
+    room = len(layers) * LABEL_HEIGHT / PLOT_WIDTH
+    middles: list[float] = []
+    names: list[str] = []
+    for start, end in zip(starts, ends, strict=True):
+        middle = (start + end - 1) / 2
+        if middles and middle - middles[-1] < room:
+            continue
+        middles.append(middle)
+        layer = layers[start]
+        names.append(_shortened(layer.block_title or layer.block or layer.name))
     figure.update_xaxes(
         tickvals=middles, ticktext=names, tickangle=-90, showgrid=False, range=[-1, len(layers)]
     )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_LABEL else f"…{name[1 - LONGEST_LABEL :]}"

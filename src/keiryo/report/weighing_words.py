@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from keiryo.records.costs import LayerCost, Weighing
+from keiryo.records.costs import LayerCost, TrainingStep, Weighing
 from keiryo.report import words
 
 NOTHING = "–"
@@ -85,12 +85,51 @@ def field_size(layer: LayerCost) -> str:
     if field is None:
         return NOTHING
     each = [str(size) for size in field.size]
-    return each[0] if len(set(each)) == 1 else "x".join(each)
+    bound = "≤" if field.is_upper_bound else ""
+    return bound + (each[0] if len(set(each)) == 1 else "x".join(each))
 
 
 def _input(weighing: Weighing) -> str:
     shapes = [size for size in weighing.input_shape if isinstance(size, list)]
     return " and ".join("x".join(map(str, shape)) for shape in shapes or [weighing.input_shape])
+
+
+def _batch(weighing: Weighing) -> str:
+    return NOTHING if weighing.batch == 1 else str(weighing.batch)
+
+
+def _parameters(weighing: Weighing) -> str:
+    return f"{weighing.parameters + weighing.frozen_parameters:,}"
+
+
+def _frozen(weighing: Weighing) -> str:
+    return f"{weighing.frozen_parameters:,}" if weighing.frozen_parameters else NOTHING
+
+
+def _own_size(weighing: Weighing) -> str:
+    own = weighing.own_size_bytes
+    return NOTHING if own in (None, weighing.size_bytes) else words.size(own)
+
+
+def _peak(weighing: Weighing) -> str:
+    peak = words.size(weighing.peak_activation_bytes)
+    return f"at least {peak}" if weighing.peak_is_lower_bound else peak
+
+
+def _in_training(figure: Callable[[TrainingStep], str]) -> Callable[[Weighing], str]:
+    return lambda weighing: NOTHING if weighing.training is None else figure(weighing.training)
+
+
+def _backward(step: TrainingStep) -> str:
+    if step.backward_macs is None:
+        return f"incomplete ({', '.join(step.unknown_operators)})"
+    return f"{step.backward_macs:,}"
+
+
+def _optimizers(step: TrainingStep) -> str:
+    return ", ".join(
+        f"{name} {words.size(size)}" for name, size in step.optimizer_bytes.items() if size
+    )
 
 
 def _macs(weighing: Weighing) -> str:
@@ -108,6 +147,8 @@ def _padding(weighing: Weighing) -> str:
 def _field(weighing: Weighing) -> str:
     if weighing.receptive_field is None:
         return NOTHING
+    if weighing.receptive_field_is_upper_bound:
+        return f"at most {weighing.receptive_field}"
     return (
         f"{weighing.receptive_field} (stride {weighing.receptive_field_stride:g}, "
         f"first centre {weighing.receptive_field_offset:g})"
@@ -117,20 +158,27 @@ def _field(weighing: Weighing) -> str:
 _TOTALS: tuple[tuple[str, Callable[[Weighing], str]], ...] = (
     ("input", _input),
     ("classes", lambda weighing: str(weighing.classes or NOTHING)),
-    ("parameters", lambda weighing: f"{weighing.parameters:,}"),
+    ("examples at once", _batch),
+    ("parameters", _parameters),
+    ("of them frozen", _frozen),
     ("state elements", lambda weighing: f"{weighing.state_elements:,}"),
-    ("state in float32", lambda weighing: words.size(weighing.size_bytes)),
+    ("size of the state", lambda weighing: words.size(weighing.size_bytes)),
+    ("in its own formats", _own_size),
     ("multiply-accumulates", _macs),
     ("of them on padding", _padding),
     ("other elements visited", lambda weighing: f"{weighing.elements:,}"),
     ("activations, sum", lambda weighing: words.size(weighing.activation_bytes)),
-    ("activations, held at once", lambda weighing: words.size(weighing.peak_activation_bytes)),
+    ("activations, held at once", _peak),
     ("receptive field", _field),
+    ("backward pass", _in_training(_backward)),
+    ("kept for it", _in_training(lambda step: words.size(step.saved_activation_bytes))),
+    ("gradients", _in_training(lambda step: words.size(step.gradient_bytes))),
+    ("optimiser's state", _in_training(_optimizers)),
     ("time at best", lambda weighing: words.milliseconds(weighing.predicted_ms)),
     ("time measured", lambda weighing: words.milliseconds(weighing.measured_ms)),
 )
 _COMPARED: dict[str, Callable[[Weighing], float | None]] = {
-    "parameters": lambda weighing: weighing.parameters,
+    "parameters": lambda weighing: weighing.parameters + weighing.frozen_parameters,
     "multiply-accumulates": lambda weighing: weighing.macs,
     "activations, sum": lambda weighing: weighing.activation_bytes,
     "activations, held at once": lambda weighing: weighing.peak_activation_bytes,

@@ -21,8 +21,8 @@ class TrainingListener:
     """Functions that a training calls.
 
     It calls `on_progress` after a step, `on_evaluation` before an evaluation, with the seconds that
-    it will take (0: not known), `on_epoch` after an epoch, and `wants_stop` to ask whether to stop.
-    By default they do nothing and never stop it.
+    it is expected to take (0: not known), `on_epoch` after an epoch, and `wants_stop` to ask
+    whether to stop. By default they do nothing and never stop it.
     """
 
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None

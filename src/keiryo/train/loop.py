@@ -20,7 +20,7 @@ from keiryo.train.optimizer.without_compiler import step_without_compiler
 from keiryo.train.recipe import make_optimizer
 from keiryo.train.score import Sums
 from keiryo.train.stopwatch import Stopwatch
-from keiryo.train.task import AnyBatch, Task
+from keiryo.train.task import AnyBatch, EvaluationStoppedError, Task
 from keiryo.train.watching.step_watch import StepWatch, is_watched, thin_out
 
 # A checkpoint is written at every stop, and when the time since the last one is this many times
@@ -77,7 +77,9 @@ class Training(Generic[AnyBatch]):
         """
         self._until = until
         self._load_watch = LoadWatch()
-        while not self._has_paused() and (self._share() < until or self._ends_epoch()):
+        while not self._has_paused() and (
+            self.share() < until or self._ends_epoch() or self._lacks_evaluation()
+        ):
             if not self._run_epoch(listener):
                 return False
         if until < 1.0 and not self._has_paused():
@@ -140,9 +142,7 @@ class Training(Generic[AnyBatch]):
         sums = self._sums()
         self.task.network.train()
         self._stopwatch.lap()
-        for batch in self._time_waiting(
-            self.task.batches(position.epoch, first_step=position.step)
-        ):
+        for batch in self._batches_left():
             seen_before = sums.examples
             self._step(batch, sums)
             position.step += 1
@@ -152,12 +152,12 @@ class Training(Generic[AnyBatch]):
             position.training_seconds += position.last_step_seconds
             if not position.history:
                 position.last_evaluation_seconds = self.task.expected_evaluation_seconds(
-                    position.last_step_seconds, self._share()
+                    position.last_step_seconds, self.share()
                 )
             listener.on_progress(self._progress())
-            if self._share() >= 1.0:
+            if self.share() >= 1.0:
                 break
-            if self._share() >= self._until and not self._ends_epoch():
+            if self.share() >= self._until and not self._ends_epoch():
                 self._pause(sums)
                 return True
             stops = listener.wants_stop()
@@ -165,8 +165,20 @@ class Training(Generic[AnyBatch]):
                 self._save(sums)
             if stops:
                 return False
-        self._finish_epoch(sums, listener)
+        try:
+            self._finish_epoch(sums, listener)
+        except EvaluationStoppedError:
+            position.evaluation_seconds += self._lap()
+            self._save(sums)
+            return False
         return True
+
+    def _batches_left(self) -> Iterator[AnyBatch]:
+        """Yield the batches left in this epoch: none if only its evaluation is left."""
+        if self._lacks_evaluation():
+            return iter(())
+        position = self.position
+        return self._time_waiting(self.task.batches(position.epoch, first_step=position.step))
 
     def _time_waiting(self, batches: Iterator[AnyBatch]) -> Iterator[AnyBatch]:
         """Yield `batches`, adding the time spent waiting for them to the position."""
@@ -180,7 +192,7 @@ class Training(Generic[AnyBatch]):
 
     def _step(self, batch: AnyBatch, sums: Sums) -> None:
         position, task, optimizer = self.position, self.task, self._state.optimizer
-        share, step = self._share(), position.steps
+        share, step = self.share(), position.steps
         position.learning_rate = task.learning_rate(share)
         for group in optimizer.param_groups:
             group["lr"] = position.learning_rate
@@ -221,9 +233,9 @@ class Training(Generic[AnyBatch]):
         )
 
     def _finish_epoch(self, sums: Sums, listener: TrainingListener) -> None:
-        position, share = self.position, self._share()
+        position, share = self.position, self.share()
         self._check_finite(sums)
-        listener.on_evaluation(self.evaluation_seconds)
+        listener.on_evaluation(self.evaluation_seconds or position.last_evaluation_seconds)
         held_out = self.task.evaluate(self.trained_network, share)
         took = self.evaluation_seconds = self._lap()
         position.evaluation_seconds += took
@@ -258,6 +270,10 @@ class Training(Generic[AnyBatch]):
         # A checkpoint may have been saved between an epoch's last step and its evaluation.
         return self.position.step == self.task.steps_per_epoch
 
+    def _lacks_evaluation(self) -> bool:
+        # A budget of time ends within an epoch, and a stop may come during its evaluation.
+        return self._until == 1.0 and self.position.step > 0 and self.share() >= 1.0
+
     def _has_paused(self) -> bool:
         # Not by the share: in a budget of seconds, it falls when an evaluation takes less time
         # than expected.
@@ -274,7 +290,7 @@ class Training(Generic[AnyBatch]):
             # training continues with the same ones.
             devices = [task.device] if task.device.type == "cuda" else []
             with torch.random.fork_rng(devices):
-                accuracy = task.evaluate(self.trained_network, self._share()).accuracy
+                accuracy = task.evaluate(self.trained_network, self.share()).accuracy
             position.evaluation_seconds += self._lap()
         assert accuracy is not None, "only tasks with an accuracy are paused"
         position.pauses.append(Pause(share=self._until, val_accuracy=accuracy))
@@ -291,11 +307,12 @@ class Training(Generic[AnyBatch]):
         self.position.others_seconds += self._load_watch.load().others_seconds or 0.0
         self._load_watch = LoadWatch()
 
-    def _share(self) -> float:
+    def share(self) -> float:
+        """Return the share of the budget that is used up, from 0 to 1."""
         return self._budget.share(self.position, self.task.steps_per_epoch)
 
     def _progress(self) -> TrainingProgress:
-        share = self._share()
+        share = self.share()
         return TrainingProgress(
             share=share,
             epoch=self.position.epoch + 1,

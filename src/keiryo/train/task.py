@@ -13,6 +13,10 @@ from keiryo.train.watching.step_watch import StepWatch
 AnyBatch = TypeVar("AnyBatch")
 
 
+class EvaluationStoppedError(Exception):
+    """An evaluation that ended before its end because a stop was asked for."""
+
+
 class Task(Protocol[AnyBatch]):
     """A network, with examples to train it on and examples to evaluate it on.
 
@@ -73,7 +77,8 @@ class Task(Protocol[AnyBatch]):
     def evaluate(self, network: nn.Module, share: float) -> Score:
         """Return the score of `network` on the held-out examples.
 
-        It is the network of the task, or a copy of it with averaged weights.
+        It is the network of the task, or a copy of it with averaged weights. A task whose
+        evaluations take long raises EvaluationStoppedError when it is asked to stop.
         """
         ...
 

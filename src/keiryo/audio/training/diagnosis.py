@@ -11,9 +11,13 @@ from keiryo.train.diagnosis import gradients, learning, steps
 from keiryo.train.diagnosis.evidence import Evidence
 
 OVERFITTING_BITS = 0.25
+FEWEST_EPOCHS_TO_MEMORISE = 3
+CONFIDENT_ERRORS = 2.0  # standard errors, for a confidence of 95 %
+PAST_BEST_BITS = 0.01
 STILL_FALLING_BITS = 0.05
 CONDITIONS_MATTER_BITS = 0.002
-SILENT_DB = 25.0  # below the recordings
+SILENT_DB = 25.0  # below the recording of the pair
+SILENT_SHARE = 0.25  # of the pairs
 LARGE_STEP = "Give a smaller --learning-rate."
 
 
@@ -22,13 +26,15 @@ class SoundEvidence(Evidence):
     """A WaveNet's training: losses in nats per sample, and what was measured at its end.
 
     `guessing` is the loss of guessing by the share of each code. `train_bits` and `val_bits` are of
-    the averaged weights. `conditions_save_bits` is the rise in held-out bits per sample when each
-    recording is given another's conditions.
+    the averaged weights, and `gap_error_bits` is the standard error of their difference, over
+    recordings; None: not known. `conditions_save_bits` is the rise in held-out bits per sample
+    when each recording is given another's conditions.
     """
 
     guessing: float = 0.0
     train_bits: float | None = None
     val_bits: float | None = None
+    gap_error_bits: float | None = None
     conditions_save_bits: float | None = None
     sounds: Sequence[Sound] = ()
     is_whole: bool = True
@@ -80,16 +86,26 @@ def learns_no_past(evidence: SoundEvidence) -> Finding | None:
 
 
 def memorises(evidence: SoundEvidence) -> Finding | None:
-    """Find a network that predicts training recordings far better than held-out ones."""
+    """Find a network that predicts training recordings far better than held-out ones.
+
+    In its first epochs a network cannot have learnt recordings by heart, and few recordings may
+    differ from others by chance.
+    """
     train, val = evidence.train_bits, evidence.val_bits
-    if train is None or val is None or val - train < OVERFITTING_BITS:
+    if train is None or val is None or len(evidence.history) < FEWEST_EPOCHS_TO_MEMORISE:
         return None
+    by_chance = CONFIDENT_ERRORS * (evidence.gap_error_bits or 0.0)
+    if val - train < max(OVERFITTING_BITS, by_chance):
+        return None
+    losses = [epoch.val_loss for epoch in evidence.history]
+    # Fewer epochs help only where the held-out loss was lower before.
+    is_past_best = losses[-1] - min(losses) > PAST_BEST_BITS * NATS_PER_BIT
+    fewer = "fewer --epochs or --minutes, " if is_past_best else ""
     return Finding(
         code="overfitting",
         severity="warning",
         evidence=f"{train:.2f} bits per sample on training recordings, {val:.2f} on held-out ones",
-        advice="Give more recordings, fewer --epochs or --minutes, or a smaller network "
-        "(--residual, --skip).",
+        advice=f"Give more recordings, {fewer}or a smaller network (--residual, --skip).",
     )
 
 
@@ -154,19 +170,16 @@ def ignores_conditions(evidence: SoundEvidence) -> Finding | None:
 
 
 def generates_silence(evidence: SoundEvidence) -> Finding | None:
-    """Find generated sounds that are far softer than the recordings."""
-    real = _levels(evidence.sounds, "recording")
-    made = _levels(evidence.sounds, "generated")
-    if not real or not made:
-        return None
-    soft = sum(level < min(real) - SILENT_DB for level in made)
-    if soft * 2 <= len(made):
+    """Find generated sounds that are far softer than the recordings of the same conditions."""
+    pairs = _pairs_of_levels(evidence.sounds)
+    soft = sum(made < real - SILENT_DB for real, made in pairs)
+    if soft < max(1, SILENT_SHARE * len(pairs)):
         return None
     return Finding(
         code="generates_silence",
         severity="warning",
-        evidence=f"{soft} of {len(made)} generated sounds are more than {SILENT_DB:.0f} dB "
-        "softer than any recording beside them",
+        evidence=f"{soft} of {len(pairs)} generated sounds are more than {SILENT_DB:.0f} dB "
+        "softer than the recording beside them",
         advice="Train for longer; cut silence off the recordings' ends (--trim-db 40); generate "
         "with a higher --temperature, or --prime a recording.",
     )
@@ -183,9 +196,14 @@ OWN_CHECKS = (
 )
 
 
-def _levels(sounds: Sequence[Sound], kind: str) -> list[float]:
-    return [
-        -200.0 if sound.level_db is None else sound.level_db
-        for sound in sounds
-        if sound.kind == kind and (kind == "recording" or sound.epoch is None)
-    ]
+def _pairs_of_levels(sounds: Sequence[Sound]) -> list[tuple[float, float]]:
+    """Return the levels of each recording and of each sound that was generated like it."""
+    pairs: list[tuple[float, float]] = []
+    real: float | None = None
+    for sound in sounds:
+        level = -200.0 if sound.level_db is None else sound.level_db
+        if sound.kind == "recording":
+            real = level
+        elif sound.epoch is None and real is not None:
+            pairs.append((real, level))
+    return pairs

@@ -1,7 +1,9 @@
 """The likelihood that a network gives to recordings it was not trained on."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,21 +16,47 @@ from keiryo.audio.training.objective import (
     outputs_for_targets,
 )
 from keiryo.models.wavenet import WaveNet
-from keiryo.recordings.chunks import ChunkBatch, Chunks, chunks_in_order
+from keiryo.recordings.chunks import ChunkBatch, Chunks, chunks_in_order, numbers_of_step
 from keiryo.recordings.mu_law import CODES
 from keiryo.recordings.pack import RecordingPack
+from keiryo.train.task import EvaluationStoppedError
+
+# The order in which held-out chunks are evaluated; it is the same in all trainings.
+ORDER_SEED = 0
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """The mean of -ln P over so many samples."""
+    """The mean of -ln P over so many samples, and its standard error.
+
+    The standard error, NaN for a single recording, is that of recordings drawn at random. `rise`
+    is how much more -ln P is with other recordings' conditions, if that was asked for.
+    """
 
     nats_per_sample: float
     samples: int
+    standard_error: float = math.nan
+    rise: float | None = None
 
     @property
     def bits_per_sample(self) -> float:
         return self.nats_per_sample / NATS_PER_BIT
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far an evaluation goes, over the chunks `numbers`; None: over all, in order.
+
+    After `seconds` it ends, with at least one batch; None: never before its end. It is asked
+    before each batch whether it `stops`.
+    """
+
+    numbers: np.ndarray | None = None
+    seconds: float | None = None
+    stops: Callable[[], bool] = field(default=lambda: False)
+
+
+WHOLE = Extent()
 
 
 def held_out_likelihood(
@@ -37,29 +65,67 @@ def held_out_likelihood(
     *,
     batch: int,
     device: torch.device,
-    confuses_conditions: bool = False,
+    extent: Extent = WHOLE,
+    confused_samples: int = 0,
 ) -> Likelihood:
-    """Return the likelihood of all samples of `chunks` under `network`, each given its true past.
+    """Return the likelihood of the samples of `chunks` under `network`, each given its true past.
 
-    `confuses_conditions` gives each chunk the conditions of another one, at random.
+    The first chunks, with about `confused_samples` samples, are evaluated a second time with the
+    conditions of other chunks, chosen at random. Raises EvaluationStoppedError if `extent` stops
+    it.
     """
     network.eval()
-    total, samples = 0.0, 0
+    order = np.arange(len(chunks)) if extent.numbers is None else extent.numbers
+    others = np.random.default_rng(ORDER_SEED).permutation(len(chunks))
+    rows: list[np.ndarray] = []
+    found: list[np.ndarray] = []
+    rise, done, confused_done = 0.0, 0, 0
     context = mixed_where_faster(network, device)
+    started = time.perf_counter()
+
+    def of_chunks(chunk_batch: ChunkBatch) -> np.ndarray:
+        on = on_device(chunk_batch, device)
+        with context():
+            outputs = outputs_for_targets(network, on)
+        return -likelihoods(outputs, network, on).sum(dim=1, dtype=torch.float64).cpu().numpy()
+
     with torch.inference_mode():
-        for chunk_batch in _batches(chunks, batch, confuses_conditions):
-            on = on_device(chunk_batch, device)
-            with context():
-                outputs = outputs_for_targets(network, on)
-            total -= float(likelihoods(outputs, network, on).sum(dtype=torch.float64))
-            samples += on.targets
-    return Likelihood(total / max(1, samples), samples)
+        for step, chunk_batch in enumerate(chunks_in_order(chunks, batch=batch, numbers=order)):
+            if extent.stops():
+                raise EvaluationStoppedError
+            is_late = extent.seconds is not None and time.perf_counter() - started > extent.seconds
+            if step and is_late:
+                break
+            numbers = numbers_of_step(order, batch, step)
+            rows.append(chunks.recordings[numbers])
+            nats = of_chunks(chunk_batch)
+            found.append(np.stack((nats, chunk_batch.counts)))
+            done += int(chunk_batch.counts.sum())
+            if confused_done < confused_samples:
+                conditions = chunks.batch(others[numbers]).conditions
+                confused = of_chunks(replace(chunk_batch, conditions=conditions))
+                rise += float((confused - nats).sum())
+                confused_done = done
+    nats, counts = np.concatenate(found, axis=1)
+    samples = int(counts.sum())
+    mean = float(nats.sum()) / max(1, samples)
+    error = _standard_error(np.concatenate(rows), nats, counts, mean)
+    return Likelihood(mean, samples, error, rise / confused_done if confused_done else None)
 
 
-def some_rows(pack: RecordingPack, rows: np.ndarray, samples: int) -> np.ndarray:
-    """Return evenly spread rows that have about so many samples together, or all rows."""
-    have = int(pack.counts[rows].sum())
-    return rows[:: max(1, have // max(1, samples))]
+def _standard_error(rows: np.ndarray, nats: np.ndarray, counts: np.ndarray, mean: float) -> float:
+    """Return the standard error of the ratio of two sums over recordings.
+
+    Cochran 1977, "Sampling Techniques", section 6.5. Chunks of one recording are alike, so
+    recordings are what is counted.
+    """
+    _, recording = np.unique(rows, return_inverse=True)
+    differences = np.bincount(recording, weights=nats - mean * counts)
+    number = len(differences)
+    if number < 2:
+        return math.nan
+    variance = number / (number - 1) * float(np.square(differences).sum())
+    return math.sqrt(variance) / float(counts.sum())
 
 
 def counts_of_codes(pack: RecordingPack, rows: np.ndarray) -> np.ndarray:
@@ -77,14 +143,3 @@ def entropy_of_codes(counts: np.ndarray) -> float:
     """
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())
-
-
-def _batches(chunks: Chunks, batch: int, confuses_conditions: bool) -> Iterator[ChunkBatch]:
-    order = np.random.default_rng(0).permutation(len(chunks))
-    first = 0
-    for chunk_batch in chunks_in_order(chunks, batch=batch):
-        if confuses_conditions:
-            others = order[first : first + len(chunk_batch.codes)]
-            first += len(others)
-            chunk_batch = replace(chunk_batch, conditions=chunks.batch(others).conditions)
-        yield chunk_batch

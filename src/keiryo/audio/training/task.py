@@ -1,13 +1,16 @@
 """A WaveNet's training as a task of the training loop: chunks of recordings, bits per sample."""
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from keiryo.audio.training.evaluation import Likelihood, held_out_likelihood
+from keiryo.audio.training.evaluation import WHOLE, Extent, Likelihood, held_out_likelihood
 from keiryo.audio.training.objective import (
     SoundBatch,
     likelihoods,
@@ -21,6 +24,7 @@ from keiryo.models.wavenet import WaveNet
 from keiryo.recordings.chunks import ChunkBatch, ChunkBatches, Chunks
 from keiryo.train.recipe import Recipe, learning_rate_factor
 from keiryo.train.score import Score, Sums
+from keiryo.train.task import EvaluationStoppedError
 from keiryo.train.watching.finite import first_non_finite
 from keiryo.train.watching.step_watch import StepWatch
 
@@ -46,8 +50,8 @@ def wavenet_recipe(*, optimizer: str, learning_rate: float) -> Recipe:
 class WaveNetTask:
     """A WaveNet that is trained on the chunks of recordings.
 
-    `held_out` are the chunks of the evaluation after each epoch. The loss counts samples as its
-    examples; a batch counts chunks.
+    The evaluation after each epoch is over the chunks `held_out`, to the extent `extent`. The loss
+    counts samples as its examples; a batch counts chunks.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class WaveNetTask:
         *,
         recipe: Recipe,
         device: torch.device,
+        extent: Extent = WHOLE,
     ) -> None:
         self.network = network.to(device)
         self.recipe = recipe
@@ -67,6 +72,8 @@ class WaveNetTask:
         self.steps_per_epoch = batches.steps
         self.averaged_steps = AVERAGED_STEPS
         self.held_out = held_out
+        self.extent = extent
+        self._evaluation_seconds: float | None = None
         self._mixed_precision = mixed_where_faster(self.network, device)
 
     def batches(self, epoch: int, *, first_step: int) -> Iterator[ChunkBatch]:
@@ -96,17 +103,22 @@ class WaveNetTask:
         return first_non_finite(_OnCodes(self.network, sounds.labels), sounds.codes)
 
     def evaluate(self, network: nn.Module, share: float) -> Score:
-        found = self.likelihood(network, self.held_out)
+        found = self.likelihood(network, self.held_out, self.extent)
         if not math.isfinite(found.nats_per_sample):
             raise FloatingPointError("the loss on held-out recordings was no longer a number")
         return Score(found.nats_per_sample)
 
     def likelihood(
-        self, network: nn.Module, chunks: Chunks, *, confuses_conditions: bool = False
+        self,
+        network: nn.Module,
+        chunks: Chunks,
+        extent: Extent = WHOLE,
+        *,
+        confused_samples: int = 0,
     ) -> Likelihood:
         """Return the likelihood of the samples of `chunks` under `network`.
 
-        `confuses_conditions` gives each chunk the conditions of another one, at random.
+        The arguments are those of `held_out_likelihood`.
         """
         assert isinstance(network, WaveNet)
         return held_out_likelihood(
@@ -114,12 +126,32 @@ class WaveNetTask:
             chunks,
             batch=self._batches.batch,
             device=self.device,
-            confuses_conditions=confuses_conditions,
+            extent=extent,
+            confused_samples=confused_samples,
         )
 
     def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
-        # A backward pass takes twice the time of a forward pass.
-        return len(self.held_out) / self._batches.batch * step_seconds / 3
+        numbers = self.extent.numbers
+        chunks = len(self.held_out) if numbers is None else len(numbers)
+        batches = -(-chunks // self._batches.batch)
+        if self.extent.seconds is None:
+            # A backward pass takes twice the time of a forward pass.
+            return batches * step_seconds / 3
+        # The first step is far slower than those after it, so a batch is measured instead.
+        if self._evaluation_seconds is None:
+            self._evaluation_seconds = batches * self._seconds_of_a_batch()
+        return min(self.extent.seconds, self._evaluation_seconds)
+
+    def _seconds_of_a_batch(self) -> float:
+        started = time.perf_counter()
+        numbers = np.arange(min(self._batches.batch, len(self.held_out)))
+        try:
+            self.likelihood(self.network, self.held_out, replace(self.extent, numbers=numbers))
+        except EvaluationStoppedError:
+            return 0.0  # it is asked for again when the training goes on
+        finally:
+            self.network.train()
+        return time.perf_counter() - started
 
     def last_evaluation_seconds(self, seconds: float, share: float) -> float:
         return seconds

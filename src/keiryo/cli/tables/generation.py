@@ -14,7 +14,7 @@ def print_generation_bench(bench: GenerationBench) -> None:
         f"channels {network.skip_channels}; multiply-accumulates per sample "
         f"{words.number(network.macs_per_sample)}"
     )
-    rates = ("samples/s", "least", "most", "times real time", "times naive")
+    rates = ("samples/s", "least", "best", "times real time", "times naive")
     table = make_table(["way"], ["sounds at once", "threads", *rates], title)
     naive = bench.speeds[0].samples_per_second
     for speed in bench.speeds:
@@ -22,7 +22,7 @@ def print_generation_bench(bench: GenerationBench) -> None:
             speed.way,
             str(speed.streams),
             str(speed.threads),
-            f"{speed.samples_per_second:,.0f}",
+            f"{speed.samples_per_second:,.0f}" + "*" * speed.disturbed,
             f"{speed.least_samples_per_second:,.0f}",
             f"{speed.most_samples_per_second:,.0f}",
             f"{speed.real_time_factor:.3g}",
@@ -33,6 +33,9 @@ def print_generation_bench(bench: GenerationBench) -> None:
     machine = bench.machine
     text = (
         f"{bench.rate_hz} Hz; {machine.processor}, {machine.cores} cores, torch {machine.torch}; "
-        f"rounds after warm-up: {bench.speeds[0].rounds} (median, least and most)"
+        f"rounds after warm-up: {bench.speeds[0].rounds} (median, least and best)"
     )
     say(console, text, "dim")
+    if shares := [speed.others_share or 0.0 for speed in bench.speeds if speed.disturbed]:
+        text = f"* Disturbed: other processes took {words.percent(max(shares))} of the processor."
+        say(console, text, "yellow")

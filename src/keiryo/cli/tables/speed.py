@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from keiryo.cli.tables.table import make_table, open_console
-from keiryo.records.speed import LayerSpeed, Speed
+from keiryo.records.findings import count
+from keiryo.records.speed import LayerSpeed, Load, Speed
 from keiryo.report import words
 
 NOT_MEASURED = "-"
@@ -16,13 +17,22 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
     console = open_console()
     first = speeds[0]
     unit = "step" if first.mode == "training" else "batch"
-    figures = ("batch", f"ms per {unit}", "95th percentile", "images/s", "peak memory", "runs")
+    figures = (
+        "batch",
+        f"ms per {unit}",
+        "best",
+        "95th percentile",
+        "images/s",
+        "peak memory",
+        "runs",
+    )
     table = make_table([], figures, first.model)
     for speed in speeds:
         latency, memory = speed.latency_ms, speed.peak_memory_bytes
         table.add_row(
             str(speed.batch),
             _milliseconds(latency.p50) + "*" * latency.disturbed,
+            NOT_MEASURED if latency.best is None else _milliseconds(latency.best),
             _milliseconds(latency.p95),
             f"{speed.images_per_second:.1f}",
             NOT_MEASURED if memory is None else words.size(memory),
@@ -30,30 +40,37 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
         )
     console.print(table)
     latency = first.latency_ms
-    machine = f"{latency.device}, {latency.threads} threads"
+    threads = count(latency.threads, "thread", "threads")
+    machine = f"{latency.device}, {threads}"
     machine = f"{first.mode} in {first.precision}, {first.size} px, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
-    shares = [s.latency_ms.others_share or 0.0 for s in speeds if s.latency_ms.disturbed]
-    if shares:
-        text = f"* Disturbed: other processes took {words.percent(max(shares))} of the processor."
-        console.print(Text(text, style="yellow"))
+    say_disturbed([speed.latency_ms for speed in speeds])
 
 
 def print_layer_speeds(speed: Speed) -> None:
     """Print the time of each layer in a training step beside its limits, and the sums."""
     console = open_console()
-    figures = ("forward ms", "backward ms", "arithmetic ms", "memory ms", "times the limit")
+    figures = (
+        "forward ms",
+        "backward ms",
+        "arithmetic ms",
+        "memory ms",
+        "times the limit",
+        "best ms",
+    )
     title = f"{speed.model}, a training step with batch {speed.batch}"
     table = make_table(["layer", "kind", "output"], figures, title)
     for layer in speed.layers:
         shape = "x".join(map(str, layer.output_shape))
-        table.add_row(Text(layer.layer), layer.kind, shape, *_cells([layer]))
+        name = layer.layer + "*" * layer.disturbed
+        best = NOT_MEASURED if layer.best_ms is None else _milliseconds(layer.best_ms)
+        table.add_row(Text(name), layer.kind, shape, *_cells([layer]), best)
     table.add_section()
     for kind in dict.fromkeys(layer.kind for layer in speed.layers):
         alike = [layer for layer in speed.layers if layer.kind == kind]
-        table.add_row("", kind, f"layers: {len(alike)}", *_cells(alike))
+        table.add_row("", kind, f"layers: {len(alike)}", *_cells(alike), "")
     table.add_section()
-    table.add_row("total", "", "", *_cells(speed.layers), style="bold")
+    table.add_row("total", "", "", *_cells(speed.layers), "", style="bold")
     console.print(table)
     arithmetic = sum(layer.arithmetic_ms for layer in speed.layers) / 1000.0
     memory = sum(layer.memory_ms for layer in speed.layers) / 1000.0
@@ -65,6 +82,14 @@ def print_layer_speeds(speed: Speed) -> None:
         "larger of its arithmetic and memory times."
     )
     console.print(Text(text, style="dim"))
+    say_disturbed(speed.layers)
+
+
+def say_disturbed(loads: Sequence[Load]) -> None:
+    """Say what * means, if a measurement was disturbed."""
+    if shares := [load.others_share or 0.0 for load in loads if load.disturbed]:
+        text = f"* Disturbed: other processes took {words.percent(max(shares))} of the processor."
+        open_console().print(Text(text, style="yellow"))
 
 
 def _cells(layers: Sequence[LayerSpeed]) -> list[str]:

@@ -44,8 +44,9 @@ def train(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Recordings: a folder of WAV, FLAC or OGG files; a CSV file with a column path "
-            "and a column for each condition; or tones, a built-in set.",
+            help="Recordings: a folder of WAV, FLAC, OGG, MP3 or other sound files, which may have "
+            "folders train/ and val/; a CSV file with a column path, a column for each condition "
+            "and perhaps a column split; LJSpeech's metadata.csv; or tones, a built-in set.",
             show_default="tones",
         ),
     ] = None,
@@ -57,12 +58,15 @@ def train(
 ) -> None:
     """Train a WaveNet on recordings; measure it, and write a report.
 
-    A fifth of the recordings is held out to measure the loss. --out receives report.html,
-    results.json, model.safetensors, and sounds generated during the training in samples/.
+    A fifth of the recordings is held out to measure the loss, unless they are split already.
+    --out receives report.html, results.json, model.safetensors, and sounds generated during the
+    training in samples/. --resume with more --epochs or --minutes continues a training that has
+    ended, at the learning rate that the schedule of the longer training has there.
     """
     from keiryo import api
     from keiryo.audio.plan import wavenet_folder
     from keiryo.cli.wavenet.progress import show_wavenet_progress
+    from keiryo.recordings.conditions import written_conditions
     from keiryo.report import words
 
     folder = shlex.quote(str(out))
@@ -88,13 +92,14 @@ def train(
         typer.echo(training.model_dump_json(indent=2))
     elif training.status == "done":
         typer.echo(
-            f"{training.val_bits_per_sample:.3f} bits per sample on held-out recordings; "
+            f"{training.val_bits_per_sample:.3f} bits per sample on held-out recordings (less is "
+            f"better; guessing: {training.guessing_bits_per_sample:.3f}); "
             f"{words.size(training.model_bytes)}; generates at "
             f"{training.real_time_factor or 0.0:.1f} times real time\n"
             f"Report: {out / 'report.html'}"
         )
         chosen = training.sounds[-1].conditions if training.sounds else {}
-        told = ",".join(f"{name}={value}" for name, value in chosen.items())
+        told = written_conditions(chosen)
         with_condition = f" --condition {shlex.quote(told)}" if told else ""
         typer.echo(
             f"Use it: keiryo wavenet generate {folder}{with_condition} --seconds 2 --out sound.wav",
@@ -156,14 +161,16 @@ def generate(
     out: Annotated[
         str | None,
         typer.Option(
-            help="WAV file to write, or - for standard output. With --count, files get numbers: "
-            "sound_1.wav, sound_2.wav, ...",
+            help="WAV file to write while the sound is made, or - for standard output. With "
+            "--count, files get numbers: sound_1.wav, sound_2.wav, ...",
             show_default="sound.wav",
         ),
     ] = None,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="With --out -: 16-bit samples without a WAV header."),
+        typer.Option(
+            "--raw", help="16-bit samples without a WAV header; --out is - or ends in .raw."
+        ),
     ] = False,
     play: Annotated[
         bool,

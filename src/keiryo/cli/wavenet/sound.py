@@ -1,9 +1,11 @@
 """`keiryo wavenet generate`: sound written to files, streamed, or played."""
 
+import math
 import os
+import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +17,17 @@ from keiryo.audio.generation.layer_weights import WeightKind
 from keiryo.audio.generation.playing import play_sound
 from keiryo.audio.generation.sampling import Sampling
 from keiryo.audio.generation.sound import make_sound
-from keiryo.audio.generation.wav import encode_pcm, wav_header, write_wav
+from keiryo.audio.generation.wav import SAMPLE_BYTES, SoundWriter, encode_pcm, stream_header
 from keiryo.audio.saved import SavedWaveNet, load_wavenet
 from keiryo.cli.options import check_is_new
 from keiryo.errors import InputError
+from keiryo.kernels.compiling import watch_compiling
 from keiryo.recordings.conditions import choose_labels
 from keiryo.recordings.forming import read_recording
 
 STANDARD_OUTPUT = "-"
 DEFAULT_OUT = "sound.wav"
-LONGEST_SECONDS = 24 * 3600.0
+EXIT_INTERRUPTED = 130
 # Short pieces, so that the first comes soon.
 SHORTEST_CHUNK = 250
 
@@ -66,10 +69,11 @@ def write_sound(
 ) -> None:
     """Generate sound and write or play it; print the speed on standard error.
 
-    Raises InputError for what is not possible, before anything is written.
+    An interrupt leaves what was generated so far. Raises InputError for what is not
+    possible, before anything is written.
     """
-    if not 0 < seconds <= LONGEST_SECONDS:
-        raise InputError(f"--seconds {seconds:g}: give more than 0 and at most a day")
+    if not 0 < seconds < math.inf:
+        raise InputError(f"--seconds {seconds:g}: give a number above 0")
     if count < 1:
         raise InputError(f"--count {count}: give at least 1")
     if play and out is not None:
@@ -79,12 +83,16 @@ def write_sound(
     if (is_streamed or play) and count > 1:
         where = "--play" if play else "standard output"
         raise InputError(f"--count {count}: {where} takes one sound; give a file's name")
-    if raw and not is_streamed:
-        raise InputError("--raw: is only for standard output; add --out -")
-    paths = [] if is_streamed or play else _paths(out, count, force=force)
+    if raw and play:
+        raise InputError("--raw and --play: give one of the two")
+    paths = [] if is_streamed or play else _paths(out, count, raw=raw, force=force)
     network, description = load_wavenet(model)
+    if (steps := description.checkpoint_steps) is not None:
+        typer.echo(f"{model}: a training that has not ended; after {steps} steps", err=True)
     labels = choose_labels(description.categories, condition)
     samples = max(1, round(seconds * description.rate))
+    if paths:
+        _check_space(paths, samples)
     clock = Clock(time.perf_counter())
     pieces = make_sound(
         network,
@@ -98,18 +106,61 @@ def write_sound(
         threads=threads,
         chunk=max(SHORTEST_CHUNK, min(CHUNK_SAMPLES, samples // 8)),
     )
+    timed = _timed(pieces, clock)
     try:
-        if play:
-            play_sound(_timed(pieces, clock), description.rate)
-        elif is_streamed:
-            _stream(_timed(pieces, clock), samples, description.rate, raw=raw)
-        else:
-            sounds = np.concatenate(list(_timed(pieces, clock)), axis=1)
-            for path, sound in zip(paths, sounds, strict=True):
-                write_wav(path, sound, description.rate)
+        with watch_compiling(_say_compiling):
+            if play:
+                play_sound(timed, description.rate)
+            elif is_streamed:
+                _stream(timed, samples, description.rate, raw=raw)
+            else:
+                writers = [SoundWriter(path, samples, description.rate, raw=raw) for path in paths]
+                _write(timed, writers)
+    except KeyboardInterrupt:
+        if not paths or not clock.samples:
+            raise
+        made = f"{clock.samples / description.rate:.2f} s of sound"
+        typer.echo(f"keiryo: stopped; {made} so far ({out})", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     except FloatingPointError as error:
         raise InputError(f"{model}: cannot generate from it: {error}") from None
     _say_speed(clock, count, description.rate, "" if is_streamed or play else out)
+
+
+def _say_compiling() -> None:
+    typer.echo("compiling kernels, once per machine: some 15 s", err=True)
+
+
+def _write(pieces: Iterator[np.ndarray], writers: Sequence[SoundWriter]) -> None:
+    """Write `pieces` (sounds, T) as they come; an interrupt keeps what there is."""
+    has_any = False
+    try:
+        try:
+            for piece in pieces:
+                for writer, sound in zip(writers, piece, strict=True):
+                    writer.write(sound)
+                has_any = True
+        except KeyboardInterrupt:
+            if has_any:
+                for writer in writers:
+                    writer.finish()
+            raise
+        for writer in writers:
+            writer.finish()
+    finally:
+        for writer in writers:
+            writer.discard()
+
+
+def _check_space(paths: Sequence[Path], samples: int) -> None:
+    folder = paths[0].absolute().parent
+    existing = next(one for one in (folder, *folder.parents) if one.exists())
+    needed, free = len(paths) * samples * SAMPLE_BYTES, shutil.disk_usage(existing).free
+    if needed > free:
+        raise InputError(
+            f"--out {paths[0]}: the sound needs {needed / 1e9:.2f} GB and its disk has "
+            f"{free / 1e9:.2f} GB left; give fewer --seconds, or --out - for standard output"
+        )
 
 
 def _timed(pieces: Iterator[np.ndarray], clock: Clock) -> Iterator[np.ndarray]:
@@ -122,7 +173,7 @@ def _stream(pieces: Iterator[np.ndarray], samples: int, rate: int, *, raw: bool)
     stream = sys.stdout.buffer
     try:
         if not raw:
-            stream.write(wav_header(samples, rate))
+            stream.write(stream_header(samples, rate))
         for piece in pieces:
             stream.write(encode_pcm(piece[0]))
             stream.flush()
@@ -131,10 +182,14 @@ def _stream(pieces: Iterator[np.ndarray], samples: int, rate: int, *, raw: bool)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _paths(out: str, count: int, *, force: bool) -> list[Path]:
+def _paths(out: str, count: int, *, raw: bool, force: bool) -> list[Path]:
     path = Path(out)
-    if path.suffix.lower() not in (".wav", ".wave"):
-        raise InputError(f"--out {out}: give a name that ends in .wav, or - for standard output")
+    suffixes = (".raw", ".pcm") if raw else (".wav", ".wave")
+    if path.suffix.lower() not in suffixes:
+        kind = "with --raw, " if raw else ""
+        raise InputError(
+            f"--out {out}: {kind}give a name that ends in {suffixes[0]}, or - for standard output"
+        )
     paths = [path]
     if count > 1:
         digits = len(str(count))

@@ -30,15 +30,19 @@ def layer_kind(layer: nn.Module) -> LayerKind:
     return "other"
 
 
+class RankError(ValueError):
+    """A convolution was given an input with too few or too many axes."""
+
+
 def check_rank(layer: nn.Module, shapes: Sequence[Shape]) -> None:
-    """Raise ValueError for a convolution whose input has no batch, or too few axes.
+    """Raise RankError for a convolution whose input has no batch, or too few axes.
 
     PyTorch would take (C, H, W) for one example without its batch. Here the batch always
     comes first, so the shape lacks an axis and another cost would be counted.
     """
     if isinstance(layer, _ConvNd) and shapes and len(shapes[0]) != len(layer.kernel_size) + 2:
         axes = len(layer.kernel_size)
-        raise ValueError(
+        raise RankError(
             f"takes {axes + 1} sizes (channels and {axes} spatial axes), was given "
             f"{len(shapes[0]) - 1}"
         )

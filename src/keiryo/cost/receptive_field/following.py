@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from keiryo.cost.operators import NORMALIZATION, REPETITIONS, has_tag
+from keiryo.cost.operators.decide import has_tag
+from keiryo.cost.operators.element_work import NORMALIZATION, REPETITIONS
+from keiryo.cost.operators.work import packets
 from keiryo.cost.receptive_field import shapes as field_shapes
 from keiryo.cost.receptive_field import windows as field_windows
 from keiryo.cost.receptive_field.field import UNKNOWN, Field, TensorField, UnknownField
@@ -16,21 +18,28 @@ aten = torch.ops.aten
 
 Arguments = dict[str, Any]
 FieldOf = Callable[[Tensor], TensorField]
-Rule = Callable[[Field, Arguments, Sequence[Tensor]], TensorField]
+# A field for all results, or one for each.
+Followed = TensorField | list[TensorField]
+Rule = Callable[[Field, Arguments, Sequence[Tensor]], Followed]
 
 
 def follow(
     operator: OpOverload, arguments: Arguments, outputs: Sequence[Tensor], field_of: FieldOf
-) -> TensorField:
+) -> Followed:
     """Return the field of the result of `operator`; `arguments` are by their names."""
     packet = operator.overloadpacket
+    if packet in _WITHOUT_VALUES:
+        return None
     rule = _RULES.get(packet)
     if rule is None and has_tag(operator, torch.Tag.reduction):
         rule = field_shapes.reduce
     if rule is not None:
         # These change one tensor; their other arguments (a weight) do not depend on the input.
         field = field_of(next(iter(arguments.values())))
-        return rule(field, arguments, outputs) if isinstance(field, Field) else field
+        if not isinstance(field, Field):
+            return field
+        named = arguments | {field_windows.OPERATOR: packet.__name__}
+        return rule(field, named, outputs)
     fields = [field_of(tensor) for tensor in _tensors(list(arguments.values()))]
     if all(field is None for field in fields):
         return None
@@ -94,7 +103,16 @@ def _join(
         elif any(
             axis.dimension == along and not field.shares_dimension(axis) for axis in field.axes
         ):
-            return UNKNOWN
+            # Each position is given what all of its part see.
+            field = field.change_axes(
+                lambda axis, d: (
+                    axis.see_all()._replace(
+                        positions=output.shape[along], is_exact=axis.is_exact and axis.step == 0
+                    )
+                    if d == along
+                    else axis
+                )
+            )
         union = field.union(union)
     return union
 
@@ -145,8 +163,18 @@ _ATTENTION = frozenset(
         aten._scaled_dot_product_cudnn_attention,
     }
 )
-_ELEMENT_WISE = frozenset(
-    {aten.hardswish, aten.hardswish_, aten._prelu_kernel, aten.masked_fill_, aten.native_dropout}
+_ELEMENT_WISE = packets(
+    """
+    hardswish hardswish_ _prelu_kernel masked_fill_ native_dropout log_sigmoid_forward complex
+    polar copy_ rrelu_with_noise fake_quantize_per_tensor_affine_cachemask detach_ lift_fresh
+    """
+)
+# What depends on the shape of its argument alone.
+_WITHOUT_VALUES = packets(
+    """
+    zeros_like ones_like empty_like full_like rand_like randn_like randint_like new_empty new_zeros
+    new_ones new_full new_empty_strided
+    """
 )
 _RULES: dict[Any, Rule] = {
     aten.convolution: field_windows.convolve,
@@ -172,7 +200,18 @@ _RULES: dict[Any, Rule] = {
     aten.t: field_shapes.transpose,
     aten.slice: field_shapes.slice_positions,
     aten.select: field_shapes.select,
-    aten.unbind: field_shapes.select,
+    aten.unbind: field_shapes.unbind,
+    aten.unsafe_split: field_shapes.split,
+    aten.unsafe_split_with_sizes: field_shapes.split,
+    aten.flip: field_shapes.flip,
+    aten.glu: field_shapes.gate,
+    aten.expand: field_shapes.expand,
+    aten.pixel_shuffle: field_windows.shuffle_to_positions,
+    aten.pixel_unshuffle: field_windows.shuffle_to_channels,
+    aten.unfold: field_windows.unfold,
+    aten._pad_circular: field_windows.pad,
+    aten.reflection_pad3d: field_windows.pad,
+    aten.replication_pad3d: field_windows.pad,
     aten.split: field_shapes.split,
     aten.split_with_sizes: field_shapes.split,
     aten.view: field_shapes.reshape,
@@ -182,11 +221,20 @@ _RULES: dict[Any, Rule] = {
     aten.unsqueeze: field_shapes.unsqueeze,
     aten.squeeze: field_shapes.squeeze,
 }
-_RULES |= dict.fromkeys(REPETITIONS, field_windows.upsample_nearest)
+_RULES |= dict.fromkeys(
+    REPETITIONS
+    | packets(
+        """
+        upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d
+        _upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_lanczos2d_aa
+        """
+    ),
+    field_windows.upsample,
+)
 # Operators that move nothing. Normalisation is one: its statistics do not count as seeing.
 _RULES |= dict.fromkeys(
     (
-        aten.expand,
+        aten.channel_shuffle,
         aten.clone,
         aten.alias,
         aten.detach,

@@ -6,7 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from keiryo.cost.receptive_field.field import UNKNOWN, Axis, Field, TensorField
+from keiryo.cost.receptive_field.field import (
+    UNKNOWN,
+    Axis,
+    Field,
+    Mapping,
+    TensorField,
+    UnknownField,
+)
 
 Arguments = dict[str, Any]
 MIXED = -1
@@ -57,20 +64,73 @@ def slice_positions(field: Field, arguments: Arguments, outputs: Sequence[Tensor
     def change(axis: Axis, dimension: int) -> Axis:
         if dimension != along:
             return axis
-        return axis._replace(
-            first=axis.first + start * axis.step,
-            last=axis.last + start * axis.step,
-            step=axis.step * stride,
-            positions=output.shape[along],
-        )
+        return axis.map(Mapping(1, stride, ((start,),)), output.shape[along])
 
     return field.change_axes(change)
 
 
 def select(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
-    """Follow the choice of one position, which is assumed to see what all of them see."""
+    """Follow the choice of one position."""
+    source = arguments["self"]
+    along = arguments.get("dim", 0) % source.dim()
+    return _at(field, along, arguments["index"] % source.shape[along])
+
+
+def unbind(
+    field: Field, arguments: Arguments, outputs: Sequence[Tensor]
+) -> TensorField | list[TensorField]:
+    """Follow each position of a dimension as a tensor of its own."""
     along = arguments.get("dim", 0) % arguments["self"].dim()
-    return _without(field, {along})
+    if all(axis.dimension != along for axis in field.axes):
+        return _without(field, {along})
+    return [_at(field, along, place) for place in range(len(outputs))]
+
+
+def _at(field: Field, along: int, place: int) -> TensorField:
+    """Return the field of one position; where axes share a dimension, of all as a bound."""
+    if sum(axis.dimension == along for axis in field.axes) > 1:
+        pooled = _without(field, {along})
+        return Field(
+            tuple(
+                after._replace(is_exact=after.is_exact and before.step == 0)
+                if before.dimension == along
+                else after
+                for before, after in zip(field.axes, pooled.axes, strict=True)
+            )
+        )
+    chosen = field.change_axes(lambda axis, d: axis.at(place) if d == along else axis)
+    return _without(chosen, {along})
+
+
+def flip(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow the reversal of dimensions."""
+    shape = outputs[0].shape
+    along = {dimension % len(shape) for dimension in arguments["dims"]}
+
+    def change(axis: Axis, dimension: int) -> Axis:
+        if dimension not in along:
+            return axis
+        return axis.map(Mapping(1, -1, ((shape[dimension] - 1,),)), shape[dimension])
+
+    return (
+        UNKNOWN
+        if any(field.shares_dimension(axis) for axis in field.axes)
+        else (field.change_axes(change))
+    )
+
+
+def gate(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow a gated linear unit, which halves a dimension that is not one of positions."""
+    along = arguments.get("dim", -1) % arguments["self"].dim()
+    return UNKNOWN if any(axis.dimension == along for axis in field.axes) else field
+
+
+def expand(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow repetition along dimensions of size 1, and new dimensions in front."""
+    shift = outputs[0].dim() - arguments["self"].dim()
+    if not shift:
+        return field
+    return field.change_axes(lambda axis, d: axis._replace(dimension=d + shift))
 
 
 def squeeze(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
@@ -87,10 +147,30 @@ def unsqueeze(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> 
     return field.rename_dimensions({d: d if d < along else d + 1 for d in range(rank)})
 
 
-def split(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
-    """Follow a split into parts along channels."""
+def split(
+    field: Field, arguments: Arguments, outputs: Sequence[Tensor]
+) -> TensorField | list[TensorField]:
+    """Follow a split into parts along one dimension."""
     along = arguments.get("dim", 0) % arguments["self"].dim()
-    return UNKNOWN if any(axis.dimension == along for axis in field.axes) else field
+    inside = [axis for axis in field.axes if axis.dimension == along]
+    if not inside:
+        return field
+    if any(field.shares_dimension(axis) and axis.step for axis in inside):
+        return UNKNOWN
+    fields: list[Field | UnknownField | None] = []
+    start = 0
+    for output in outputs:
+        mapping = Mapping(1, 1, ((start,),))
+        count = output.shape[along]
+        fields.append(
+            field.change_axes(
+                lambda axis, d, mapping=mapping, count=count: (
+                    axis.map(mapping, count) if d == along else axis
+                )
+            )
+        )
+        start += count
+    return fields
 
 
 def _without(field: Field, gone: set[int]) -> Field:

@@ -1,15 +1,25 @@
 """The effect of sliding windows on a tensor's receptive field."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from keiryo.cost.receptive_field.field import UNKNOWN, Axis, Field, TensorField, whole
+from keiryo.cost.receptive_field.field import (
+    LONGEST_PERIOD,
+    UNKNOWN,
+    Axis,
+    Field,
+    Mapping,
+    TensorField,
+)
 
 Arguments = dict[str, Any]
+# Where `follow` puts the name of the operator among its arguments.
+OPERATOR = "operator's name"
 
 
 class _Windows(NamedTuple):
@@ -58,42 +68,42 @@ def convolve(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> T
 
 
 def _slide(field: Field, output: Tensor, windows: _Windows) -> TensorField:
+    # Output o sees the positions o · stride - padding + tap · dilation.
+    def mapping(kernel: int, stride: int, padding: int, dilation: int) -> Mapping:
+        return Mapping(1, stride, (tuple(range(-padding, dilation * kernel - padding, dilation)),))
+
+    return _map_windows(field, output, windows, mapping)
+
+
+def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> TensorField:
+    return _map_windows(field, output, windows, _transposed)
+
+
+@lru_cache(maxsize=64)
+def _transposed(kernel: int, stride: int, padding: int, dilation: int) -> Mapping:
+    # Output o sees the positions j with o = j · stride - padding + tap · dilation.
+    reached = [
+        tuple(
+            (place + padding - tap * dilation) // stride
+            for tap in range(kernel)
+            if (place + padding - tap * dilation) % stride == 0
+        )
+        for place in range(stride)
+    ]
+    return Mapping(stride, 1, tuple(reached))
+
+
+def _map_windows(
+    field: Field, output: Tensor, windows: _Windows, mapping: Callable[..., Mapping]
+) -> TensorField:
     shape = output.shape
     start = len(shape) - len(windows.kernel)
     if not _runs_over_axes(field, start):
         return UNKNOWN
-    kernel, stride, padding, dilation = windows
 
     def change(axis: Axis, dimension: int) -> Axis:
-        index = dimension - start
-        return axis.slide_window(
-            kernel=kernel[index],
-            stride=stride[index],
-            padding=padding[index],
-            dilation=dilation[index],
-            positions=shape[dimension],
-        )
-
-    return field.change_axes(change)
-
-
-def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> TensorField:
-    start = output.dim() - len(windows.kernel)
-    if not _runs_over_axes(field, start):
-        return UNKNOWN
-
-    def change(axis: Axis, dimension: int) -> Axis:
-        # Output o sees the inputs i with o = i · stride - padding + tap · dilation.
-        index = dimension - start
-        step = Fraction(axis.step) / windows.stride[index]
-        reach = windows.dilation[index] * (windows.kernel[index] - 1)
-        before = windows.padding[index]
-        return axis._replace(
-            first=whole(axis.first + (before - reach) * step),
-            last=whole(axis.last + before * step),
-            step=whole(step),
-            positions=output.shape[dimension],
-        )
+        window = [sizes[dimension - start] for sizes in windows]
+        return axis.map(mapping(*window), shape[dimension])
 
     return field.change_axes(change)
 
@@ -104,23 +114,65 @@ def _runs_over_axes(field: Field, start: int) -> bool:
     return len(set(placed)) == len(placed) and min(placed, default=start) >= start
 
 
-def upsample_nearest(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
-    """Follow upsampling by repetition; the factor must be a whole number."""
+def upsample(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow upsampling, or downsampling, by the nearest or between neighbours."""
     source, output = next(iter(arguments.values())), outputs[0]
-    if any(large % small for large, small in zip(output.shape, source.shape, strict=True)):
-        return UNKNOWN
+    aligned = bool(arguments.get("align_corners"))
+    kind = arguments[OPERATOR]
+    start = 2
 
     def change(axis: Axis, dimension: int) -> Axis:
-        # Output o sees input floor(o / scale): at most (scale - 1) / scale below o / scale.
-        scale = output.shape[dimension] // source.shape[dimension]
-        step = Fraction(axis.step) / scale
-        return axis._replace(
-            first=whole(axis.first - (scale - 1) * step),
-            step=whole(step),
-            positions=output.shape[dimension],
-        )
+        if dimension < start:
+            return axis
+        sizes = (source.shape[dimension], output.shape[dimension])
+        scale = _scale(arguments, dimension - start)
+        return axis.map(_interpolation(kind, *sizes, aligned, scale), sizes[1])
 
     return field.change_axes(change)
+
+
+def _scale(arguments: Arguments, index: int) -> float | None:
+    """Return the factor that was asked for along a spatial axis; None if a size was."""
+    factors = arguments.get("scale_factors")
+    if factors:
+        return factors[index]
+    named = [value for name, value in arguments.items() if name.startswith("scales")]
+    return named[index] if index < len(named) else None
+
+
+@lru_cache(maxsize=64)
+def _interpolation(
+    kind: str, length: int, positions: int, aligned: bool, scale: float | None
+) -> Mapping:
+    """Return what an interpolation from `length` to `positions` depends on."""
+    ratio = Fraction(length, positions)
+    if scale and int(length * scale) == positions and length * scale != positions:
+        ratio = 1 / Fraction(scale).limit_denominator(1000)
+    if aligned:
+        ratio = Fraction(length - 1, positions - 1) if positions > 1 else Fraction(0)
+    period, advance = ratio.denominator, ratio.numerator
+    half = Fraction(1, 2)
+    taps = []
+    for place in range(min(period, LONGEST_PERIOD + 1)):
+        if "nearest" in kind:
+            exact = place + half if "exact" in kind else place
+            reached = (floor(exact * ratio),)
+        elif kind.endswith("_aa"):
+            centre, reach = (place + half) * ratio, max(Fraction(1), ratio) * _REACH[kind]
+            # The outermost tap has weight 0 where it lies at the filter's very end.
+            first, last = floor(centre - reach + half), floor(centre + reach + half) - 1
+            reached = (first, last)
+        else:
+            centre = place * ratio if aligned else (place + half) * ratio - half
+            below = floor(centre)
+            between = centre != below
+            reach = 1 if "cubic" in kind else 0
+            reached = (below - reach, below + 1 + reach) if between else (below,)
+        taps.append(reached)
+    return Mapping(period, advance, tuple(tuple(range(r[0], r[-1] + 1)) for r in taps))
+
+
+_REACH = {"_upsample_bilinear2d_aa": 1, "_upsample_bicubic2d_aa": 2, "_upsample_lanczos2d_aa": 3}
 
 
 def pool_adaptively(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
@@ -131,22 +183,27 @@ def pool_adaptively(field: Field, arguments: Arguments, outputs: Sequence[Tensor
         length, positions = source.shape[dimension], output.shape[dimension]
         if positions == 1:
             return axis.pool()
-        # Output i sees floor(i · length / positions) to ceil((i + 1) · length / positions) - 1.
-        stride = Fraction(length, positions)
-        first = min(floor(place * stride) - place * stride for place in range(positions))
-        last = max(ceil((place + 1) * stride) - 1 - place * stride for place in range(positions))
-        return axis._replace(
-            first=whole(axis.first + first * axis.step),
-            last=whole(axis.last + last * axis.step),
-            step=whole(axis.step * stride),
-            positions=positions,
-        )
+        return axis.map(_adaptive(length, positions), positions)
 
     return field.change_axes(change)
 
 
+@lru_cache(maxsize=64)
+def _adaptive(length: int, positions: int) -> Mapping:
+    # Output i sees floor(i · length / positions) to ceil((i + 1) · length / positions) - 1.
+    stride = Fraction(length, positions)
+    taps = [
+        tuple(range(floor(place * stride), ceil((place + 1) * stride)))
+        for place in range(stride.denominator)
+    ]
+    return Mapping(stride.denominator, stride.numerator, tuple(taps))
+
+
 def pad(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
-    """Follow padding of any kind; it is given per dimension, from the last, as (before, after)."""
+    """Follow padding of any kind; it is given per dimension, from the last, as (before, after).
+
+    A position on padding counts like one beyond the edge, whatever it is filled with.
+    """
     pads, rank = arguments.get("pad") or arguments["padding"], outputs[0].dim()
     for axis in field.axes:
         if axis.dimension is not None and field.shares_dimension(axis):
@@ -155,11 +212,38 @@ def pad(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Tensor
     def change(axis: Axis, dimension: int) -> Axis:
         place = 2 * (rank - 1 - dimension)
         before = pads[place] if place < len(pads) else 0
-        shift = before * axis.step
-        return axis._replace(
-            first=axis.first - shift,
-            last=axis.last - shift,
-            positions=outputs[0].shape[dimension],
-        )
+        return axis.map(Mapping(1, 1, ((-before,),)), outputs[0].shape[dimension])
 
     return field.change_axes(change)
+
+
+def shuffle_to_positions(
+    field: Field, arguments: Arguments, outputs: Sequence[Tensor]
+) -> TensorField:
+    """Follow channels that become positions between the others (pixel shuffle)."""
+    factor = arguments["upscale_factor"]
+    return _along_last_two(field, outputs[0], Mapping(factor, 1, ((0,),) * factor))
+
+
+def shuffle_to_channels(
+    field: Field, arguments: Arguments, outputs: Sequence[Tensor]
+) -> TensorField:
+    """Follow neighbouring positions that become channels."""
+    factor = arguments["downscale_factor"]
+    return _along_last_two(field, outputs[0], Mapping(1, factor, (tuple(range(factor)),)))
+
+
+def _along_last_two(field: Field, output: Tensor, mapping: Mapping) -> TensorField:
+    rank = output.dim()
+    return field.change_axes(
+        lambda axis, d: axis.map(mapping, output.shape[d]) if d >= rank - 2 else axis
+    )
+
+
+def unfold(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
+    """Follow windows along one dimension, whose places become a last dimension."""
+    along = arguments["dimension"] % arguments["self"].dim()
+    mapping = Mapping(1, arguments["step"], (tuple(range(arguments["size"])),))
+    return field.change_axes(
+        lambda axis, d: axis.map(mapping, outputs[0].shape[d]) if d == along else axis
+    )

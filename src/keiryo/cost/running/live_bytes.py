@@ -2,7 +2,9 @@
 
 import weakref
 
-from torch import UntypedStorage
+from torch import Tensor, UntypedStorage
+
+from keiryo.cost.running.units import FLOAT32_BYTES, element_bytes
 
 
 class LiveBytes:
@@ -11,17 +13,26 @@ class LiveBytes:
     It keeps no reference itself: a storage is freed when the network drops it, as in a real run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, real: int = FLOAT32_BYTES) -> None:
+        """Count floating-point numbers as `real` bytes each."""
         self._alive: dict[int, weakref.ref[UntypedStorage]] = {}
+        self._real = real
         self.now = 0
         self.peak = 0
 
-    def see(self, storage: UntypedStorage) -> int:
-        """Count `storage`; return its bytes if it is new, 0 otherwise."""
+    def see(self, tensor: Tensor) -> int:
+        """Count the storage of `tensor`; return its bytes if it is new, 0 otherwise."""
+        try:
+            storage = tensor.untyped_storage()
+        except NotImplementedError:  # a sparse tensor, or one of another library's, has none
+            return 0
         key = storage._cdata
         if key in self._alive:
             return 0
         size = storage.nbytes()
+        unit = element_bytes(tensor.dtype, self._real)
+        if unit != tensor.dtype.itemsize:
+            size = size // tensor.dtype.itemsize * unit
 
         def forget(_: object) -> None:
             del self._alive[key]

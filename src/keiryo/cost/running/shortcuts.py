@@ -173,6 +173,23 @@ def _concatenation(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | 
     return _new(first, shape)
 
 
+def _random(place: int, dtype: torch.dtype | None) -> Shortcut:
+    """Return the rule for random numbers of the sizes in argument `place`.
+
+    PyTorch would load its compiler for them, which takes seconds.
+    """
+
+    def rule(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor:
+        chosen = named.get("dtype") or dtype or torch.get_default_dtype()
+        return torch.empty(list(arguments[place]), dtype=chosen, device="meta")
+
+    return rule
+
+
+def _random_like(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    return None if named.get("dtype") or named.get("memory_format") else _like(arguments[0])
+
+
 # The operators that keep the shape; the first have a form that works in place.
 _POINTWISE = "relu hardtanh hardswish hardsigmoid silu sigmoid leaky_relu elu"
 _ALSO_POINTWISE = "gelu tanh exp sqrt rsqrt clamp_min"
@@ -184,6 +201,18 @@ SHORTCUTS: dict[Any, Shortcut] = {
     },
     **{getattr(aten, f"{name}_").default: _first for name in _POINTWISE.split()},
     aten.pow.Tensor_Scalar: _like_first_real,
+    aten.rand.default: _random(0, None),
+    aten.randn.default: _random(0, None),
+    aten.randint.default: _random(1, torch.int64),
+    aten.randint.low: _random(2, torch.int64),
+    **dict.fromkeys((aten.rand_like.default, aten.randn_like.default), _random_like),
+    **dict.fromkeys(
+        (
+            *(aten.normal_.default, aten.uniform_.default, aten.bernoulli_.float),
+            *(aten.random_.default, aten.exponential_.default),
+        ),
+        _first,
+    ),
     **dict.fromkeys((aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor), _binary),
     **dict.fromkeys((aten.add_.Tensor, aten.mul_.Tensor), _binary_in_place),
     aten.batch_norm.default: _batch_norm,

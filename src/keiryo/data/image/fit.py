@@ -71,7 +71,11 @@ def _resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     if shrinkage <= 1:
         return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
     if shrinkage > LARGEST_STEPPED_SHRINKAGE:
-        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        # If one side grows, OpenCV interpolates along both, and details of the other side are lost
+        # or become patterns. So shrink first.
+        smaller = (min(width, pixels.shape[1]), min(height, pixels.shape[0]))
+        pixels = cv2.resize(pixels, smaller, interpolation=cv2.INTER_AREA)
+        return _resize(pixels, width, height)
     # OpenCV's mean over areas is many times faster if they are whole pixels. So enlarge to the next
     # multiple of the new size, which loses nothing, and then shrink by that whole factor.
     times = int(np.ceil(shrinkage))

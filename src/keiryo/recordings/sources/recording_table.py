@@ -21,11 +21,11 @@ def open_recording_table(data: str, condition: str | None) -> FileRecordings:
     """
     refuse_condition(condition, data, "has its conditions in its columns")
     table = Path(data)
-    names, conditions = read_condition_table(table)
+    names, conditions, splits = read_condition_table(table)
     paths = [table.parent / name for name in names]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"{table}: lists {repeated[0]} twice; leave one of the rows")
     for path in paths:
         if not path.is_file():
             raise InputError(f"{table}: no such file: {path}; paths are relative to the CSV")
-    return FileRecordings(str(table), names, conditions, paths)
+    return FileRecordings(str(table), names, conditions, paths, splits=splits)

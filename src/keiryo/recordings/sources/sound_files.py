@@ -1,27 +1,28 @@
-"""Reading a sound file block by block: WAV of all kinds, FLAC, OGG."""
+"""Reading a sound file block by block: all that libsndfile reads, WAV, FLAC, OGG, MP3, AIFF."""
 
 import os
-import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from keiryo.recordings.sources.sound_headers import CutShortError, MendedFile, check_header
 
 if TYPE_CHECKING:  # it takes time to load
     from soundfile import SoundFile
 
-SOUND_SUFFIXES = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus"}
+# The suffixes of what libsndfile reads, without those that other files have more often.
+SOUND_SUFFIXES = {
+    *(".wav", ".wave", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2"),
+    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".nist", ".sph", ".voc", ".avr"),
+    *(".8svx", ".iff", ".paf", ".pvf", ".sds", ".sf", ".ircam", ".htk", ".wve"),
+}
 BLOCK_FRAMES = 1 << 16
 MOST_FRAMES = 1 << 48
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
-# Programs that write to a pipe do not know the length. They give the largest signed or unsigned
-# number, or nearly.
-UNKNOWN_LENGTHS = (range(0x7FFF_F000, 0x8000_0000), range(0xFFFF_F000, 0x1_0000_0000))
-OGG_LARGEST_PAGE = 65_307
-OGG_HEADER = struct.Struct("<4sBB20xB")
-OGG_LAST_PAGE = 4
 
 
 class UnusableRecordingError(Exception):
@@ -34,20 +35,24 @@ class UnusableRecordingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SoundFormat:
-    """The header of a file: rate in Hz, number of channels, samples a channel."""
+    """The header of a file: rate in Hz, number of channels, samples a channel.
+
+    `notes` say what is wrong with a file that is used, by the code of their finding.
+    """
 
     rate: int
     channels: int
     frames: int
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 def read_sound_format(path: Path) -> SoundFormat:
     """Return the header of the file; raise as `read_sound_blocks` does.
 
-    It does not check that the file is complete.
+    A file that was cut short is an error here already.
     """
-    with _open(path) as sound:
-        return SoundFormat(sound.samplerate, sound.channels, sound.frames)
+    with _open(path) as (sound, notes):
+        return SoundFormat(sound.samplerate, sound.channels, sound.frames, notes)
 
 
 def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
@@ -59,8 +64,7 @@ def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
     """
     from soundfile import SoundFileError
 
-    with _open(path) as sound:
-        _check_is_whole(path)
+    with _open(path) as (sound, _):
         if sound.frames == 0:
             raise UnusableRecordingError("no_samples", "there is not one sample in it")
         if sound.frames > MOST_FRAMES:  # libsndfile gives this for FLAC written to a pipe
@@ -83,19 +87,28 @@ def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
                 raise UnusableRecordingError("not_numbers", reason)
             done += len(block)
             yield block
-        if done < sound.frames:
-            _refuse_cut_short(f"{done} of {sound.frames} samples are there")
+        # The length of MPEG audio is only estimated from its first frames.
+        if done < sound.frames and not sound.subtype.startswith("MPEG"):
+            raise _cut_short(f"{done} of {sound.frames} samples are there")
 
 
-def _open(path: Path) -> "SoundFile":
+@contextmanager
+def _open(path: Path) -> Iterator[tuple["SoundFile", dict[str, str]]]:
+    """Yield the opened file, and notes about its header."""
     from soundfile import SoundFile, SoundFileError
 
+    opened: MendedFile | None = None
     try:
         if path.stat().st_size == 0:
             raise UnusableRecordingError("no_samples", "the file is empty")
         # As bytes, since a name need not be text; soundfile accepts them without declaring it.
         name: Any = os.fsencode(path) if os.name == "posix" else str(path)
+        checked = check_header(path)
+        if checked.mended is not None:
+            name = opened = MendedFile(path, *checked.mended)
         sound = SoundFile(name)
+    except CutShortError as error:
+        raise _cut_short(str(error)) from None
     except OSError as error:
         raise UnusableRecordingError("unreadable", error.strerror or str(error)) from None
     except SoundFileError as error:
@@ -103,67 +116,23 @@ def _open(path: Path) -> "SoundFile":
         raise UnusableRecordingError("unreadable", reason) from None
     if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
         sound.close()
+        if opened is not None:
+            opened.close()
         reason = f"its rate is {sound.samplerate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} are possible"
         raise UnusableRecordingError("unreadable", reason)
-    return sound
+    with sound:
+        try:
+            yield sound, checked.notes
+        finally:
+            if opened is not None:
+                opened.close()
+
+
+def _cut_short(reason: str) -> UnusableRecordingError:
+    return UnusableRecordingError("cut_short", f"cut short: {reason}")
 
 
 def _message_of(error: Exception) -> str:
     """Return the message of libsndfile without the path, which is named anyway."""
     words = getattr(error, "error_string", str(error))
     return words.removeprefix("Error :").strip().rstrip(".")
-
-
-def _check_is_whole(path: Path) -> None:
-    """Raise UnusableRecordingError if the file is a WAV or OGG file that was cut off.
-
-    libsndfile notices this in FLAC only; in others it takes the rest for all.
-    """
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        match file.read(4):
-            case b"RIFF" | b"RF64" | b"BW64":
-                _check_wav(file, size, "<")
-            case b"RIFX":
-                _check_wav(file, size, ">")
-            case b"OggS":
-                _check_ogg(file, size)
-
-
-def _check_wav(file: BinaryIO, size: int, order: str) -> None:
-    file.seek(12)
-    long_length: int | None = None
-    while len(head := file.read(8)) == 8:
-        name, length = struct.unpack(f"{order}4sI", head)
-        if name == b"ds64" and length >= 16:  # files of more than 4 GB, EBU Tech 3306
-            _, long_length = struct.unpack("<QQ", file.read(16))
-            file.seek(-16, os.SEEK_CUR)
-        if name == b"data":
-            length = long_length or length
-            there = size - file.tell()
-            is_known = not any(length in lengths for lengths in UNKNOWN_LENGTHS)
-            if length > there and is_known:
-                _refuse_cut_short(f"{there} of {length} bytes of samples are there")
-            return
-        file.seek(length + length % 2, os.SEEK_CUR)  # chunks begin at even offsets
-
-
-def _check_ogg(file: BinaryIO, size: int) -> None:
-    start = max(0, size - OGG_LARGEST_PAGE)
-    file.seek(start)
-    tail = file.read()
-    place = tail.rfind(b"OggS")
-    page = tail[place:] if place >= 0 else b""
-    if len(page) < OGG_HEADER.size:
-        _refuse_cut_short("its last page is not whole")
-    _, _, kind, segments = OGG_HEADER.unpack_from(page)
-    lengths = page[OGG_HEADER.size : OGG_HEADER.size + segments]
-    if len(lengths) < segments or len(page) < OGG_HEADER.size + segments + sum(lengths):
-        _refuse_cut_short("its last page is not whole")
-    if not kind & OGG_LAST_PAGE:
-        _refuse_cut_short("the page that ends it is missing")
-
-
-def _refuse_cut_short(reason: str) -> NoReturn:
-    raise UnusableRecordingError("cut_short", f"cut short: {reason}")

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from keiryo.records.base import Finding
 class RecordingSource(ABC):
     """A set of recordings, read one by one, by several threads at once.
 
-    `names` are shown to the user; `conditions` are their labels, in the same order.
+    `names` are shown to the user; `conditions` are their labels, in the same order. `splits`, if
+    any, are the sides that their owner put them on. None: there are none.
     """
+
+    splits: Sequence[Literal["train", "val"]] | None = None
 
     def __init__(
         self,
@@ -56,13 +60,18 @@ class FileRecordings(RecordingSource):
         conditions: Conditions,
         paths: Sequence[Path],
         findings: Sequence[Finding] = (),
+        *,
+        splits: Sequence[Literal["train", "val"]] | None = None,
     ) -> None:
         super().__init__(name, names, conditions, findings)
         self._paths = paths
+        self.splits = splits
 
     def fingerprint(self) -> str:
-        conditions = self.conditions.model_dump_json()
-        return fingerprint_of_files(conditions, zip(self.names, self._paths, strict=True))
+        head = self.conditions.model_dump_json()
+        if self.splits is not None:
+            head += " ".join(self.splits)
+        return fingerprint_of_files(head, zip(self.names, self._paths, strict=True))
 
     def format(self, index: int) -> SoundFormat:
         return read_sound_format(self._paths[index])
