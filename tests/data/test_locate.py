@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from keiryo.data.locate import locate
+from keiryo.data.packs.content import difference
 from keiryo.data.packs.packing import prepare_pack
+from keiryo.data.survey.survey import survey
 from keiryo.errors import InputError
 
 
@@ -316,3 +318,22 @@ def test_folders_without_classes_are_refused_with_advice(
 ) -> None:
     with pytest.raises(InputError, match=hint):
         locate(str(spread(tmp_path / "set", flower_folder, names)))
+
+
+def test_a_class_without_a_readable_image_is_none(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    for image in (folder / "dandelion").iterdir():
+        image.write_bytes(b"no image")
+    source = locate(str(folder))
+    surveyed = survey(source, workers=1)
+    assert surveyed.classes == ["daisy", "rose"]
+    labels = {image.name.partition("/")[0]: image.label for image in surveyed.images}
+    assert labels == {"daisy": 0, "rose": 1}
+    (finding,) = (each for each in surveyed.findings if each.code == "class_unreadable")
+    assert finding.evidence.endswith("dandelion")
+    assert len(finding.files) == 16
+    assert difference(surveyed, source) == ""
+    (folder / "dandelion" / "000.jpg").write_bytes(b"another")
+    assert difference(surveyed, locate(str(folder))).endswith(
+        "(1 image new, 1 image no longer there)"
+    )

@@ -39,7 +39,7 @@ def open_images(
         finding = Finding(
             code="data_away",
             severity="info",
-            evidence=f"the comparison goes on with its own pack, since its data is away: "
+            evidence=f"the comparison continues with its own pack, since its data is away: "
             f"{shown(str(error))}",
             advice="Nothing to do: the pack holds all images, and their checksums are right.",
         )

@@ -1,4 +1,4 @@
-"""Whether a pack holds the images of a source, judged by their content.
+"""The comparison of a pack with the images of a source, judged by their content.
 
 Copying, renaming or touching files changes no image.
 """
