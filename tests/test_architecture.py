@@ -19,6 +19,7 @@ SAME_SUBJECT = {
     "diagnosis",
     "evaluation",
     "evidence",  # what checks look at
+    "near_copies",  # of images; of recordings
     "export",  # its record; its command
     "generation",
     "initialization",

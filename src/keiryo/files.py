@@ -1,6 +1,7 @@
 """Files and folders that are written whole or not at all."""
 
 import hashlib
+import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -60,9 +61,17 @@ def move_folder(folder: Path, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, whole or not at all."""
+    """Write `text` to `path` as UTF-8, whole or not at all.
+
+    Bytes of a file's name that are not UTF-8 are written as \\udcXX.
+    """
     with replace_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def shown(path: Path | str) -> str:
+    """Return a path as text to show or record, even if its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def checksum_of(data: bytes | memoryview) -> str:

@@ -20,6 +20,9 @@ from conftest import Finished, write_images
 from keiryo import api
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import TrialPlan
+from keiryo.data.survey.identity import decode_marks
+from keiryo.errors import InputError
+from keiryo.models.saved import read_description
 from keiryo.models.tensor_file import write_tensors
 from keiryo.processes import SHORT_SPINNING
 from keiryo.records.comparison import DataSummary, Trial
@@ -88,6 +91,9 @@ def test_results_hold_every_key_that_scripts_rely_on(
         assert {"disturbed", "others_share"} <= latency.keys()
         assert len(trial["history"]) == trial["epochs"] == 2
         assert trial["val_accuracy"] == trial["history"][-1]["val_accuracy"]
+        model = read_description(out / trial["folder"] / "model.safetensors")
+        assert model.trained_on is not None
+        assert len(decode_marks(model.trained_on)) == results["data"]["train_images"]
     assert sorted(results["ranking"]) == sorted(TWO_MODELS.split(","))
     assert results["recommended"] == results["ranking"][0]
     table = (out / "results.csv").read_text().splitlines()
@@ -270,8 +276,10 @@ class KilledBetweenRungs(Listener):
 
 class KilledBeforeTrials(Listener):
     train_images, val_images = 0, 0
+    codes: set[str] = set()
 
     def data_ready(self, data: DataSummary) -> None:
+        self.codes = {finding.code for finding in data.findings}
         self.train_images, self.val_images = data.train_images, data.val_images
 
     def trial_started(self, trial: TrialPlan, number: int, total: int) -> None:
@@ -457,12 +465,46 @@ def test_a_comparison_does_not_go_on_with_other_images(
 
     before = compare(force=False)
     assert (before.train_images, before.val_images) == (12, 4)
-    (folder / "daisy" / "000.jpg").unlink()
+    image, other = (folder / "daisy" / name for name in ("000.jpg", "001.jpg"))
+    image.write_bytes(other.read_bytes())
     refused = keiryo("compare", "--resume", "--out", out)
     assert refused.status == 2
-    assert "has changed" in refused.err
+    assert "has changed (1 image new, 1 image no longer there)" in refused.err
+    image.unlink()
+    refused = keiryo("compare", "--resume", "--out", out)
+    assert "has changed (1 image no longer there)" in refused.err
     anew = compare(force=True)
-    assert (anew.train_images, anew.val_images) == (12, 3)
+    assert anew.train_images + anew.val_images == 15
+
+
+def test_a_comparison_goes_on_with_images_that_were_touched_moved_or_are_away(
+    tmp_path: Path,
+) -> None:
+    folder = write_images(tmp_path / "set", classes=2, each=8)
+    (folder / "daisy" / "damaged.jpg").write_bytes(b"no image")
+    out = folder / "comparison"  # which is no class of theirs
+    begin = KilledBeforeTrials()
+    with pytest.raises(KeyboardInterrupt):
+        api.compare(folder, [TINY], epochs=1, size=32, out=out, listener=begin)
+    pixels = (out / "pack" / "images.npy").stat().st_mtime_ns
+
+    def codes(out: Path, data: Path | None = None) -> set[str]:
+        listener = KilledBeforeTrials()
+        with pytest.raises(KeyboardInterrupt):
+            api.compare(data, out=out, resume=True, listener=listener)
+        assert (listener.train_images, listener.val_images) == (12, 4)
+        assert (out / "pack" / "images.npy").stat().st_mtime_ns == pixels
+        return listener.codes
+
+    (folder / "daisy" / "000.jpg").touch()
+    (folder / "daisy" / "001.jpg").rename(folder / "daisy" / "renamed.jpg")
+    assert "data_away" not in codes(out)
+    out = Path(shutil.copytree(out, tmp_path / "out"))
+    moved = folder.rename(tmp_path / "moved")
+    assert "data_away" in codes(out)
+    assert "data_away" not in codes(out, moved)
+    with pytest.raises(InputError, match="has changed"):
+        api.compare(write_images(tmp_path / "other", classes=2, each=9), out=out, resume=True)
 
 
 def test_a_messy_folder_is_trained_on_and_its_mess_listed(

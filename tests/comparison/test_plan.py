@@ -1,9 +1,15 @@
+import os
 from pathlib import Path
 
 import pytest
+import torch
 
+from keiryo.comparison.images.smallest_batch import check_batches, smallest_part
+from keiryo.comparison.images.splitting import check_folds
 from keiryo.comparison.plan import PLAN_FILE, comparison_folder, make_plan, read_plan, resume_plan
+from keiryo.data.batches.device_batches import DeviceBatch
 from keiryo.errors import InputError
+from surveys import Described, survey_of
 
 
 def test_without_data_it_is_the_demonstration() -> None:
@@ -91,6 +97,24 @@ def test_a_plan_reads_back_and_is_gone_on_with_only_as_it_was(tmp_path: Path) ->
         resume_plan({}, tmp_path / "absent")
 
 
+def test_what_changes_no_training_may_be_given_anew(tmp_path: Path) -> None:
+    models = ["vgg16", "vgg11"]
+    comparison_folder(tmp_path).write_plan(make_plan({"data": "digits", "models": models}))
+    given = {"max_latency_ms": 5.0, "max_size_mb": 3.0, "max_params": 7, "threads": 1}
+    plan = resume_plan({**given, "wait_for_quiet": 0.0}, tmp_path)
+    assert {key: getattr(plan, key) for key in given} == given
+    # These decide what the other trainings are compared with, or how long one takes.
+    for begun, anew in (
+        ({"stop_early": True}, {"max_params": 7}),
+        ({"minutes": 1.0, "budget": "processor", "threads": 2}, {"threads": 1}),
+    ):
+        comparison_folder(tmp_path).write_plan(
+            make_plan({"data": "digits", "models": models, **begun})
+        )
+        with pytest.raises(InputError, match="was begun with"):
+            resume_plan(anew, tmp_path)
+
+
 def test_a_preset_given_again_is_the_same_as_then(tmp_path: Path) -> None:
     begun = make_plan({"data": "digits", "epochs": 3}, preset="course")
     comparison_folder(tmp_path / "course").write_plan(begun)
@@ -137,6 +161,34 @@ def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
         comparison_folder(other / "thesis.tex").claim(plan, force=True)
 
 
+def test_one_run_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
+    folder = comparison_folder(tmp_path / "out")
+    with folder.occupy():
+        folder.claim(make_plan({"data": "digits"}), force=False)
+        for again in (folder, comparison_folder(tmp_path / "out")):
+            with pytest.raises(InputError, match="another keiryo is running in it"), again.occupy():
+                pass
+        assert folder.has_plan
+    with folder.occupy():
+        pass
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [PLAN_FILE]
+    with pytest.raises(KeyboardInterrupt), comparison_folder(tmp_path / "new").occupy():
+        raise KeyboardInterrupt
+    assert not (tmp_path / "new").exists()
+
+
+def test_force_never_removes_what_is_needed(tmp_path: Path) -> None:
+    folder = comparison_folder(tmp_path / "out")
+    weights = tmp_path / "out" / "trials" / "vgg16-seed0"
+    weights.mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "out")
+    for needed in (weights, weights / "model.safetensors", link / "curves" / "a.png"):
+        with pytest.raises(InputError, match=r"--force: would remove .*; name another --out"):
+            folder.check_kept([tmp_path / "mine.jpg", needed])
+    folder.check_kept([tmp_path / "out" / "pack", tmp_path, tmp_path / "trials" / "a.jpg"])
+
+
 def test_a_folder_that_is_a_link_is_replaced_and_what_it_links_to_is_kept(tmp_path: Path) -> None:
     plan = make_plan({"data": "digits"})
     out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
@@ -160,3 +212,52 @@ def test_leftovers_of_a_kill_are_removed(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.rglob("*")} == {
         "trials", "x-seed0", "log.txt", PLAN_FILE,
     }  # fmt: skip
+
+
+def test_classes_that_a_fold_does_not_hold_out_are_named() -> None:
+    images: list[Described] = [(0, f"a{row}", None) for row in range(3)]
+    survey = survey_of([*images, *((1, f"b{row}", None) for row in range(9))], classes=2)
+    plan = make_plan({"data": "digits", "folds": 5})
+    (finding,) = check_folds(plan, survey)
+    assert finding.code == "class_not_in_fold"
+    assert finding.evidence.endswith("folds: class0")
+    assert check_folds(plan.model_copy(update={"folds": 3}), survey) == []
+
+
+@pytest.mark.parametrize(
+    ("batch", "parts", "smallest"),
+    [(1, 1, 1), (2, 1, 2), (2, 2, 1), (5, 2, 2), (5, 4, 1), (9, 4, 3), (128, 3, 42)],
+)
+def test_the_smallest_part_of_a_batch_is_that_of_the_training(
+    batch: int, parts: int, smallest: int
+) -> None:
+    whole = DeviceBatch(torch.zeros(batch, 3, 2, 2), torch.zeros(batch, dtype=torch.int64))
+    assert min(len(part.labels) for part in whole.parts(parts)) == smallest
+    assert smallest_part(batch, parts) == smallest
+
+
+def test_batch_norm_gets_no_batch_of_one_image() -> None:
+    both = {"data": "digits", "models": ["vgg16", "mobilenet_v1:width=0.25"]}
+    with pytest.raises(InputError, match=r"^--batch 1: mobilenet_v1.* has batch norm.* --batch 2"):
+        check_batches(make_plan({**both, "batch": 1}), 2)
+    with pytest.raises(InputError, match=r"^--batch 2 --accumulate 2: .* a part of one"):
+        check_batches(make_plan({**both, "batch": 2, "accumulate": 2}), 2)
+    with pytest.raises(InputError, match="a batch of 3 training images has a part of one"):
+        check_batches(make_plan({**both, "batch": 8, "accumulate": 2}), 2, train_images=3)
+    check_batches(make_plan({**both, "batch": 2}), 2)
+    check_batches(make_plan({"data": "digits", "models": ["vgg16"], "batch": 1}), 2)
+
+
+def test_a_plan_keeps_a_path_that_is_not_utf8(tmp_path: Path) -> None:
+    data = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    plan = make_plan({"data": data, "models": ["vgg16"]})
+    comparison_folder(tmp_path / "out").write_plan(plan)
+    assert read_plan(tmp_path / "out") == plan
+    assert plan.data == data
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\x00", '{"data": 1}', "[" * 100_000])
+def test_a_damaged_plan_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / PLAN_FILE).write_text(text)
+    with pytest.raises(InputError, match=r"plan\.json: damaged"):
+        read_plan(tmp_path)

@@ -1,24 +1,30 @@
 """Weights to begin with: how they are named, had, checked, and gone on with."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from conftest import Finished
-from keiryo.comparison.plan import comparison_folder, make_plan, resume_plan
+from keiryo.comparison.images.splitting import split_of_plan
+from keiryo.comparison.plan import Plan, comparison_folder, make_plan, resume_plan
 from keiryo.comparison.pretrained_download import fetch_weights
 from keiryo.comparison.pretrained_option import places_of
+from keiryo.data.survey.identity import encode_marks, mark_of
 from keiryo.errors import InputError
-from keiryo.models.saved import read_description
+from keiryo.models.saved import Preprocessing, SavedModel, read_description, save_model
 from keiryo.models.spec import build
+from keiryo.models.tensor_file import read_tensors, read_text, write_tensors
 from keiryo.models.weights.foreign_names import IMAGENET_MEAN
 from keiryo.records.comparison import Comparison
+from surveys import survey_of
 
 MODEL = "mobilenet_v2:width=0.35"
 CONTENT = b"weights" * 1000
@@ -203,3 +209,42 @@ def test_wrong_weights_are_known_before_any_training(
     assert len(finished.err.strip().splitlines()) <= 2
     assert hint in finished.err
     assert not out.exists()
+
+
+def test_a_split_leaves_out_what_the_weights_have_seen(tmp_path: Path) -> None:
+    survey = survey_of([(row % 2, f"{row:012x}", None) for row in range(60)], classes=2)
+    given = {"data": "digits", "models": [MODEL], "seed": 1}
+    held_out = split_of_plan(make_plan(given), survey).val
+    weights = tmp_path / "model.safetensors"
+
+    def save(trained_on: str | None) -> Plan:
+        description = SavedModel(
+            keiryo_version="1",
+            model=MODEL,
+            classes=["a", "b"],
+            preprocessing=Preprocessing(size=32, mean=(0.5,) * 3, std=(0.5,) * 3),
+            trained_on=trained_on,
+        )
+        save_model(weights, build(MODEL, classes=2), description)
+        return make_plan({**given, "pretrained": str(weights)})
+
+    marks = {mark_of(survey.images[row]) for row in held_out[:3]}
+    splits = split_of_plan(save(encode_marks(marks)), survey)
+    assert splits.seen.tolist() == held_out[:3].tolist()
+    assert splits.val.tolist() == held_out[3:].tolist()
+    splits = split_of_plan(save(None), survey)
+    assert np.array_equal(splits.val, held_out)
+    assert [finding.code for finding in splits.findings] == ["start_unknown"]
+    with pytest.raises(InputError, match="what it was trained on cannot be read"):
+        split_of_plan(save("AAA"), survey)
+    # Weights of other programs do not say it, and need no warning each time.
+    save_file({"a": torch.zeros(1)}, weights)
+    assert split_of_plan(make_plan({**given, "pretrained": str(weights)}), survey).findings == []
+
+
+def test_weights_are_read_from_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")) / "model.safetensors"
+    path.parent.mkdir()
+    write_tensors(path, {"a": torch.ones(2)}, "{}")
+    assert read_text(path) == "{}"
+    assert read_tensors(path)["a"].tolist() == [1.0, 1.0]

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from keiryo.data.locate import locate
+from keiryo.data.packs.content import difference
 from keiryo.data.packs.packing import prepare_pack
+from keiryo.data.survey.survey import survey
 from keiryo.errors import InputError
 
 
@@ -57,7 +59,8 @@ def test_what_lies_beside_the_split_folders_is_said(flower_folder: Path, tmp_pat
 
 
 def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_path: Path) -> None:
-    folder = copy_into(tmp_path / "set", flower_folder)
+    place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/s\xe9t"))
+    folder = copy_into(place, flower_folder)
     odd = os.fsencode(folder / "rose") + b"/caf\xe9.jpg"
     Path(os.fsdecode(odd)).write_bytes((folder / "rose" / "000.jpg").read_bytes())
     (folder / "rose" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
@@ -66,6 +69,7 @@ def test_names_that_are_not_utf8_and_links_to_nothing(flower_folder: Path, tmp_p
     pack = prepare_pack(source, size=16, fit="crop", folder=tmp_path / "pack", workers=1)
     assert "rose/caf\\xe9.jpg" in [image.name for image in pack.survey.images]
     assert [entry.name for entry in pack.survey.left_out] == ["rose/gone.jpg"]
+    assert pack.survey.name == f"{tmp_path}/s\\xe9t"
 
 
 def test_other_files_and_empty_classes_are_said(flower_folder: Path, tmp_path: Path) -> None:
@@ -218,3 +222,118 @@ def test_a_csv_heading_and_labels_may_have_spaces_and_capitals(
     )
     (tmp_path / "list.csv").write_text(f"Path, Label\n{rows}")
     assert list(locate(str(tmp_path / "list.csv")).classes) == ["daisy", "rose"]
+
+
+def spread(folder: Path, source: Path, names: list[str]) -> Path:
+    """Copy a class folder of `source` to each of `names` within `folder`."""
+    for name, label in zip(names, ["daisy", "dandelion", "rose"] * len(names), strict=False):
+        copy_into(folder / name, source / label)
+    return folder
+
+
+def test_what_systems_and_keiryo_leave_in_a_folder_is_no_data(
+    flower_folder: Path, tmp_path: Path
+) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    before = locate(str(folder)).fingerprint()
+    left = ["__MACOSX", "@eaDir", ".cache/a", "daisy/.ipynb_checkpoints", "rose/@eaDir/thumbs"]
+    spread(folder, flower_folder, left)
+    own = {"comparison": "plan.json", "daisy/old": "results.json", "packed": "pack.json"}
+    for name, file in own.items():
+        spread(folder, flower_folder, [f"{name}/curves"])
+        (folder / name / file).write_text('{"keiryo_version": "1", "format_version": 1}')
+    # A plan of the user's own is no plan of keiryo's.
+    (folder / "rose" / "plan.json").write_text('{"monday": "water them"}')
+    source = locate(str(folder))
+    assert list(source.classes) == ["daisy", "dandelion", "rose"]
+    assert source.fingerprint() == before
+    findings = {finding.code: finding.files for finding in source.findings}
+    assert findings["ignored_folders"] == ["@eaDir", "__MACOSX", "comparison", "packed"]
+    with pytest.raises(InputError, match="written by keiryo"):
+        locate(str(folder / "comparison"))
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "beside"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test", "seg_pred/seg_pred"),
+        ("training_set/training_set", "test_set/test_set", "pred"),
+        ("images-Train", "images-val", "spare"),
+        ("train/train", "test", "more"),
+    ],
+)
+def test_split_folders_as_archives_have_them(
+    train: str, test: str, beside: str, flower_folder: Path, tmp_path: Path
+) -> None:
+    copy_into(tmp_path / train, flower_folder)
+    copy_into(tmp_path / test, flower_folder)
+    copy_into(tmp_path / beside, flower_folder / "rose")
+    source = locate(str(tmp_path))
+    assert list(source.classes) == ["daisy", "dandelion", "rose"]
+    held_out = "val" if "val" in test else "test"
+    assert {(item.split, item.name.startswith(train)) for item in source.items} == {
+        ("train", True), (held_out, False),
+    }  # fmt: skip
+    assert len(source.items) == 96
+    assert len(next(f.files for f in source.findings if f.code == "beside_splits")) == 16
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["bus", "car", "train"],
+        ["test", "train 1", "train 2"],
+        ["bullet_train", "freight_train"],
+        ["bus/2019", "bus/2020", "car", "plane", "train/2019", "train/2020"],
+        ["test_tube", "train_wheel"],
+    ],
+)
+def test_a_class_may_be_called_train(
+    classes: list[str], flower_folder: Path, tmp_path: Path
+) -> None:
+    source = locate(str(spread(tmp_path, flower_folder, classes)))
+    assert list(source.classes) == sorted({name.partition("/")[0] for name in classes})
+    assert {item.split for item in source.items} == {None}
+
+
+def test_a_split_folder_without_class_folders_is_said(flower_folder: Path, tmp_path: Path) -> None:
+    copy_into(tmp_path / "train", flower_folder)
+    copy_into(tmp_path / "test", flower_folder / "rose")
+    source = locate(str(tmp_path))
+    assert {item.split for item in source.items} == {"train"}
+    (finding,) = source.findings
+    assert (finding.code, finding.severity, len(finding.files)) == ("unlabelled", "warning", 16)
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (["."], r"its 16 images lie in no folder of a class; .*/CLASS/\*\.jpg"),
+        (["train", "val"], "the images in train and val are in no folder of a class"),
+        (["flowers/daisy", "flowers/rose"], "only one class, 'flowers'.* give .*/set/flowers inst"),
+    ],
+)
+def test_folders_without_classes_are_refused_with_advice(
+    names: list[str], hint: str, flower_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=hint):
+        locate(str(spread(tmp_path / "set", flower_folder, names)))
+
+
+def test_a_class_without_a_readable_image_is_none(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    for image in (folder / "dandelion").iterdir():
+        image.write_bytes(b"no image")
+    source = locate(str(folder))
+    surveyed = survey(source, workers=1)
+    assert surveyed.classes == ["daisy", "rose"]
+    labels = {image.name.partition("/")[0]: image.label for image in surveyed.images}
+    assert labels == {"daisy": 0, "rose": 1}
+    (finding,) = (each for each in surveyed.findings if each.code == "class_unreadable")
+    assert finding.evidence.endswith("dandelion")
+    assert len(finding.files) == 16
+    assert difference(surveyed, source) == ""
+    (folder / "dandelion" / "000.jpg").write_bytes(b"another")
+    assert difference(surveyed, locate(str(folder))).endswith(
+        "(1 image new, 1 image no longer there)"
+    )

@@ -11,6 +11,7 @@ from keiryo.cli.lazy import takes_fields
 from keiryo.cli.parameters.completion import complete_models, looks_like_model
 from keiryo.errors import InputError
 
+EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 WHAT = "What to compare"  # a section of the help
 OPTIONS = "keiryo.comparison.options:ComparisonOptions"
@@ -100,6 +101,14 @@ def compare(
         )
         typer.echo(message, err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
+    if comparison.has_failed:
+        logs = shlex.quote(str(out / "trials"))
+        typer.echo(
+            "keiryo: no training succeeded, so nothing can be recommended; the reasons stand above "
+            f"and in {logs}/*/log.txt",
+            err=True,
+        )
+        raise typer.Exit(EXIT_FAILED)
 
 
 @takes_fields(OPTIONS, before="out", without=("stop_early",), config=True)

@@ -69,7 +69,10 @@ def before_commands(
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 the input's fault, 130 interrupted."""
+    """Run the command line and exit: 0 done, 2 the input's fault, 130 interrupted.
+
+    1 is a fault of keiryo's own, with a traceback, or a comparison of which no training succeeded.
+    """
     os.environ.update(environment())  # before any command loads PyTorch
     # A scheduler ends a job by SIGTERM: treat it as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

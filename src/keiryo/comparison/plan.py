@@ -16,6 +16,7 @@ from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_named_set
 from keiryo.data.packs.pack import is_pack, open_pack
 from keiryo.data.sources.storage import is_url
+from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec, source_file
@@ -115,6 +116,10 @@ class Plan(ComparisonOptions):
     data: str
     models: list[str] = Field(min_length=1)
     pretrained_digests: dict[str, str] = {}
+    # Plans of earlier versions lack it, and their trials must keep their split.
+    split_by: SplitBy = "order"
+    # If the data is a pack, which is used in place: that of its content.
+    data_fingerprint: str | None = None
 
     @property
     def limits(self) -> Limits:
@@ -192,6 +197,7 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         "data": _with_absolute_path(plan.data),
         "models": models,
         "preset": preset,
+        "split_by": "content",
     }
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
@@ -205,7 +211,8 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
 def resume_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = None) -> Plan:
     """Return the plan of the comparison in `out`.
 
-    Raises InputError if there is none, or if an option that is given again differs.
+    Options that change no training may be given anew, and so may the place of the images. Raises
+    InputError if there is none, or if another option that is given again differs.
     """
     folder = comparison_folder(out)
     plan = folder.read_plan(Plan)
@@ -216,8 +223,24 @@ def resume_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = Non
     options = {"data": plan.data, "models": plan.models, **together, **given}
     again = make_plan(options, preset=preset)
     keys = [key for key in given if not (key == "device" and again.device == "auto")]
-    folder.check_same([*keys, *(["preset"] if preset is not None else [])], plan, again)
-    return plan
+    free = _free_options(plan, out, again)
+    fixed = [key for key in keys if key not in free]
+    folder.check_same([*fixed, *(["preset"] if preset is not None else [])], plan, again)
+    return plan.model_copy(update={key: getattr(again, key) for key in keys if key in free})
+
+
+def _free_options(plan: Plan, out: Path, again: Plan) -> set[str]:
+    """Return the options that may differ from those that `plan` was begun with."""
+    free = {"max_latency_ms", "wait_for_quiet"}
+    if not plan.stop_early:  # which drops candidates by what the others did
+        free |= {"max_size_mb", "max_params"}
+    if plan.budget != "processor":  # of which each thread has its share
+        free.add("threads")
+    # The images may have moved: the pack tells whether they are the same.
+    places = (plan.data, again.data)
+    if is_pack(out / PACK_FOLDER) and not any(is_named_set(p) or is_pack(p) for p in places):
+        free.add("data")
+    return free
 
 
 def _check_recipes(recipe: str) -> None:

@@ -11,10 +11,13 @@ from keiryo.comparison.pretrained_download import fetch_weights
 from keiryo.comparison.pretrained_option import places_of
 from keiryo.data.sources.download import Progress, no_progress
 from keiryo.data.sources.storage import is_url
+from keiryo.data.survey.identity import decode_marks
 from keiryo.errors import InputError
+from keiryo.files import shown
 from keiryo.models.meta import build_weightless
-from keiryo.models.saved import MODEL_FILE, Preprocessing, find_model_file
+from keiryo.models.saved import MODEL_FILE, Preprocessing, find_model_file, read_description
 from keiryo.models.spec import parse_spec
+from keiryo.models.tensor_file import TensorFileError, read_text
 from keiryo.models.weights.classifier import classifier_name
 from keiryo.models.weights.matching import fit_weights, load_fitted
 from keiryo.models.weights.weight_file import read_weights
@@ -29,6 +32,18 @@ class Start:
     preprocessing: Preprocessing
     fine_tuning: FineTuning | None = None
     pretrained: str | None = None
+    trained_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SeenByStarts:
+    """The marks of images that the weights of a plan were trained on.
+
+    `unknown` are the files of earlier versions, which do not say what they were trained on.
+    """
+
+    marks: frozenset[str] = frozenset()
+    unknown: tuple[str, ...] = ()
 
 
 def check_pretrained(plan: Plan, classes: int, *, progress: Progress = no_progress) -> Plan:
@@ -73,8 +88,33 @@ def start_of_trial(
     return Start(
         preprocessing.model_copy(update={"mean": fitted.mean, "std": fitted.std}),
         FineTuning(network, head=head, mode=plan.fine_tune),
-        place if is_url(place) else path.name,
+        place if is_url(place) else shown(path.name),
+        _trained_on(path) or frozenset(),
     )
+
+
+def seen_by_starts(plan: Plan) -> SeenByStarts:
+    """Return what the plan's weights were trained on, as far as keiryo trained them.
+
+    The files of other programs do not say it. Raises InputError if a file is damaged or missing.
+    """
+    marks: set[str] = set()
+    unknown: list[str] = []
+    for place in dict.fromkeys(_places(plan).values()):
+        path = _file_of(plan, place, no_progress)
+        if not _is_of_keiryo(path):
+            continue
+        trained_on = _trained_on(path)
+        if trained_on is None:
+            unknown.append(place)
+        else:
+            marks |= trained_on
+    return SeenByStarts(frozenset(marks), tuple(unknown))
+
+
+def places_of_weights(plan: Plan) -> list[str]:
+    """Return the paths and URLs of the plan's pretrained weights."""
+    return list(dict.fromkeys(_places(plan).values()))
 
 
 def _places(plan: Plan) -> dict[str, str]:
@@ -93,6 +133,24 @@ def _file_of(plan: Plan, place: str, progress: Progress) -> Path:
             f"models of the comparison ({', '.join(plan.models)})"
         )
     return path
+
+
+def _is_of_keiryo(path: Path) -> bool:
+    try:
+        return bool(read_text(path))
+    except TensorFileError:
+        return False
+
+
+def _trained_on(path: Path) -> frozenset[str] | None:
+    """Return the marks of the images that `path` was trained on; None if it does not say."""
+    if not _is_of_keiryo(path):
+        return None
+    recorded = read_description(path).trained_on
+    try:
+        return None if recorded is None else decode_marks(recorded)
+    except ValueError:
+        raise InputError(f"{path}: damaged: what it was trained on cannot be read") from None
 
 
 def _check_digest(plan: Plan, place: str, path: Path) -> str:

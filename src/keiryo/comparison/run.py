@@ -4,6 +4,7 @@ import csv
 import datetime
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +12,29 @@ import torch
 
 from keiryo.bench.weighing import weigh_model
 from keiryo.comparison.conclusions import conclude
+from keiryo.comparison.images.opening import check_unchanged, open_images
+from keiryo.comparison.images.smallest_batch import check_batches
+from keiryo.comparison.images.splitting import check_folds, split_of_plan
 from keiryo.comparison.latencies import measure_trials
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import Plan, comparison_folder, pack_place
-from keiryo.comparison.pretrained import check_pretrained
+from keiryo.comparison.plan import PACK_FOLDER, Plan, comparison_folder, pack_place
+from keiryo.comparison.pretrained import check_pretrained, places_of_weights
 from keiryo.comparison.rank import over_known_limits, rank
 from keiryo.comparison.rungs import Rungs
 from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
 from keiryo.data.audit.thumbnails import make_thumbnails, names_to_show
-from keiryo.data.locate import locate
-from keiryo.data.packs.pack import Pack
-from keiryo.data.packs.packing import check_same_form, pack_bytes, packed_fingerprint, prepare_pack
+from keiryo.data.packs.pack import Pack, PackSource
+from keiryo.data.packs.packing import check_same_form, pack_bytes, prepare_pack
 from keiryo.data.sources.source import Source
-from keiryo.data.sources.storage import was_url
-from keiryo.data.survey.split import has_own_split, split_images
+from keiryo.data.sources.storage import is_url, was_url
+from keiryo.data.survey.split import has_own_split
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
+from keiryo.records.base import Finding
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
@@ -78,7 +82,8 @@ def run_comparison(
         )
     # Everything that may fail early is tried before the folder is touched.
     listener.working("looking through the images")
-    source = locate(plan.data, progress=listener.downloading)
+    opened = open_images(plan, out, resume=resume, progress=listener.downloading)
+    source = opened.source
     check_same_form(source, size=plan.size, fit=plan.fit)
     if plan.folds > 1 and any(item.split in ("val", "test") for item in source.items):
         raise InputError(
@@ -88,34 +93,70 @@ def run_comparison(
     listener.working("weighing the networks")
     costs = _count_costs(plan, len(source.classes))
     over = [over_known_limits(cost, plan.limits) for cost in costs.values()]
-    if all(over):
+    if all(over) and not resume:
         raise InputError(f"{plan.models[0]}: {over[0]}, and no other model is within the limits")
+    check_batches(plan, len(source.classes))
     plan = check_pretrained(plan, len(source.classes), progress=listener.downloading)
     _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if was_url(out):
         raise InputError(f"--out {out}: must be a folder of this machine")
     folder = comparison_folder(out)
-    if resume:
-        folder.clear_leftovers()
-        _check_unchanged(plan, out, source)
-    else:
-        folder.claim(plan, force=force)
-    listener.planned(plan, costs, len(source.items))
-    try:
-        pack = prepare_pack(
-            source,
-            size=plan.size,
-            fit=plan.fit,
-            folder=Path(pack_place(out, plan)),
-            workers=plan.threads,
-            progress=listener.packing,
+    if not resume:
+        folder.check_claim(force=force)
+    had_pack = (out / PACK_FOLDER).exists()
+    with folder.occupy():
+        if resume:
+            folder.clear_leftovers()
+            pack = check_unchanged(plan, out, source)
+            folder.write_plan(plan)  # some options may have been given anew
+        else:
+            pack = None
+            if isinstance(source, PackSource):
+                fingerprint = source.content_fingerprint()
+                plan = plan.model_copy(update={"data_fingerprint": fingerprint})
+            folder.check_kept(_needed_files(plan, source))
+            folder.claim(plan, force=force)
+        listener.planned(plan, costs, len(source.items))
+        try:
+            pack = pack or prepare_pack(
+                source,
+                size=plan.size,
+                fit=plan.fit,
+                folder=Path(pack_place(out, plan)),
+                workers=plan.threads,
+                progress=listener.packing,
+            )
+        except InputError:
+            folder.release()
+            raise
+        listener.working("splitting and auditing the images")
+        classes = len(pack.survey.classes)
+        try:
+            if classes != len(source.classes):  # those without a readable image are left out
+                costs = _count_costs(plan, classes)
+                check_pretrained(plan, classes)
+            data = _summarize(pack, plan, opened.findings)
+            check_batches(plan, classes, train_images=data.train_images)
+        except InputError:
+            if not resume and not had_pack:
+                folder.release(PACK_FOLDER)
+            raise
+        listener.data_ready(data)
+        return _train_and_conclude(
+            plan, out, pack, data, costs, listener=listener, measure_again=measure_again
         )
-    except InputError:
-        folder.release()
-        raise
-    listener.working("splitting and auditing the images")
-    data = _summarize(pack, plan)
-    listener.data_ready(data)
+
+
+def _train_and_conclude(
+    plan: Plan,
+    out: Path,
+    pack: Pack,
+    data: DataSummary,
+    costs: dict[str, Cost | None],
+    *,
+    listener: Listener,
+    measure_again: bool,
+) -> Comparison:
     trials, complete = Rungs(plan, out, costs, listener).run()
     if complete:
         complete = measure_trials(trials, plan, out, listener, again=measure_again)
@@ -128,13 +169,11 @@ def run_comparison(
     return comparison
 
 
-def _check_unchanged(plan: Plan, out: Path, source: Source) -> None:
-    packed = packed_fingerprint(pack_place(out, plan))
-    if packed not in (None, source.fingerprint()):
-        raise InputError(
-            f"{plan.data}: has changed since the comparison in {out} was begun, so its trials "
-            "could not be compared; begin again with --force, or with another --out"
-        )
+def _needed_files(plan: Plan, source: Source) -> list[Path]:
+    """Return the files of this machine that the comparison reads after its folder is claimed."""
+    modules = [spec.name for spec in map(parse_spec, plan.models) if spec.factory]
+    named = [plan.data, *modules, *places_of_weights(plan)]
+    return [*(Path(place) for place in named if not is_url(place)), *source.files()]
 
 
 def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
@@ -166,10 +205,12 @@ def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size
     check_space(out, models + TENSORS_OF_CHECKPOINT * checkpoints + pack_size)
 
 
-def _summarize(pack: Pack, plan: Plan) -> DataSummary:
-    splits = split_images(pack.survey, seed=plan.seed)
+def _summarize(pack: Pack, plan: Plan, findings: Sequence[Finding]) -> DataSummary:
+    splits = split_of_plan(plan, pack.survey)
     further = [
+        *findings,
         *splits.findings,
+        *check_folds(plan, pack.survey),
         *effects_of_fitting(pack.survey, size=pack.header.size, fit=pack.header.fit),
     ]
     return DataSummary(
@@ -183,6 +224,7 @@ def _summarize(pack: Pack, plan: Plan) -> DataSummary:
         largest_class_share=_largest_share(pack.labels[splits.val]),
         own_split=has_own_split(pack.survey),
         leaked_images=len(splits.leaked_val) + len(splits.leaked_test),
+        seen_images=len(splits.seen),
         findings=audit(pack.survey, further).findings,
     )
 

@@ -87,6 +87,9 @@ class Rungs:
 
     def _is_over_a_limit(self, trial_plan: TrialPlan) -> bool:
         """Return True, and record the reason, if the model's cost is over a limit."""
+        trained = read_trial(self._out / trial_plan.folder)
+        if trained is not None and trained.status == "done":
+            return False  # before the limit was given
         cost = self._costs[trial_plan.model]
         over = over_known_limits(cost, self._plan.limits)
         if cost is None or over is None:

@@ -42,8 +42,12 @@ class SurveyedImage:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """An image that could not be read; `code` is that of its finding."""
+    """An image that could not be read; `code` is that of its finding.
+
+    `content` identifies its file; "" in packs of earlier versions.
+    """
 
     name: str
     code: str
     reason: str
+    content: str = ""

@@ -5,6 +5,7 @@ speed meets them alike. Passes that other processes disturbed are made again, an
 model whose passes disagree.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -155,7 +156,8 @@ class _Architecture:
         assert self._process.stdout is not None
         for file in self.given.files:
             try:
-                self._process.stdin.write(f"{file}\n")
+                # The name of a file may be no UTF-8; JSON takes any text.
+                self._process.stdin.write(f"{json.dumps(str(file))}\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
                 pass  # the process has ended, and the next line says so

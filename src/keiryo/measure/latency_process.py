@@ -1,10 +1,11 @@
 """A process that measures the latency of models, one pass for each path that it is given.
 
 Run as `python -m keiryo.measure.latency_process --device cpu --threads 2 --batch 1`, it reads a
-path from each line of standard input and answers with a line of JSON.
+path, as JSON, from each line of standard input and answers with a line of JSON.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -33,12 +34,12 @@ def main(*, device: str, threads: int, batch: int, shape: str | None) -> None:
 
     torch.set_num_threads(threads)
     model, run = None, None
-    for line in sys.stdin:
+    for line in map(json.loads, sys.stdin):
         warmup_runs = WARMUP_RUNS
         if run is None or line != model:
             run = None  # frees the network before, so that the peak is that of one
             with output_to_stderr():
-                path = Path(line.rstrip("\n"))
+                path = Path(line)
                 model, run = line, _load(path, device=device, batch=batch, shape=shape)
             warmup_runs = FIRST_WARMUP_RUNS
         # What a user's own forward prints must not get between the answers.

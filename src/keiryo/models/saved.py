@@ -64,6 +64,8 @@ class SavedModel(BaseModel):
     batch_norm_epsilon: float | None = None
     # None: not a FILE.py. Older files lack this field, too.
     source: Source | None = None
+    # Marks of the images it was trained on (`keiryo.data.survey.identity`). None: not recorded.
+    trained_on: str | None = None
 
 
 class SourceChangedWarning(UserWarning):

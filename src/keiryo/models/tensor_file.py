@@ -5,7 +5,8 @@ A file is written whole or not at all; reading never unpickles.
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -44,7 +45,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
 def read_text(path: Path) -> str:
     """Return the text in `path` without reading the tensors."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with _readable(path) as name, safe_open(name, framework="pt") as file:
             return (file.metadata() or {})[METADATA_KEY]
     except KeyError:
         raise TensorFileError("it lacks keiryo's description") from None
@@ -55,8 +56,20 @@ def read_text(path: Path) -> str:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Return all tensors in `path`, on the CPU."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with _readable(path) as name, safe_open(name, framework="pt") as file:
             # The open file is not a mapping; only its keys can be iterated.
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise TensorFileError(str(error)) from None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[str]:
+    """Yield a name of the file at `path` that safetensors takes, which must be UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield str(path)

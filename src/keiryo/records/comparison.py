@@ -159,6 +159,12 @@ class Comparison(Record):
     )
     suspects_among: int = Field(default=0, description="number of held-out images checked")
 
+    @property
+    def has_failed(self) -> bool:
+        """True if trainings failed and none succeeded."""
+        statuses = [trial.status for trial in self.trials]
+        return self.complete and "failed" in statuses and "done" not in statuses
+
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows: the trials, the recommended one in bold."""
         rows = [f"<tr>{_cells('th', TABLE_HEADINGS)}</tr>"]

@@ -78,6 +78,9 @@ class DataSummary(Record):
     leaked_images: int = Field(
         default=0, description="images held out by that split, left out as copies of training ones"
     )
+    seen_images: int = Field(
+        default=0, description="images left out, since the pretrained weights were trained on them"
+    )
     findings: list[Finding] = []
 
     @property

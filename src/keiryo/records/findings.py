@@ -1,10 +1,11 @@
 """Findings: their order, and sentences about them that several rooms use."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from keiryo.records.base import Finding, Severity
 
+NAMES_SHOWN = 10
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
@@ -16,6 +17,13 @@ def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
 def count(number: int, one: str, many: str) -> str:
     """Return a number with its noun: `one` for 1, else `many` (1 image is, 2 images are)."""
     return f"{number} {one if number == 1 else many}"
+
+
+def first_few(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
+    """Return the first `shown` of `names`, and the number of the others, for a sentence."""
+    listed = ", ".join(names[:shown])
+    further = len(names) - shown
+    return f"{listed} and {further} more" if further > 0 else listed
 
 
 def findings_of_left_out(

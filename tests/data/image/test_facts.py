@@ -1,10 +1,14 @@
 """What is seen of one image."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from keiryo.data.image.facts import facts_of_pixels
+from keiryo.data.locate import locate
 from keiryo.data.sources.petals import draw_image
 
 WAYS = {
@@ -46,3 +50,20 @@ def test_enlarged_images_show_what_they_did_before(way: str, side: int) -> None:
 
 def test_flat_images_show_all_there_is() -> None:
     assert facts_of_pixels(np.full((128, 128, 3), 90, np.uint8)).detail == 128
+
+
+def test_an_image_has_the_same_content_at_every_size(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (1600, 1600, 3), np.uint8)
+    for name in ("a/x.jpg", "b/x.jpg"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(pixels).save(tmp_path / name)
+    folder = locate(str(tmp_path))
+    contents = {
+        locate(data).read(0, size, "crop").facts.content
+        for data in (str(tmp_path), "petals")
+        for size in (64, 300)
+    }
+    assert len(contents) == 2  # that of the file, and that of the flower
+    small, large = (folder.read(0, size, "crop").facts for size in (64, 1000))
+    assert small.scale != large.scale
+    assert small.content == large.content

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from keiryo.comparison.images.splitting import split_of_plan
 from keiryo.comparison.plan import Plan, TrialPlan, pack_place
 from keiryo.comparison.pretrained import start_of_trial
 from keiryo.data.augmentation.amounts import change_augmentation
 from keiryo.data.packs.channel_statistics import channel_statistics
 from keiryo.data.packs.pack import Pack, open_pack
-from keiryo.data.survey.split import Splits, split_images
+from keiryo.data.survey.split import Splits
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.records.comparison import Trial
@@ -34,7 +35,8 @@ class TrialJob:
     """A network with its first weights, the images, and the settings of its training.
 
     `record` names the trial, `folder` is that of its files. `class_weights` (classes,) are those of
-    the loss; None: all images count alike. `robust_seed` is the seed of the
+    the loss; None: all images count alike. `start_trained_on` are the marks of the images that the
+    first weights were trained on. `robust_seed` is the seed of the
     corruptions; None: robustness is not measured.
     """
 
@@ -45,6 +47,7 @@ class TrialJob:
     preprocessing: Preprocessing
     network: nn.Module
     fine_tuning: FineTuning | None
+    start_trained_on: frozenset[str]
     recipe: Recipe
     budget: Budget
     batch: int
@@ -79,7 +82,7 @@ def prepare_job(out: Path, plan: Plan, trial_plan: TrialPlan) -> TrialJob:
     prepare_device(device, threads=plan.threads)
     pack = open_pack(pack_place(out, plan), verify=False)
     classes = len(pack.survey.classes)
-    splits = split_images(pack.survey, seed=plan.seed, fold=(trial_plan.fold or 1) - 1)
+    splits = split_of_plan(plan, pack.survey, trial_plan.fold)
     mean, std = channel_statistics(pack.images, splits.train)
     recipe = _recipe(plan, trial_plan)
     torch.manual_seed(trial_plan.seed)
@@ -95,6 +98,7 @@ def prepare_job(out: Path, plan: Plan, trial_plan: TrialPlan) -> TrialJob:
         preprocessing=start.preprocessing,
         network=network,
         fine_tuning=start.fine_tuning,
+        start_trained_on=start.trained_on,
         recipe=recipe,
         budget=Budget(
             plan.epochs,

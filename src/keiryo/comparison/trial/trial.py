@@ -8,6 +8,7 @@ import numpy as np
 from keiryo.comparison.trial.evaluation import final_passes, measure_accuracies, sample_rows
 from keiryo.comparison.trial.held_out import write_held_out
 from keiryo.comparison.trial.job import TrialJob, gather_evidence
+from keiryo.data.survey.identity import encode_marks, mark_of
 from keiryo.files import write_text
 from keiryo.measure.load import DISTURBING_SHARE
 from keiryo.measure.memory import peak_memory_bytes
@@ -137,6 +138,10 @@ def _save(job: TrialJob, training: Training) -> int:
         preprocessing=job.preprocessing,
         source=describe_source(job.record.model, job.folder),
         batch_norm_epsilon=KERAS_EPSILON if job.recipe.as_keras else None,
+        trained_on=encode_marks(
+            {mark_of(job.pack.survey.images[row]) for row in job.splits.train}
+            | job.start_trained_on
+        ),
     )
     save_model(path, training.trained_network, description)
     return path.stat().st_size

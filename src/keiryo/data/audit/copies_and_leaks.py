@@ -15,7 +15,8 @@ def conflicting_labels(evidence: DataEvidence) -> Iterator[Finding]:
             severity="error",
             evidence=f"{count(len(conflicts), 'image stands', 'images stand')} under more than "
             "one class",
-            advice="Decide which class is right and delete the others.",
+            advice="Decide which class is right and delete the others. Until then, each counts "
+            f"for every class that it stands under. {_effect_on_split(evidence)}",
             groups=evidence.groups(conflicts),
         )
 
@@ -27,7 +28,8 @@ def conflicting_near_copies(evidence: DataEvidence) -> Iterator[Finding]:
             code="near_conflict",
             severity="warning",
             evidence=f"{count(len(pairs), 'pair', 'pairs')} of near-copies under two classes",
-            advice="If they show the same object, decide which class is right.",
+            advice="If they show the same object, decide which class is right. Each keeps its "
+            f"class until then. {_effect_on_split(evidence)}",
             groups=pairs,
         )
 

@@ -33,8 +33,9 @@ class ImageFacts:
     grey, from 0 to 255; `sharpness` is the standard deviation of the Laplacian at 128 pixels a
     side. `detail` is the smallest side in pixels, of 128, 64 and 32, that keeps the detail at 128.
     With `scale` above 1, the digest is that of the image decoded at that fraction of its size.
-    `notes` are those of its decoding, `gray`, and `filled` (with flat grey at the bottom, as
-    damaged JPEG files have).
+    `content` identifies the image whatever size it was decoded at, by its file where it has one; ""
+    in packs of earlier versions. `notes` are those of its decoding, `gray`, and `filled` (with flat
+    grey at the bottom, as damaged JPEG files have).
     """
 
     digest: str
@@ -47,10 +48,11 @@ class ImageFacts:
     detail: int = EXAMINED_SIDE
     scale: int = 1
     notes: tuple[str, ...] = ()
+    content: str = ""
 
 
-def examine(image: DecodedImage) -> ImageFacts:
-    """Return the facts of one image.
+def examine(image: DecodedImage, *, content: str | None = None) -> ImageFacts:
+    """Return the facts of one image; without `content`, its pixels identify it.
 
     The perceptual hash has a bit for each of the lowest 16 x 16 frequencies of the discrete cosine
     transform of the image at 32 x 32: 1 if it is at least their median (Zauner 2010,
@@ -70,8 +72,9 @@ def examine(image: DecodedImage) -> ImageFacts:
         notes.append("gray")
     if _ends_in_filling(image):
         notes.append("filled")
+    digest = pixel_digest(image.pixels)
     return ImageFacts(
-        digest=pixel_digest(image.pixels),
+        digest=digest,
         hash=_perceptual_hash(quarter) if can_be_recognised else "",
         width=image.width,
         height=image.height,
@@ -81,13 +84,19 @@ def examine(image: DecodedImage) -> ImageFacts:
         detail=_detail(sharpness),
         scale=image.scale,
         notes=tuple(notes),
+        content=digest if content is None else content,
     )
 
 
-def facts_of_pixels(pixels: np.ndarray) -> ImageFacts:
+def facts_of_pixels(pixels: np.ndarray, *, content: str | None = None) -> ImageFacts:
     """Return the facts of an image (H, W, 3), uint8, RGB, that does not come from a file."""
     height, width = pixels.shape[:2]
-    return examine(DecodedImage(pixels, width, height, 1, ()))
+    return examine(DecodedImage(pixels, width, height, 1, ()), content=content)
+
+
+def content_digest(data: bytes | memoryview) -> str:
+    """Return a digest of a file's content, 128 bits in hexadecimal."""
+    return xxhash.xxh3_128_hexdigest(data)
 
 
 def pixel_digest(pixels: np.ndarray) -> str:

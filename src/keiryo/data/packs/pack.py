@@ -16,6 +16,7 @@ from keiryo.data.sources.source import FittedImage, Source
 from keiryo.data.sources.storage import is_remote_file, is_url, read_bytes, remote_size
 from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
+from keiryo.files import checksum_of
 from keiryo.records.data import Fit
 from keiryo.sealed_pack import SealedHeader, read_header
 
@@ -61,6 +62,12 @@ class PackSource(Source):
 
     def fingerprint(self) -> str:
         return self.pack.header.fingerprint
+
+    def content_fingerprint(self) -> str:
+        """Return a digest of the packed pixels and their labels, wherever they were packed."""
+        survey = self.pack.survey
+        rows = [(survey.classes[i.label], i.split, i.checksum) for i in survey.images]
+        return checksum_of(repr(rows).encode())
 
     def known_survey(self) -> Survey:
         return self.pack.survey

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from keiryo.ahead import Progress
 from keiryo.data.items import LeftOut, SurveyedImage
+from keiryo.data.packs.content import has_contents, holds_images_of
 from keiryo.data.packs.images import open_image_rows
 from keiryo.data.packs.pack import (
     FORMAT_VERSION,
@@ -78,8 +79,8 @@ def _find_or_make(
             pack = open_pack(folder)
         except InputError:
             pack = None  # damaged: made again below
-        if pack and _is_current(pack.header, journal):
-            return pack
+        if pack and _is_current(pack.header, journal, source):
+            return _with_fingerprint(pack, folder, journal.fingerprint)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
@@ -103,25 +104,27 @@ def check_same_form(source: Source, *, size: int, fit: Fit) -> None:
             raise InputError(f"--fit {fit}: the pack {source.name} was made by {header.fit}")
 
 
-def packed_fingerprint(folder: str | Path) -> str | None:
-    """Return the fingerprint of the packed source; None if `folder` holds no whole pack."""
-    try:
-        return open_pack(folder, verify=False).header.fingerprint
-    except InputError:
-        return None
-
-
 def pack_bytes(source: Source, size: int) -> int:
     """Return about how many bytes the pack of `source` will take on disk."""
     return 0 if isinstance(source, PackSource) else len(source.items) * size * size * 3
 
 
-def _is_current(header: PackHeader, journal: JournalHeader) -> bool:
-    return (header.fingerprint, header.size, header.fit) == (
-        journal.fingerprint,
-        journal.size,
-        journal.fit,
+def _is_current(header: PackHeader, journal: JournalHeader, source: Source) -> bool:
+    # Without contents, a later split would not be that of the same images packed anew.
+    return (
+        (header.size, header.fit) == (journal.size, journal.fit)
+        and has_contents(header.survey)
+        and holds_images_of(header, source)
     )
+
+
+def _with_fingerprint(pack: Pack, folder: Path, fingerprint: str) -> Pack:
+    """Return the pack with the fingerprint of its source now: files of the same content."""
+    if pack.header.fingerprint == fingerprint:
+        return pack
+    header = pack.header.model_copy(update={"fingerprint": fingerprint}).with_checksum()
+    write_text(folder / HEADER_FILE, header.model_dump_json())
+    return Pack(pack.images, header)
 
 
 def _fill(

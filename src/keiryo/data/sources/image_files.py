@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from keiryo.data.image.decoding import read_image
-from keiryo.data.image.facts import examine
+from keiryo.data.image.facts import content_digest, examine
 from keiryo.data.image.fit import fit_image, read_for_size
 from keiryo.data.items import Item, Split
 from keiryo.data.sources.source import FittedImage, Source
@@ -41,7 +41,19 @@ class FileSource(Source):
 
     def read(self, index: int, size: int, fit: "Fit") -> FittedImage:
         image = read_for_size(self._paths[index], size)
-        return FittedImage(fit_image(image.pixels, size, fit), examine(image))
+        facts = examine(image, content=self.content(index))
+        return FittedImage(fit_image(image.pixels, size, fit), facts)
+
+    def content(self, index: int) -> str:
+        path = self._paths[index]
+        try:
+            # Anything else, a pipe for example, may never end.
+            return content_digest(path.read_bytes()) if path.is_file() else ""
+        except OSError:
+            return ""
+
+    def files(self) -> list[Path]:
+        return [self._paths[index] for index in range(len(self.items))]
 
     def restrict_to(self, indices: range) -> Self:
         small = super().restrict_to(indices)

@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keiryo.data.image.decoding import IMAGE_SUFFIXES
-from keiryo.data.items import SPLIT_NAMES, Split
-from keiryo.data.sources.folders import files_below, readable_name, subfolders
+from keiryo.data.sources.folders.ignored import is_own_output
+from keiryo.data.sources.folders.layout import find_layout
+from keiryo.data.sources.folders.listing import (
+    any_file_below,
+    files_below,
+    ignored_folders,
+    readable_name,
+    subfolders,
+)
 from keiryo.data.sources.image_files import FileSource, FoundImage, open_images
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
+from keiryo.records.findings import count
 
 
 def is_folder(data: str) -> bool:
@@ -19,18 +27,14 @@ def is_folder(data: str) -> bool:
 def open_folder(data: str) -> FileSource:
     """Return the images in the folder `data`.
 
-    Raises InputError if there are none, or if it has split folders but none for training.
+    Raises InputError if there are none in class folders, if it has split folders but none for
+    training, or if keiryo wrote it.
     """
     root = Path(data)
-    splits: dict[Path, Split | None] = {
-        folder: SPLIT_NAMES[folder.name.lower()]
-        for folder in subfolders(root)
-        if folder.name.lower() in SPLIT_NAMES
-    }
-    is_split = "train" in splits.values()
-    if splits and not is_split and len(splits) == len(subfolders(root)):
-        raise InputError(f"{root}: has {' and '.join(sorted(p.name for p in splits))} but no train")
-    class_roots: list[tuple[Path, Split | None]] = [*splits.items()] if is_split else [(root, None)]
+    if is_own_output(root):
+        raise InputError(f"{root}: written by keiryo, and no set of images; give your images")
+    layout = find_layout(root, _is_image)
+    is_split, class_roots = layout.has_splits, layout.class_roots
     found: list[FoundImage] = []
     others: list[Path] = []
     for class_root, split in class_roots:
@@ -42,15 +46,22 @@ def open_folder(data: str) -> FileSource:
                 else:
                     others.append(path)
         others += [path for path in sorted(class_root.iterdir()) if path.is_file()]
-    beside: list[Path] = []
     if is_split:
         others += [path for path in sorted(root.iterdir()) if path.is_file()]
-        beside = [folder for folder in subfolders(root) if folder not in splits]
+    loose = [path for path in others if _is_image(path) and path.parent == root]
+    if not found and loose:
+        raise InputError(
+            f"{root}: its {count(len(loose), 'image lies', 'images lie')} in no folder of a class; "
+            f"put them into one folder a class, {root}/CLASS/*.jpg, or list them in a CSV file "
+            "path,label"
+        )
     if not found:
         raise InputError(
             f"{root}: no images in it; put them into one folder a class: {root}/CLASS/*.jpg"
         )
     labels = {image.label for image in found}
+    if len(labels) == 1:
+        _refuse_wrapper(class_roots[0][0], *labels)
     empty = {
         readable_name(folder, class_root)
         for class_root, _ in class_roots
@@ -62,12 +73,58 @@ def open_folder(data: str) -> FileSource:
         ),
         *_find_left_out(
             "beside_splits",
-            [readable_name(path, root) for folder in beside for path in files_below(folder)],
+            [readable_name(path, root) for folder in layout.beside for path in files_below(folder)],
             "in a folder beside the split folders",
+        ),
+        *_find_unlabelled(
+            [
+                readable_name(path, root)
+                for folder in layout.unlabelled
+                for path in files_below(folder)
+                if _is_image(path)
+            ]
+        ),
+        *_find_left_out(
+            "ignored_folders",
+            [
+                readable_name(folder, root)
+                for place in {root, *(class_root for class_root, _ in class_roots)}
+                for folder in ignored_folders(place)
+            ],
+            "a folder that the system or keiryo wrote",
         ),
         *_find_left_out("empty_class", sorted(empty), "a class folder without images"),
     ]
     return open_images(str(root), found, findings)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _refuse_wrapper(class_root: Path, label: str) -> None:
+    """Raise InputError if the only class folder holds folders that look like classes."""
+    folder = class_root / label
+    if not folder.is_dir():  # its name is shown otherwise than it is
+        return
+    inner = [each for each in subfolders(folder) if any_file_below(each, _is_image)]
+    if len(inner) > 1 and not any(_is_image(path) for path in folder.iterdir()):
+        raise InputError(
+            f"{class_root}: only one class, '{label}', but its folders look like classes; give "
+            f"{folder} instead"
+        )
+
+
+def _find_unlabelled(files: list[str]) -> Iterator[Finding]:
+    if files:
+        yield Finding(
+            code="unlabelled",
+            severity="warning",
+            evidence=f"{count(len(files), 'image', 'images')} left out: in a split folder, but in "
+            "no folder of a class",
+            advice="Nothing to do if their classes are unknown; `keiryo predict` labels them.",
+            files=files,
+        )
 
 
 def _find_left_out(code: str, files: list[str], reason: str) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from keiryo.data.image.facts import facts_of_pixels
+from keiryo.data.image.facts import content_digest, facts_of_pixels
 from keiryo.data.items import Item
 from keiryo.data.sources.set_options import read_set_options
 from keiryo.data.sources.source import FittedImage, Source
@@ -43,7 +43,9 @@ class Petals(Source):
 
     def read(self, index: int, size: int, fit: Fit) -> FittedImage:
         pixels = draw_image(index % len(CLASSES), size=size, seed=(self._seed, index))
-        return FittedImage(pixels, facts_of_pixels(pixels))
+        # The same flower at every size.
+        content = content_digest(f"petals-1:{self._seed}:{index}".encode())
+        return FittedImage(pixels, facts_of_pixels(pixels, content=content))
 
 
 def open_petals(data: str) -> Petals:

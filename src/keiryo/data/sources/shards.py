@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from keiryo.data.image.decoding import IMAGE_SUFFIXES, UnreadableImageError, decode_image
-from keiryo.data.image.facts import examine
+from keiryo.data.image.facts import content_digest, examine
 from keiryo.data.image.fit import decode_for_size, fit_image
 from keiryo.data.items import SPLIT_NAMES, Item
 from keiryo.data.sources.source import FittedImage, Source
@@ -148,8 +148,16 @@ class ShardSource(Source):
 
     def read(self, index: int, size: int, fit: Fit) -> FittedImage:
         place = self._places[index]
-        image = decode_for_size(self._bytes(place), size, suffix=place.suffix)
-        return FittedImage(fit_image(image.pixels, size, fit), examine(image))
+        data = self._bytes(place)
+        image = decode_for_size(data, size, suffix=place.suffix)
+        facts = examine(image, content=content_digest(data))
+        return FittedImage(fit_image(image.pixels, size, fit), facts)
+
+    def content(self, index: int) -> str:
+        try:
+            return content_digest(self._bytes(self._places[index]))
+        except UnreadableImageError:
+            return ""
 
     def restrict_to(self, indices: range) -> Self:
         small = super().restrict_to(indices)

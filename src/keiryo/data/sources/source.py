@@ -4,12 +4,14 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from keiryo.data.image.facts import ImageFacts
 from keiryo.data.items import Item
+from keiryo.files import shown
 
 if TYPE_CHECKING:  # at run time, these would load pydantic in each process that reads images
     from keiryo.data.survey_record import Survey
@@ -35,7 +37,7 @@ class Source(ABC):
         items: Sequence[Item],
         findings: Sequence["Finding"] = (),
     ) -> None:
-        self.name = name
+        self.name = shown(name)
         self.classes = classes
         self.items = items
         self.findings = findings
@@ -50,6 +52,17 @@ class Source(ABC):
 
         Raises UnreadableImageError if it cannot be read.
         """
+
+    def content(self, index: int) -> str | None:
+        """Return what identifies image `index` by its content, as in its facts.
+
+        "" if the file cannot be read; None if the source cannot tell without decoding the image.
+        """
+        return None
+
+    def files(self) -> Sequence[Path]:
+        """Return the files of the images on this machine, if each has its own."""
+        return ()
 
     def known_survey(self) -> "Survey | None":
         """Return the survey if it is known without reading the images, else None."""

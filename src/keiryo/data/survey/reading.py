@@ -62,7 +62,9 @@ def read_part(
             try:
                 reading = source.read(index, size, fit)
             except UnreadableImageError as failure:
-                entries.append(LeftOut(item.name, failure.code, str(failure)))
+                entries.append(
+                    LeftOut(item.name, failure.code, str(failure), source.content(index) or "")
+                )
                 row = bytes(row_bytes)
             else:
                 if target:

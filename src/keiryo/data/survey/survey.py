@@ -1,7 +1,7 @@
 """The survey of a source: its images are read once, on all cores, and near-copies are found."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,8 @@ from keiryo.data.sources.source import Source
 from keiryo.data.survey.near_copies import find_near_copies, join_groups
 from keiryo.data.survey.reading_pool import divide_into_parts, read_parts
 from keiryo.data.survey_record import NearCopy, Survey
+from keiryo.records.base import Finding
+from keiryo.records.findings import count, first_few
 
 
 def survey(
@@ -38,9 +40,10 @@ def conclude_survey(source: Source, entries: Sequence[SurveyedImage | LeftOut]) 
     images = [entry for entry in entries if isinstance(entry, SurveyedImage)]
     near = find_near_copies([image.facts.hash for image in images])
     images = _with_copies_across_scales(source, rows, images, near)
+    images, classes, lost = _without_empty_classes(source.classes, images)
     return Survey(
         name=source.name,
-        classes=list(source.classes),
+        classes=classes,
         images=images,
         left_out=[entry for entry in entries if isinstance(entry, LeftOut)],
         near_copies=[
@@ -48,8 +51,38 @@ def conclude_survey(source: Source, entries: Sequence[SurveyedImage | LeftOut]) 
             for one, other, distance in near
             if images[one].facts.digest != images[other].facts.digest
         ],
-        findings=list(source.findings),
+        findings=[*source.findings, *_find_unreadable_classes(source, lost)],
     )
+
+
+def _without_empty_classes(
+    classes: Sequence[str], images: list[SurveyedImage]
+) -> tuple[list[SurveyedImage], list[str], list[str]]:
+    """Return the images with labels among the classes that have some, these classes, the others.
+
+    A network would have an output for a class that it never sees.
+    """
+    present = {image.label for image in images}
+    if not present or len(present) == len(classes):
+        return images, list(classes), []
+    kept = [label for label in range(len(classes)) if label in present]
+    numbers = {label: number for number, label in enumerate(kept)}
+    images = [replace(image, label=numbers[image.label]) for image in images]
+    lost = [name for label, name in enumerate(classes) if label not in present]
+    return images, [classes[label] for label in kept], lost
+
+
+def _find_unreadable_classes(source: Source, lost: Sequence[str]) -> Iterator[Finding]:
+    if lost:
+        files = [item.name for item in source.items if source.classes[item.label] in lost]
+        yield Finding(
+            code="class_unreadable",
+            severity="error",
+            evidence=f"{count(len(lost), 'class has', 'classes have')} no image that can be read, "
+            f"so no network learns {'it' if len(lost) == 1 else 'them'}: {first_few(lost)}",
+            advice="Replace the files, or remove the class.",
+            files=files,
+        )
 
 
 def _with_copies_across_scales(

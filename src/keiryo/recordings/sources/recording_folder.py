@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from keiryo.data.items import SPLIT_NAMES
-from keiryo.data.sources.folders import files_below, readable_name
+from keiryo.data.sources.folders.listing import files_below, readable_name
 from keiryo.errors import InputError
 from keiryo.recordings.conditions import find_conditions, no_conditions
 from keiryo.recordings.sources.sound_files import SOUND_SUFFIXES

@@ -1,0 +1,1 @@
+"""The images of a comparison: opened, continued with, split."""
