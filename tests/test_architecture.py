@@ -19,7 +19,6 @@ SAME_SUBJECT = {
     "diagnosis",
     "evaluation",
     "evidence",  # what checks look at
-    "near_copies",  # of images; of recordings
     "export",  # its record; its command
     "generation",
     "initialization",
