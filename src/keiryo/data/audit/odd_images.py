@@ -32,6 +32,25 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     ),
     "cmyk": ("info", "in CMYK; converted to RGB", "Check that the colours are right."),
     "sixteen_bit": ("info", "with 16 bits a channel; reduced to 8", "Nothing to do."),
+    "fewer_bits": (
+        "info",
+        "stored with more bits than their values have; scaled by 8, 10, 12, 14 or 16 bits, "
+        "whichever hold the largest value of each",
+        "If some are meant to be dark, save all of them with 8 bits, scaled alike.",
+    ),
+    "floating_point": (
+        "info",
+        "in floating point; scaled from 0 to 1, from -1 to 1 or by 8 to 16 bits, whichever fit the "
+        "values of each",
+        "If some are meant to be dark, save all of them with 8 bits, scaled alike.",
+    ),
+    "spread": (
+        "warning",
+        "of a range that their files do not say; each is spread from its least to its greatest "
+        "value",
+        "The same value may look different in two images: save all of them with 8 bits, scaled "
+        "alike.",
+    ),
     "transparent": ("info", "with transparency; laid on white", "Nothing to do if white is right."),
     "wrong_suffix": ("info", "in another format than the file name says", "Rename them."),
     "turned": (

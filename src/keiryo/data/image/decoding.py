@@ -2,12 +2,26 @@
 
 import io
 import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
+
+from keiryo.data.image.depth import (
+    HEIGHT,
+    TIFF_ORIENTATION,
+    TURNS,
+    WIDTH,
+    NoFiniteValueError,
+    decode_deep,
+    has_deep_tags,
+    is_deep,
+    ppm_white,
+    tiff_tags,
+)
 
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
@@ -17,7 +31,7 @@ LARGEST_PIXEL_COUNT = 178_956_970
 SMALLEST_SIDE = 8
 
 # OpenCV decodes these modes to the same RGB as Pillow, but faster.
-PLAIN_MODES = frozenset({"RGB", "L", "I;16", "I;16B"})
+PLAIN_MODES = frozenset({"RGB", "L"})
 JPEG_END_MARKER = b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
@@ -37,6 +51,8 @@ REDUCED_READING = {
 }
 
 Image.MAX_IMAGE_PIXELS = None  # decode_image checks it and has a finding of its own
+# What is wrong with a file becomes a finding.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # A damaged file becomes a finding; a line from OpenCV would break the progress bar.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -55,8 +71,9 @@ class DecodedImage:
 
     `width` and `height` are those of the whole image; with `scale` above 1, it was decoded at that
     fraction of its size. `notes` are codes: `animated` (the first frame is decoded), `cmyk`,
-    `sixteen_bit`, `transparent` (laid on white), `wrong_suffix`, `tiny`, `turned` (EXIF says that
-    the stored image is not upright).
+    `transparent` (laid on white), `wrong_suffix`, `tiny`, `turned` (EXIF says that the stored image
+    is not upright). `sixteen_bit`, `fewer_bits`, `floating_point` and `spread` say how samples of
+    more than 8 bits were reduced (`keiryo.data.image.depth`).
     """
 
     pixels: np.ndarray
@@ -92,17 +109,27 @@ def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) 
         scale = _reduction(*size, smallest_side)
         if (pixels := _decode_by_opencv(data, scale)) is not None:
             return DecodedImage(pixels, *size, scale, (), is_jpeg=True)
+    tags = tiff_tags(data)
     try:
         header = Image.open(io.BytesIO(data))
         frames = getattr(header, "n_frames", 1)
         width, height = header.size
-        notes = _notes(header, suffix, frames)
+        orientation = _orientation(header)
+        notes = _notes(header, suffix, frames, orientation)
     except Exception:  # Pillow's plugins raise nearly anything on damaged headers
-        raise UnreadableImageError("unreadable", "not an image that can be recognised") from None
-    if width * height > LARGEST_PIXEL_COUNT:
-        raise UnreadableImageError(
-            "too_large", f"{width} x {height} is more than {LARGEST_PIXEL_COUNT:,} pixels"
-        )
+        return _decode_unknown_tiff(data, tags)
+    _check_size(width, height)
+    if is_deep(header, tags):
+        try:
+            deep = decode_deep(data, header, tags, orientation)
+        except NoFiniteValueError:
+            raise UnreadableImageError("unreadable", "it holds no finite values") from None
+        except Exception as error:  # as above
+            raise UnreadableImageError("unreadable", f"damaged: {error}") from None
+        if deep is not None:
+            pixels, more = deep
+            height, width = pixels.shape[:2]
+            return DecodedImage(pixels, width, height, 1, tuple(dict.fromkeys((*notes, *more))))
     scale = _reduction(width, height, smallest_side) if header.format == "JPEG" else 1
     pixels = _decode_plain(header, data, scale) if frames == 1 else None
     if pixels is None:
@@ -110,6 +137,31 @@ def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) 
     if (pixels.shape[1] > pixels.shape[0]) != (width > height):
         width, height = height, width  # it was rotated by a quarter turn
     return DecodedImage(pixels, width, height, scale, notes, is_jpeg=header.format == "JPEG")
+
+
+def _decode_unknown_tiff(data: bytes, tags: dict[int, object]) -> DecodedImage:
+    """Decode a TIFF of a type of samples that Pillow does not know, such as colours in float."""
+    width, height = tags.get(WIDTH), tags.get(HEIGHT)
+    if not (isinstance(width, int) and isinstance(height, int) and has_deep_tags(tags)):
+        raise UnreadableImageError("unreadable", "not an image that can be recognised")
+    _check_size(width, height)
+    try:
+        deep = decode_deep(data, None, tags, 1)
+    except NoFiniteValueError:
+        raise UnreadableImageError("unreadable", "it holds no finite values") from None
+    if deep is None:
+        raise UnreadableImageError("unreadable", "a TIFF of samples that cannot be read")
+    pixels, notes = deep
+    if tags.get(TIFF_ORIENTATION) in TURNS:
+        notes = (*notes, "turned")
+    return DecodedImage(pixels, pixels.shape[1], pixels.shape[0], 1, notes)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > LARGEST_PIXEL_COUNT:
+        raise UnreadableImageError(
+            "too_large", f"{width} x {height} is more than {LARGEST_PIXEL_COUNT:,} pixels"
+        )
 
 
 def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
@@ -155,28 +207,36 @@ def _reduction(width: int, height: int, smallest_side: int | None) -> int:
     return max(fitting, default=1)
 
 
-def _notes(header: ImageFile.ImageFile, suffix: str, frames: int) -> tuple[str, ...]:
+def _orientation(header: ImageFile.ImageFile) -> int:
+    """Return the orientation that EXIF or a TIFF gives, 1 to 8; 1 (upright) without a valid one."""
+    if "exif" not in header.info and header.format != "TIFF":
+        return 1
+    orientation = header.getexif().get(EXIF_ORIENTATION, 1)
+    return orientation if orientation in TURNS else 1
+
+
+def _notes(
+    header: ImageFile.ImageFile, suffix: str, frames: int, orientation: int
+) -> tuple[str, ...]:
     by_suffix = Image.registered_extensions().get(suffix.lower())
     has_right_suffix = by_suffix == header.format or {by_suffix, header.format} == {"JPEG", "MPO"}
     found = {
         "animated": frames > 1 and header.format != "MPO",
         "cmyk": header.mode in ("CMYK", "YCCK"),
-        "sixteen_bit": header.mode.startswith("I")
-        or any(";16" in str(tile[3]) for tile in header.tile),
         "transparent": header.has_transparency_data,
         "wrong_suffix": not has_right_suffix,
         "tiny": min(header.size) < SMALLEST_SIDE,
-        "turned": "exif" in header.info and header.getexif().get(EXIF_ORIENTATION, 1) != 1,
+        "turned": orientation != 1,
     }
     return tuple(note for note, is_so in found.items() if is_so)
 
 
-def _decode_plain(header: Image.Image, data: bytes, scale: int) -> np.ndarray | None:
+def _decode_plain(header: ImageFile.ImageFile, data: bytes, scale: int) -> np.ndarray | None:
     """Decode by OpenCV; return None for an image that it cannot read or would read wrongly."""
     if header.format == "JPEG" and not _is_whole_jpeg(data):
         return None
-    if header.mode not in PLAIN_MODES or header.has_transparency_data:
-        return None
+    if header.mode not in PLAIN_MODES or header.has_transparency_data or ppm_white(header):
+        return None  # OpenCV takes the white of any PPM to be 255
     return _decode_by_opencv(data, scale)
 
 
