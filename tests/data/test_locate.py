@@ -3,9 +3,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from keiryo.data.locate import locate
 from keiryo.data.packs.packing import prepare_pack
+from keiryo.data.survey.survey import survey
 from keiryo.errors import InputError
 
 
@@ -76,6 +78,43 @@ def test_other_files_and_empty_classes_are_said(flower_folder: Path, tmp_path: P
     findings = {finding.code: finding for finding in locate(str(folder)).findings}
     assert set(findings["other_files"].files) == {"rose/notes.txt", "loose.jpg"}
     assert findings["empty_class"].files == ["tulip"]
+
+
+def test_formats_are_read_whatever_the_suffix_or_named(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    image = Image.open(folder / "rose" / "000.jpg")
+    for suffix in (".jfif", ".avif", ".jp2", ".tga", ".qoi"):
+        image.save(folder / "rose" / f"odd{suffix}")
+    for name in ("photo", "photo.xyz", "photo.jpg~", "photo.bak"):
+        image.save(folder / "rose" / name, "WEBP")
+    (folder / "tulip").mkdir()
+    heic = b"\0\0\0\x18ftypheic" + bytes(40)
+    for name in ("tulip/1.HEIC", "tulip/2", "rose/3.jpg", "rose/4.nef"):
+        (folder / name).write_bytes(heic)
+    source = locate(str(folder))
+    found = survey(source, workers=1)
+    read = {entry.name for entry in found.images}
+    assert {f"rose/odd{suffix}" for suffix in (".jfif", ".avif", ".jp2", ".tga", ".qoi")} < read
+    assert {"rose/photo", "rose/photo.xyz"} < read
+    assert [(entry.name, entry.reason) for entry in found.left_out] == [
+        ("rose/3.jpg", "HEIC, which is not read")
+    ]
+    assert not [entry for entry in found.images if "wrong_suffix" in entry.facts.notes]
+    findings = {finding.code: finding for finding in source.findings}
+    assert set(findings["unread_format"].files) == {"tulip/1.HEIC", "tulip/2", "rose/4.nef"}
+    assert findings["unread_format"].severity == "warning"
+    assert "1 .heic, 1 no suffix" in findings["unread_format"].evidence.replace("1 .nef, ", "")
+    assert findings["empty_class"].severity == "warning"
+    assert findings["empty_class"].files == ["tulip"]
+    assert set(findings["other_files"].files) == {"rose/photo.jpg~", "rose/photo.bak"}
+
+
+def test_a_folder_of_a_format_that_is_not_read_is_refused_by_its_name(tmp_path: Path) -> None:
+    for label in ("daisy", "rose"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.heic").write_bytes(b"")
+    with pytest.raises(InputError, match=r"2 \.heic\); convert"):
+        locate(str(tmp_path))
 
 
 def test_the_fingerprint_follows_the_files(flower_folder: Path, tmp_path: Path) -> None:

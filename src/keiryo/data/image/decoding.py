@@ -22,10 +22,8 @@ from keiryo.data.image.depth import (
     ppm_white,
     tiff_tags,
 )
+from keiryo.data.image.formats import READ_FORMATS, has_wrong_suffix, name_of_unread
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-)
 # Pillow's limit against decompression bombs; such an image takes half a GB when decoded.
 LARGEST_PIXEL_COUNT = 178_956_970
 SMALLEST_SIDE = 8
@@ -34,7 +32,7 @@ SMALLEST_SIDE = 8
 PLAIN_MODES = frozenset({"RGB", "L"})
 JPEG_END_MARKER = b"\xff\xd9"
 EXIF_ORIENTATION = 0x0112
-JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".jif"})
 JPEG_START_MARKER = b"\xff\xd8"
 # JPEG markers of frames in the usual codings, of a scan, and of segments that do not change how
 # pixels are to be interpreted.
@@ -111,7 +109,7 @@ def decode_image(data: bytes, *, suffix: str, smallest_side: int | None = None) 
             return DecodedImage(pixels, *size, scale, (), is_jpeg=True)
     tags = tiff_tags(data)
     try:
-        header = Image.open(io.BytesIO(data))
+        header = Image.open(io.BytesIO(data), formats=READ_FORMATS)
         frames = getattr(header, "n_frames", 1)
         width, height = header.size
         orientation = _orientation(header)
@@ -143,7 +141,9 @@ def _decode_unknown_tiff(data: bytes, tags: dict[int, object]) -> DecodedImage:
     """Decode a TIFF of a type of samples that Pillow does not know, such as colours in float."""
     width, height = tags.get(WIDTH), tags.get(HEIGHT)
     if not (isinstance(width, int) and isinstance(height, int) and has_deep_tags(tags)):
-        raise UnreadableImageError("unreadable", "not an image that can be recognised")
+        unread = name_of_unread(data)
+        reason = f"{unread}, which is not read" if unread else "not an image that can be recognised"
+        raise UnreadableImageError("unreadable", reason)
     _check_size(width, height)
     try:
         deep = decode_deep(data, None, tags, 1)
@@ -218,13 +218,11 @@ def _orientation(header: ImageFile.ImageFile) -> int:
 def _notes(
     header: ImageFile.ImageFile, suffix: str, frames: int, orientation: int
 ) -> tuple[str, ...]:
-    by_suffix = Image.registered_extensions().get(suffix.lower())
-    has_right_suffix = by_suffix == header.format or {by_suffix, header.format} == {"JPEG", "MPO"}
     found = {
         "animated": frames > 1 and header.format != "MPO",
         "cmyk": header.mode in ("CMYK", "YCCK"),
         "transparent": header.has_transparency_data,
-        "wrong_suffix": not has_right_suffix,
+        "wrong_suffix": has_wrong_suffix(suffix, header.format),
         "tiny": min(header.size) < SMALLEST_SIDE,
         "turned": orientation != 1,
     }
