@@ -23,6 +23,7 @@ from keiryo.data.image.depth import (
     tiff_tags,
 )
 from keiryo.data.image.formats import READ_FORMATS, has_wrong_suffix, name_of_unread
+from keiryo.data.image.png import without_remarks
 
 # Pillow's limit against decompression bombs; such an image takes half a GB when decoded.
 LARGEST_PIXEL_COUNT = 178_956_970
@@ -239,7 +240,10 @@ def _decode_plain(header: ImageFile.ImageFile, data: bytes, scale: int) -> np.nd
 
 
 def _decode_by_opencv(data: bytes, scale: int) -> np.ndarray | None:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED_READING[scale])
+    quiet = without_remarks(data)
+    if quiet is None:
+        return None
+    pixels = cv2.imdecode(np.frombuffer(quiet, np.uint8), REDUCED_READING[scale])
     if pixels is None or scale == 1:
         return pixels
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from PIL import ImageFile, TiffImagePlugin
 
+from keiryo.data.image.png import without_remarks
+
 DEEP_MODES = ("I", "F")  # and those that begin so, such as I;16
 # The bits that sensors and converters store within 16 or 32; the largest value tells them apart.
 USUAL_BITS = (8, 10, 12, 14, 16)
@@ -85,10 +87,7 @@ def decode_deep(
         declared = ppm_white(header) or 0
     if declared == SIXTEEN_BITS:
         declared = 0  # it says no more than the type of the samples
-    try:
-        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        samples = None
+    samples = _stored_samples(data)
     if samples is None and header is not None and header.mode.startswith(DEEP_MODES):
         if declared and header.format == "PPM":
             declared = SIXTEEN_BITS  # Pillow spreads its values over 16 bits
@@ -157,6 +156,16 @@ def _scale(samples: np.ndarray, black: float, white: float) -> np.ndarray:
     scaled = (samples.astype(np.float64) - black) * steps
     scaled = np.nan_to_num(scaled, nan=0.0, posinf=EIGHT_BITS, neginf=0.0)
     return np.rint(scaled).clip(0, EIGHT_BITS).astype(np.uint8)
+
+
+def _stored_samples(data: bytes) -> np.ndarray | None:
+    quiet = without_remarks(data)
+    if quiet is None:
+        return None
+    try:
+        return cv2.imdecode(np.frombuffer(quiet, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
 
 
 def ppm_white(header: ImageFile.ImageFile) -> int | None:
