@@ -152,18 +152,48 @@ def test_a_csv_with_a_split(flower_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("file,label\n", "'path'"),
+        ("file,label\n", "no column 'path' .its columns are 'file', 'label'"),
+        ("file;class\n", "no column 'path' and 'label' .its columns are 'file', 'class'"),
         ("path,label\n", "no rows"),
-        ("path,label\nabsent.jpg,rose\n", "line 2: no such file"),
+        ("path,label\nabsent.jpg,rose\nx.jpg,daisy\n", "none of the 2 files .* exists, such as"),
         ("path,label\nset.csv,\n", "line 2: path or label is empty"),
         ("path,label\nset.csv\n", "line 2: path or label is empty"),
         ("path,label,split\nset.csv,rose,hold\n", "split is 'hold'"),
-        ("", "'label'"),
+        ("path,label\n,rose\n,\nset.csv,rose\n1.jpg,", "lines 2, 5: path or label is empty"),
+        ("", "'label' .it is empty"),
     ],
 )
 def test_a_faulty_csv_names_its_line(text: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=hint):
         locate(write_csv(tmp_path, text))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_missing_files_of_a_csv_are_listed_at_once_and_left_out(
+    separator: str, flower_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(flower_folder, tmp_path / "images")
+    rows = [
+        ("path", "label"),
+        ("images/daisy/000.jpg", "daisy"),
+        (" images/rose/000.jpg ", " rose"),
+        ("images\\rose\\001.jpg", "rose"),
+        ("gone.jpg", "rose"),
+        ("", ""),
+        (f"{'long' * 200}.jpg", "tulip"),
+    ]
+    text = "\n".join(separator.join(row) for row in rows)
+    source = locate(write_csv(tmp_path, text if separator == "," else f"sep={separator}\n{text}"))
+    assert list(source.classes) == ["daisy", "rose"]
+    assert [item.label for item in source.items] == [0, 1, 1]
+    assert survey(source, workers=1).left_out == []
+    findings = {finding.code: finding for finding in source.findings}
+    lines = [5, 7] if separator == "," else [6, 8]
+    assert [file.rpartition(" (")[2] for file in findings["missing_file"].files] == [
+        f"line {line})" for line in lines
+    ]
+    assert findings["missing_file"].severity == "warning"
+    assert findings["empty_class"].files == ["tulip"]
 
 
 def test_what_is_no_data_is_refused(flower_folder: Path, tmp_path: Path) -> None:

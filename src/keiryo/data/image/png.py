@@ -4,14 +4,14 @@ import struct
 import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# What the pixels hang on, and EXIF, which says how they are turned. OpenCV's libpng writes a line
+# What decides the pixels, and EXIF, which says how they are turned. OpenCV's libpng writes a line
 # to standard error for a fault in any other chunk, such as a short ICC profile.
 KEPT_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf")
 END = b"IEND"
 
 
 def without_remarks(data: bytes) -> bytes | None:
-    """Return the PNG `data` with the chunks that its pixels hang on; any other file as it is.
+    """Return the PNG `data` with only the chunks that decide its pixels; any other file as it is.
 
     Returns None for a PNG that is cut off or has a wrong checksum in such a chunk.
     """
