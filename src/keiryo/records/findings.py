@@ -1,11 +1,12 @@
 """Findings: their order, and sentences about them that several rooms use."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from keiryo.records.base import Finding, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+NAMED = 8
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -16,6 +17,13 @@ def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
 def count(number: int, one: str, many: str) -> str:
     """Return a number with its noun: `one` for 1, else `many` (1 image is, 2 images are)."""
     return f"{number} {one if number == 1 else many}"
+
+
+def some_of(names: Sequence[str], *, joint: str = ", ") -> str:
+    """Return the first of `names` in a sentence, and how many more there are."""
+    if len(names) <= NAMED + 1:  # to name one more is no longer than to count it
+        return joint.join(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def findings_of_left_out(
