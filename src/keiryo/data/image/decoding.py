@@ -39,6 +39,7 @@ JPEG_START_MARKER = b"\xff\xd8"
 # pixels are to be interpreted.
 JPEG_FRAMES = frozenset({0xFFC0, 0xFFC1, 0xFFC2})
 JPEG_SCAN = 0xFFDA
+JPEG_MARKERS = 0xFF00  # all are above
 JPEG_ICC_PROFILE = 0xFFE2
 JPEG_PLAIN_SEGMENTS = frozenset({0xFFC4, 0xFFDB, 0xFFDD, 0xFFE0, 0xFFED, 0xFFEE, 0xFFFE})
 # Decoding without the high frequencies of a JPEG gives it at a half, quarter or eighth.
@@ -200,6 +201,20 @@ def _is_whole_jpeg(data: bytes) -> bool:
     return data.rstrip(b"\0").endswith(JPEG_END_MARKER)
 
 
+def _has_sound_segments(data: bytes) -> bool:
+    """Return whether the segments before the scan of a JPEG follow each other without a gap."""
+    # OpenCV's libjpeg writes a line to standard error for bytes between them; Pillow's does not.
+    place = len(JPEG_START_MARKER)
+    while place + 4 <= len(data):
+        marker, length = struct.unpack_from(">HH", data, place)
+        if marker == JPEG_SCAN:
+            return True
+        if marker <= JPEG_MARKERS or length < 2:
+            return False
+        place += 2 + length
+    return False
+
+
 def _reduction(width: int, height: int, smallest_side: int | None) -> int:
     """Return the largest reduction by which the shorter side keeps `smallest_side` pixels."""
     if smallest_side is None:
@@ -232,7 +247,7 @@ def _notes(
 
 def _decode_plain(header: ImageFile.ImageFile, data: bytes, scale: int) -> np.ndarray | None:
     """Decode by OpenCV; return None for an image that it cannot read or would read wrongly."""
-    if header.format == "JPEG" and not _is_whole_jpeg(data):
+    if header.format == "JPEG" and not (_is_whole_jpeg(data) and _has_sound_segments(data)):
         return None
     if header.mode not in PLAIN_MODES or header.has_transparency_data or ppm_white(header):
         return None  # OpenCV takes the white of any PPM to be 255
