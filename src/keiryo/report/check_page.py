@@ -35,10 +35,7 @@ def counts_of(check: DataCheck) -> list[tuple[str, int]]:
     copies = len(check.exact_copies) - len(check.label_conflicts)  # the others are conflicts
     return [
         ("unreadable", len(check.unreadable)),
-        (
-            "groups of exact copies in one class",
-            len(check.exact_copies) - len(check.label_conflicts),
-        ),
+        ("groups of exact copies in one class", copies),
         ("pairs of near-copies", len(check.near_copies)),
         ("label conflicts", len(check.label_conflicts)),
         ("leaks between splits", len(check.split_leaks)),

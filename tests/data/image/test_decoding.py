@@ -94,6 +94,15 @@ def test_a_faulty_remark_in_a_png_says_nothing(
     assert capfd.readouterr().err == ""
 
 
+def test_a_jpeg_with_odd_segments_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    data = encoded(Image.fromarray(PIXELS), "JPEG", quality=95, subsampling=0)
+    assert data[6:11] == b"JFIF\0"
+    for odd in (data[:11] + b"\x4a" + data[12:], data[:20] + b"odd" + data[20:]):
+        pixels = decode_image(odd, suffix=".jpg").pixels
+        assert np.abs(pixels.astype(int) - decode_image(data, suffix=".jpg").pixels).max() <= 2
+    assert capfd.readouterr().err == ""
+
+
 def test_cmyk_keeps_its_colours() -> None:
     data = encoded(Image.fromarray(PIXELS).convert("CMYK"), "JPEG", quality=95)
     decoded = decode_image(data, suffix=".jpg")

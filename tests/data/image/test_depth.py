@@ -141,8 +141,10 @@ def test_a_deep_image_is_upright_and_its_transparency_is_white() -> None:
     assert (decode_image(png((clear * 4095).astype(np.uint16)), suffix=".png").pixels == 255).all()
 
 
+@pytest.mark.filterwarnings("error")
 def test_values_that_are_not_finite_are_black_or_refused() -> None:
     holed = np.where(RAMP > 0.9, np.nan, RAMP).astype(np.float32)
+    holed.view(np.uint32)[0, -1] = 0x7FA00000  # a signalling NaN
     assert decode_image(tiff(holed), suffix=".tif").pixels[0, -1, 0] == 0
     with pytest.raises(UnreadableImageError, match="no finite values"):
         decode_image(tiff(np.full_like(holed, np.nan)), suffix=".tif")

@@ -39,6 +39,7 @@ JPEG_START_MARKER = b"\xff\xd8"
 # pixels are to be interpreted.
 JPEG_FRAMES = frozenset({0xFFC0, 0xFFC1, 0xFFC2})
 JPEG_SCAN = 0xFFDA
+JPEG_JFIF = 0xFFE0
 JPEG_MARKERS = 0xFF00  # all are above
 JPEG_ICC_PROFILE = 0xFFE2
 JPEG_PLAIN_SEGMENTS = frozenset({0xFFC4, 0xFFDB, 0xFFDD, 0xFFE0, 0xFFED, 0xFFEE, 0xFFFE})
@@ -189,7 +190,7 @@ def _plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
             # The same segment may announce further images.
             if not data.startswith(b"ICC_PROFILE\0", place + 4):
                 return None
-        elif marker not in JPEG_PLAIN_SEGMENTS:
+        elif marker not in JPEG_PLAIN_SEGMENTS or _has_odd_version(data, marker, place):
             return None
         place += 2 + length
     return None
@@ -202,17 +203,26 @@ def _is_whole_jpeg(data: bytes) -> bool:
 
 
 def _has_sound_segments(data: bytes) -> bool:
-    """Return whether the segments before the scan of a JPEG follow each other without a gap."""
-    # OpenCV's libjpeg writes a line to standard error for bytes between them; Pillow's does not.
+    """Return whether the segments before the scan of a JPEG are known and without gaps."""
+    # OpenCV's libjpeg writes a line to standard error for bytes between them and for versions that
+    # it does not know; Pillow's does not.
     place = len(JPEG_START_MARKER)
     while place + 4 <= len(data):
         marker, length = struct.unpack_from(">HH", data, place)
         if marker == JPEG_SCAN:
             return True
-        if marker <= JPEG_MARKERS or length < 2:
+        if marker <= JPEG_MARKERS or length < 2 or _has_odd_version(data, marker, place):
             return False
         place += 2 + length
     return False
+
+
+def _has_odd_version(data: bytes, marker: int, place: int) -> bool:
+    return (
+        marker == JPEG_JFIF
+        and data[place + 4 : place + 9] == b"JFIF\0"
+        and data[place + 9 : place + 10] != b"\1"
+    )
 
 
 def _reduction(width: int, height: int, smallest_side: int | None) -> int:

@@ -153,7 +153,8 @@ def _scale(samples: np.ndarray, black: float, white: float) -> np.ndarray:
         # A table is several times as fast as arithmetic on each sample.
         return _scale(np.arange(SIXTEEN_BITS + 1), black, white)[samples]
     steps = EIGHT_BITS / ((white - black) or 1.0)
-    scaled = (samples.astype(np.float64) - black) * steps
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are dealt with below
+        scaled = (samples.astype(np.float64) - black) * steps
     scaled = np.nan_to_num(scaled, nan=0.0, posinf=EIGHT_BITS, neginf=0.0)
     return np.rint(scaled).clip(0, EIGHT_BITS).astype(np.uint8)
 

@@ -124,8 +124,8 @@ def _find_missing(missing: Sequence[TableRow], labels: set[str]) -> Iterator[Fin
         yield Finding(
             code="missing_file",
             severity="warning",
-            evidence=f"{count(len(missing), 'file', 'files')} that the CSV lists and that "
-            f"{'does' if len(missing) == 1 else 'do'} not exist left out",
+            evidence=f"{count(len(missing), 'file', 'files')} left out that the CSV lists but that "
+            f"{'does' if len(missing) == 1 else 'do'} not exist",
             advice="Correct the paths, which are relative to the folder of the CSV.",
             files=[f"{row.path} (line {row.line})" for row in missing],
         )
