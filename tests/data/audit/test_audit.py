@@ -149,7 +149,7 @@ def test_many_alike_on_both_sides_are_a_warning() -> None:
 
 
 def test_many_small_classes_are_a_short_sentence() -> None:
-    check = audit(survey_of([(row % 300, str(row)) for row in range(600)], classes=300))
+    check = audit(survey_of([(row % 300, str(row), None) for row in range(600)], classes=300))
     (finding,) = [finding for finding in check.findings if finding.code == "few_pictures"]
     assert "300 classes have fewer than 20 images" in finding.evidence
     assert "and 292 more" in finding.evidence

@@ -218,11 +218,8 @@ def _has_sound_segments(data: bytes) -> bool:
 
 
 def _has_odd_version(data: bytes, marker: int, place: int) -> bool:
-    return (
-        marker == JPEG_JFIF
-        and data[place + 4 : place + 9] == b"JFIF\0"
-        and data[place + 9 : place + 10] != b"\1"
-    )
+    name, version = data[place + 4 : place + 9], data[place + 9 : place + 10]
+    return marker == JPEG_JFIF and name == b"JFIF\0" and version != b"\1"
 
 
 def _reduction(width: int, height: int, smallest_side: int | None) -> int:
