@@ -535,7 +535,7 @@ def test_a_messy_folder_is_trained_on_and_its_mess_listed(
     listed = {finding["code"]: finding["files"] for finding in data["findings"]}
     assert len(listed["unreadable"]) == 3
     assert listed["cmyk"] == ["daisy/print.jpg"]
-    assert listed["sixteen_bit"] == ["dandelion/deep.png"]
+    assert listed["fewer_bits"] == ["dandelion/deep.png"]
     assert listed["animated"] == ["dandelion/moving.gif"]
     assert listed["tiny"] == ["dandelion/dot.png"]
     assert listed["wrong_suffix"] == ["daisy/写真 'é\".png"]

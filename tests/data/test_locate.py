@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from keiryo.data.locate import locate
 from keiryo.data.packs.content import difference
@@ -82,6 +83,43 @@ def test_other_files_and_empty_classes_are_said(flower_folder: Path, tmp_path: P
     assert findings["empty_class"].files == ["tulip"]
 
 
+def test_formats_are_read_whatever_the_suffix_or_named(flower_folder: Path, tmp_path: Path) -> None:
+    folder = copy_into(tmp_path / "set", flower_folder)
+    image = Image.open(folder / "rose" / "000.jpg")
+    for suffix in (".jfif", ".avif", ".jp2", ".tga", ".qoi"):
+        image.save(folder / "rose" / f"odd{suffix}")
+    for name in ("photo", "photo.xyz", "photo.jpg~", "photo.bak"):
+        image.save(folder / "rose" / name, "WEBP")
+    (folder / "tulip").mkdir()
+    heic = b"\0\0\0\x18ftypheic" + bytes(40)
+    for name in ("tulip/1.HEIC", "tulip/2", "rose/3.jpg", "rose/4.nef"):
+        (folder / name).write_bytes(heic)
+    source = locate(str(folder))
+    found = survey(source, workers=1)
+    read = {entry.name for entry in found.images}
+    assert {f"rose/odd{suffix}" for suffix in (".jfif", ".avif", ".jp2", ".tga", ".qoi")} < read
+    assert {"rose/photo", "rose/photo.xyz"} < read
+    assert [(entry.name, entry.reason) for entry in found.left_out] == [
+        ("rose/3.jpg", "HEIC, which is not read")
+    ]
+    assert not [entry for entry in found.images if "wrong_suffix" in entry.facts.notes]
+    findings = {finding.code: finding for finding in source.findings}
+    assert set(findings["unread_format"].files) == {"tulip/1.HEIC", "tulip/2", "rose/4.nef"}
+    assert findings["unread_format"].severity == "warning"
+    assert "1 .heic, 1 no suffix" in findings["unread_format"].evidence.replace("1 .nef, ", "")
+    assert findings["empty_class"].severity == "warning"
+    assert findings["empty_class"].files == ["tulip"]
+    assert set(findings["other_files"].files) == {"rose/photo.jpg~", "rose/photo.bak"}
+
+
+def test_a_folder_of_a_format_that_is_not_read_is_refused_by_its_name(tmp_path: Path) -> None:
+    for label in ("daisy", "rose"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.heic").write_bytes(b"")
+    with pytest.raises(InputError, match=r"2 \.heic\); convert"):
+        locate(str(tmp_path))
+
+
 def test_the_fingerprint_follows_the_files(flower_folder: Path, tmp_path: Path) -> None:
     folder = copy_into(tmp_path / "set", flower_folder)
     first = locate(str(folder)).fingerprint()
@@ -117,18 +155,48 @@ def test_a_csv_with_a_split(flower_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("file,label\n", "'path'"),
+        ("file,label\n", "no column 'path' .its columns are 'file', 'label'"),
+        ("file;class\n", "no column 'path' and 'label' .its columns are 'file', 'class'"),
         ("path,label\n", "no rows"),
-        ("path,label\nabsent.jpg,rose\n", "line 2: no such file"),
+        ("path,label\nabsent.jpg,rose\nx.jpg,daisy\n", "none of the 2 files .* exists, such as"),
         ("path,label\nset.csv,\n", "line 2: path or label is empty"),
         ("path,label\nset.csv\n", "line 2: path or label is empty"),
         ("path,label,split\nset.csv,rose,hold\n", "split is 'hold'"),
-        ("", "'label'"),
+        ("path,label\n,rose\n,\nset.csv,rose\n1.jpg,", "lines 2, 5: path or label is empty"),
+        ("", "'label' .it is empty"),
     ],
 )
 def test_a_faulty_csv_names_its_line(text: str, hint: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=hint):
         locate(write_csv(tmp_path, text))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_missing_files_of_a_csv_are_listed_at_once_and_left_out(
+    separator: str, flower_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(flower_folder, tmp_path / "images")
+    rows = [
+        ("path", "label"),
+        ("images/daisy/000.jpg", "daisy"),
+        (" images/rose/000.jpg ", " rose"),
+        ("images\\rose\\001.jpg", "rose"),
+        ("gone.jpg", "rose"),
+        ("", ""),
+        (f"{'long' * 200}.jpg", "tulip"),
+    ]
+    text = "\n".join(separator.join(row) for row in rows)
+    source = locate(write_csv(tmp_path, text if separator == "," else f"sep={separator}\n{text}"))
+    assert list(source.classes) == ["daisy", "rose"]
+    assert [item.label for item in source.items] == [0, 1, 1]
+    assert survey(source, workers=1).left_out == []
+    findings = {finding.code: finding for finding in source.findings}
+    lines = [5, 7] if separator == "," else [6, 8]
+    assert [file.rpartition(" (")[2] for file in findings["missing_file"].files] == [
+        f"line {line})" for line in lines
+    ]
+    assert findings["missing_file"].severity == "warning"
+    assert findings["empty_class"].files == ["tulip"]
 
 
 def test_what_is_no_data_is_refused(flower_folder: Path, tmp_path: Path) -> None:

@@ -232,6 +232,14 @@ def test_waiting_for_images_is_found() -> None:
     assert judged(waiting_share=0.3) == {"input_bound": "warning"}
 
 
+def test_a_crop_is_named_where_a_network_does_badly_on_what_it_sees() -> None:
+    overfitted = Evidence(classes=5, batch=32, train_accuracy=0.9, val_accuracy=0.6)
+    (finding,) = diagnose(replace(overfitted, cropped_share=0.25))
+    assert "--fit crop cut off 25% of the images' area" in finding.advice
+    assert "--fit letterbox" in finding.advice
+    assert "--fit" not in diagnose(replace(overfitted, cropped_share=0.05))[0].advice
+
+
 def test_predictions_of_one_class_alone_are_found() -> None:
     labels = np.arange(100) % 5
     likely = np.full((100, 5), 0.1)

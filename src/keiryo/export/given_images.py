@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image, ImageOps
 
-from keiryo.data.image.decoding import IMAGE_SUFFIXES, UnreadableImageError
+from keiryo.data.image.decoding import UnreadableImageError
 from keiryo.data.image.fit import decode_for_size, read_for_size
+from keiryo.data.image.formats import kind_of_file
 from keiryo.errors import InputError
 from keiryo.export.fetching import fetch, is_address
 
@@ -107,7 +108,7 @@ def _images_below(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        if kind_of_file(path) == "image"
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     )

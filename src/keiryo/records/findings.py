@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from keiryo.records.base import Finding, Severity
 
-NAMES_SHOWN = 10
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+NAMED = 8
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -19,11 +19,11 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def first_few(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
-    """Return the first `shown` of `names`, and the number of the others, for a sentence."""
-    listed = ", ".join(names[:shown])
-    further = len(names) - shown
-    return f"{listed} and {further} more" if further > 0 else listed
+def some_of(names: Sequence[str], *, joint: str = ", ") -> str:
+    """Return the first of `names` in a sentence, and how many more there are."""
+    if len(names) <= NAMED + 1:  # to name one more is no longer than to count it
+        return joint.join(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def findings_of_left_out(

@@ -32,9 +32,10 @@ def render_check_page(check: DataCheck, thumbnails: Mapping[str, str]) -> str:
 
 def counts_of(check: DataCheck) -> list[tuple[str, int]]:
     """Return the counts of a check, each with its title."""
+    copies = len(check.exact_copies) - len(check.label_conflicts)  # the others are conflicts
     return [
         ("unreadable", len(check.unreadable)),
-        ("groups of exact copies", len(check.exact_copies)),
+        ("groups of exact copies in one class", copies),
         ("pairs of near-copies", len(check.near_copies)),
         ("label conflicts", len(check.label_conflicts)),
         ("leaks between splits", len(check.split_leaks)),

@@ -111,7 +111,18 @@ def test_what_fitting_does_is_said() -> None:
     survey = survey_of(even(60), classes=2, facts=wide)
     (cut_off,) = effects_of_fitting(survey, size=100, fit="crop")
     assert (cut_off.code, len(cut_off.files)) == ("cut_off", 10)
+    assert "10 images lose a tenth of the area or more by --fit crop, 44%" in cut_off.evidence
     assert not list(effects_of_fitting(survey, size=100, fit="letterbox"))
+    photographs = {row: replace(PLAIN, width=120, height=90) for row in range(60)}
+    (cut_off,) = effects_of_fitting(
+        survey_of(even(60), classes=2, facts=photographs), size=90, fit="crop"
+    )
+    assert (cut_off.severity, cut_off.files) == ("info", [])
+    assert "60 images lose a tenth of the area or more by --fit crop, 25%" in cut_off.evidence
+    nearly_square = {row: replace(PLAIN, width=99, height=90) for row in range(60)}
+    assert not list(
+        effects_of_fitting(survey_of(even(60), classes=2, facts=nearly_square), size=90, fit="crop")
+    )
     (enlarged,) = effects_of_fitting(survey, size=224, fit="stretch")
     assert enlarged.code == "enlarged"
     assert "--size 100" in enlarged.advice
@@ -135,3 +146,11 @@ def test_many_alike_on_both_sides_are_a_warning() -> None:
     chain = [(row, row + 1, 20) for row in range(199)]
     (finding,) = audit(survey_of(images, classes=2, near=chain)).findings
     assert (finding.code, finding.severity) == ("too_alike", "warning")
+
+
+def test_many_small_classes_are_a_short_sentence() -> None:
+    check = audit(survey_of([(row % 300, str(row), None) for row in range(600)], classes=300))
+    (finding,) = [finding for finding in check.findings if finding.code == "few_pictures"]
+    assert "300 classes have fewer than 20 images" in finding.evidence
+    assert "and 292 more" in finding.evidence
+    assert len(finding.evidence) < 300

@@ -77,6 +77,32 @@ def test_sixteen_bits_in_colour_are_noted_too(capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [(b"iCCP", b"x\0\0" + zlib.compress(bytes(10))), (b"sRGB", b"\x09"), (b"bKGD", b"12")],
+)
+def test_a_faulty_remark_in_a_png_says_nothing(
+    kind: bytes, content: bytes, bits: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    deep = PIXELS[..., ::-1].astype(np.uint16) * 257 if bits == 16 else PIXELS[..., ::-1]
+    data = cv2.imencode(".png", deep)[1].tobytes()
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    chunk = struct.pack(">I", len(content)) + kind + content + checksum
+    decoded = decode_image(data[:33] + chunk + data[33:], suffix=".png")
+    np.testing.assert_array_equal(decoded.pixels, PIXELS)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_with_odd_segments_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    data = encoded(Image.fromarray(PIXELS), "JPEG", quality=95, subsampling=0)
+    assert data[6:11] == b"JFIF\0"
+    for odd in (data[:11] + b"\x4a" + data[12:], data[:20] + b"odd" + data[20:]):
+        pixels = decode_image(odd, suffix=".jpg").pixels
+        assert np.abs(pixels.astype(int) - decode_image(data, suffix=".jpg").pixels).max() <= 2
+    assert capfd.readouterr().err == ""
+
+
 def test_cmyk_keeps_its_colours() -> None:
     data = encoded(Image.fromarray(PIXELS).convert("CMYK"), "JPEG", quality=95)
     decoded = decode_image(data, suffix=".jpg")

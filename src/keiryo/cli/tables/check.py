@@ -44,7 +44,7 @@ def _lines(finding: Finding) -> list[str]:
                 group.files, group.splits or [""] * len(group.files), strict=True
             )
         )
-        + (f"  ({group.distance} of 256 bits differ)" if group.distance else "")
+        + (f"  ({group.distance} of 256 bits differ)" if group.distance is not None else "")
         for group in finding.groups
     ] + finding.files
     if len(lines) > SHOWN + 1:

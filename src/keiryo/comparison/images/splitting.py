@@ -6,7 +6,7 @@ from keiryo.data.survey.split import Splits, split_images
 from keiryo.data.survey_record import Survey
 from keiryo.files import shown
 from keiryo.records.base import Finding
-from keiryo.records.findings import count, first_few
+from keiryo.records.findings import count, some_of
 
 
 def check_folds(plan: Plan, survey: Survey) -> list[Finding]:
@@ -30,7 +30,7 @@ def check_folds(plan: Plan, survey: Survey) -> list[Finding]:
             code="class_not_in_fold",
             severity="warning",
             evidence=f"{count(len(lacking), 'class has', 'classes have')} no held-out image in "
-            f"some of the {plan.folds} folds: {first_few(list(lacking))}",
+            f"some of the {plan.folds} folds: {some_of(list(lacking))}",
             advice="Each of their images is held out once, but an accuracy of those folds is "
             "without these classes. Add images, at least five a class, or give fewer --folds.",
         )

@@ -8,6 +8,7 @@ import numpy as np
 from keiryo.comparison.trial.evaluation import final_passes, measure_accuracies, sample_rows
 from keiryo.comparison.trial.held_out import write_held_out
 from keiryo.comparison.trial.job import TrialJob, gather_evidence
+from keiryo.data.audit.odd_images import cropped_share
 from keiryo.data.survey.identity import encode_marks, mark_of
 from keiryo.files import write_text
 from keiryo.measure.load import DISTURBING_SHARE
@@ -58,6 +59,7 @@ def run_trial(
             class_shares=_shares_in_loss(job),
             train_images=len(job.splits.train),
             steps_per_epoch=task.steps_per_epoch,
+            cropped_share=cropped_share(job.pack.survey, job.pack.header.fit),
         ),
         failure=failure,
         has_paused=has_paused,

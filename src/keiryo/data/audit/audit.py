@@ -10,7 +10,7 @@ from keiryo.data.audit.evidence import DataEvidence
 from keiryo.data.survey_record import Survey
 from keiryo.records.base import Finding, Severity
 from keiryo.records.data import DataCheck, UnreadableImage
-from keiryo.records.findings import findings_of_left_out, gravest_first
+from keiryo.records.findings import count, findings_of_left_out, gravest_first, some_of
 from keiryo.version import __version__
 
 IMBALANCE_RATIO = 3.0
@@ -72,11 +72,13 @@ def small_classes(evidence: DataEvidence) -> Iterator[Finding]:
     labels = [image.label for image in evidence.survey.images]
     counts = np.bincount(labels, minlength=len(classes))
     if few := [label for label, count in enumerate(counts) if count < FEW_IMAGES]:
-        names = ", ".join(f"{classes[label]} ({counts[label]})" for label in few)
+        few.sort(key=lambda label: counts[label])
+        names = some_of([f"{classes[label]} ({counts[label]})" for label in few])
         yield Finding(
             code="few_pictures",
             severity="warning",
-            evidence=f"fewer than {FEW_IMAGES} images: {names}",
+            evidence=f"{count(len(few), 'class has', 'classes have')} fewer than {FEW_IMAGES} "
+            f"images: {names}",
             advice="The accuracy of these classes will vary by chance; add images.",
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from keiryo.data.audit.evidence import DataEvidence
 from keiryo.records.base import Finding
-from keiryo.records.findings import count
+from keiryo.records.findings import count, some_of
 
 
 def conflicting_labels(evidence: DataEvidence) -> Iterator[Finding]:
@@ -70,7 +70,7 @@ def one_sided_classes(evidence: DataEvidence) -> Iterator[Finding]:
         (training - held_out, "no held-out image"),
     ):
         if labels:
-            listed = ", ".join(f"'{names[label]}'" for label in sorted(labels))
+            listed = some_of([f"'{names[label]}'" for label in sorted(labels)])
             yield Finding(
                 code="class_on_one_side",
                 severity="error",

@@ -9,6 +9,7 @@ from keiryo.data.image.facts import BLANK_CONTRAST, EXAMINED_SIDE, ImageFacts
 from keiryo.data.survey_record import Survey
 from keiryo.records.base import Finding, Severity
 from keiryo.records.data import Fit
+from keiryo.records.findings import count
 
 # An image is dark if the mean plus two standard deviations of its grey values is below this.
 DARK = 40.0
@@ -16,8 +17,10 @@ DARK = 40.0
 BLURRED_SHARE = 0.3
 SMALL_SHARE = 0.25
 LONGEST_ASPECT = 2.0
-# Share of an image's area. If cropping removes more, it may remove the object.
-LARGEST_CUT = 1 / 3
+# Shares of an image's area. From the first on, cropping may remove what lies at the edge; above the
+# second, the object itself.
+SMALLEST_CUT = 0.1
+LARGE_CUT = 1 / 3
 # If the median image has at most this share of the detail that its size allows, the set is soft.
 LITTLE_DETAIL = 0.5
 # An image counts as enlarged if its shorter side is below this share of the size.
@@ -32,6 +35,25 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
     ),
     "cmyk": ("info", "in CMYK; converted to RGB", "Check that the colours are right."),
     "sixteen_bit": ("info", "with 16 bits a channel; reduced to 8", "Nothing to do."),
+    "fewer_bits": (
+        "info",
+        "stored with more bits than their values have; scaled by 8, 10, 12, 14 or 16 bits, "
+        "whichever hold the largest value of each",
+        "If some are meant to be dark, save all of them with 8 bits, scaled alike.",
+    ),
+    "floating_point": (
+        "info",
+        "in floating point; scaled from 0 to 1, from -1 to 1 or by 8 to 16 bits, whichever fit the "
+        "values of each",
+        "If some are meant to be dark, save all of them with 8 bits, scaled alike.",
+    ),
+    "spread": (
+        "warning",
+        "of a range that their files do not say; each is spread from its least to its greatest "
+        "value",
+        "The same value may look different in two images: save all of them with 8 bits, scaled "
+        "alike.",
+    ),
     "transparent": ("info", "with transparency; laid on white", "Nothing to do if white is right."),
     "wrong_suffix": ("info", "in another format than the file name says", "Rename them."),
     "turned": (
@@ -137,14 +159,18 @@ def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Findi
     """Find the effects of making the images squares of `size`: `cut_off`, `enlarged`."""
     shorter, longer = _sides([image.facts for image in survey.images])
     cut = 1.0 - shorter / longer
-    if fit == "crop" and (cut > LARGEST_CUT).any():
-        yield from _finding(
-            survey,
-            "cut_off",
-            "info",
-            cut > LARGEST_CUT,
-            f"that lose more than a third of their area by --fit crop ({cut.mean():.0%} over all)",
-            "If objects may lie outside the middle, use --fit letterbox or stretch.",
+    is_cut = cut >= SMALLEST_CUT
+    if fit == "crop" and is_cut.any():
+        large = [survey.images[row].name for row in np.flatnonzero(cut > LARGE_CUT)]
+        yield Finding(
+            code="cut_off",
+            severity="warning" if cut.mean() > LARGE_CUT else "info",
+            evidence=f"{count(int(is_cut.sum()), 'image loses', 'images lose')} a tenth of the "
+            f"area or more by --fit crop, {cut[is_cut].mean():.0%} on average"
+            + (f"; {count(len(large), 'loses', 'lose')} more than a third" if large else ""),
+            advice="If objects may lie outside the middle, use --fit letterbox or stretch.",
+            # Nearly all photographs lose a tenth; a list of them would help nobody.
+            files=sorted(large),
         )
     is_enlarged = shorter < ENLARGED_SHARE * size
     if is_enlarged.mean() > 0.5:
@@ -157,6 +183,14 @@ def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Findi
             advice=f"--size {median} takes {(median / size) ** 2:.0%} of the time and shows "
             "the network all of their detail.",
         )
+
+
+def cropped_share(survey: Survey, fit: Fit) -> float:
+    """Return the share of the images' area that `fit` cuts off, on average."""
+    if fit != "crop" or not survey.images:
+        return 0.0
+    shorter, longer = _sides([image.facts for image in survey.images])
+    return float((1.0 - shorter / longer).mean())
 
 
 def _sides(facts: list[ImageFacts]) -> tuple[np.ndarray, np.ndarray]:

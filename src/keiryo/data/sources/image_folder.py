@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from keiryo.data.image.decoding import IMAGE_SUFFIXES
+from keiryo.data.image.formats import kind_of_file
 from keiryo.data.sources.folders.ignored import is_own_output
 from keiryo.data.sources.folders.layout import find_layout
 from keiryo.data.sources.folders.listing import (
@@ -14,6 +14,7 @@ from keiryo.data.sources.folders.listing import (
     subfolders,
 )
 from keiryo.data.sources.image_files import FileSource, FoundImage, open_images
+from keiryo.data.sources.unread import find_unread, list_formats
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
 from keiryo.records.findings import count
@@ -37,17 +38,24 @@ def open_folder(data: str) -> FileSource:
     is_split, class_roots = layout.has_splits, layout.class_roots
     found: list[FoundImage] = []
     others: list[Path] = []
+    unread: list[Path] = []
     for class_root, split in class_roots:
         for folder in subfolders(class_root):
             label = readable_name(folder, class_root)
             for path in files_below(folder):
-                if path.suffix.lower() in IMAGE_SUFFIXES:
+                kind = kind_of_file(path)
+                if kind == "image":
                     found.append(FoundImage(readable_name(path, root), label, split, path))
                 else:
-                    others.append(path)
+                    (unread if kind == "unread" else others).append(path)
         others += [path for path in sorted(class_root.iterdir()) if path.is_file()]
     if is_split:
         others += [path for path in sorted(root.iterdir()) if path.is_file()]
+    if not found and unread:
+        formats = list_formats([path.name for path in unread])
+        raise InputError(
+            f"{root}: no image of a format that is read ({formats}); convert them to JPEG or PNG"
+        )
     loose = [path for path in others if _is_image(path) and path.parent == root]
     if not found and loose:
         raise InputError(
@@ -68,8 +76,11 @@ def open_folder(data: str) -> FileSource:
         for folder in subfolders(class_root)
     } - labels
     findings = [
+        *find_unread([readable_name(path, root) for path in unread]),
         *_find_left_out(
-            "other_files", [readable_name(path, root) for path in others], "no image by name"
+            "other_files",
+            [readable_name(path, root) for path in others],
+            "no image, or not in a folder of a class",
         ),
         *_find_left_out(
             "beside_splits",
@@ -93,13 +104,14 @@ def open_folder(data: str) -> FileSource:
             ],
             "a folder that the system or keiryo wrote",
         ),
-        *_find_left_out("empty_class", sorted(empty), "a class folder without images"),
+        *_find_empty(sorted(empty)),
     ]
     return open_images(str(root), found, findings)
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    """Return True for an image, in a format that is read or not."""
+    return kind_of_file(path) != "other"
 
 
 def _refuse_wrapper(class_root: Path, label: str) -> None:
@@ -112,6 +124,18 @@ def _refuse_wrapper(class_root: Path, label: str) -> None:
         raise InputError(
             f"{class_root}: only one class, '{label}', but its folders look like classes; give "
             f"{folder} instead"
+        )
+
+
+def _find_empty(classes: list[str]) -> Iterator[Finding]:
+    if classes:
+        yield Finding(
+            code="empty_class",
+            severity="warning",
+            evidence=f"{count(len(classes), 'class', 'classes')} left out, without an image that "
+            "is read",
+            advice="Nothing to do if this is no class of yours.",
+            files=classes,
         )
 
 

@@ -18,12 +18,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from keiryo.data.image.decoding import IMAGE_SUFFIXES, UnreadableImageError, decode_image
+from keiryo.data.image.decoding import UnreadableImageError, decode_image
 from keiryo.data.image.facts import content_digest, examine
 from keiryo.data.image.fit import decode_for_size, fit_image
+from keiryo.data.image.formats import IMAGE_SUFFIXES, UNREAD_SUFFIXES
 from keiryo.data.items import SPLIT_NAMES, Item
 from keiryo.data.sources.source import FittedImage, Source
 from keiryo.data.sources.storage import filesystem_of, is_url
+from keiryo.data.sources.unread import find_unread
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
 from keiryo.records.data import Fit
@@ -46,10 +48,14 @@ class ByteRange:
 
 @dataclass
 class ShardSample:
-    """The files of a shard that have the same name: an image and its label."""
+    """The files of a shard that have the same name: an image and its label.
+
+    `unread` is the suffix of an image in a format that is not read.
+    """
 
     image: ByteRange | None = None
     label: str | None = None
+    unread: str = ""
 
 
 def are_shards(data: str) -> bool:
@@ -75,13 +81,16 @@ def open_shards(data: str) -> "ShardSource":
     shards = _list_shards(data)
     found: list[tuple[str, str, ByteRange]] = []
     others: list[str] = []
+    unread: list[str] = []
     damaged: list[str] = []
     for shard in shards:
         contents, is_whole = _read_contents(shard)
         if not is_whole:
             damaged.append(PurePosixPath(shard).name)
         for name, sample in contents.items():
-            if sample.image is None or sample.label is None:
+            if sample.unread and sample.image is None:
+                unread.append(f"{PurePosixPath(shard).name}/{name}{sample.unread}")
+            elif sample.image is None or sample.label is None:
                 others.append(f"{PurePosixPath(shard).name}/{name}")
             else:
                 found.append((name, sample.label, sample.image))
@@ -100,7 +109,7 @@ def open_shards(data: str) -> "ShardSource":
         )
         for name, label, place in found
     ]
-    findings = []
+    findings = [*find_unread(unread)]
     if damaged:
         findings.append(
             Finding(
@@ -230,6 +239,8 @@ def _add_member(
     sample = samples[f"{folder}/{stem}" if folder else stem]
     if suffix in IMAGE_SUFFIXES:
         sample.image = ByteRange(shard, member.offset_data, member.size, suffix)
+    elif suffix in UNREAD_SUFFIXES:
+        sample.unread = suffix
     elif suffix in LABEL_SUFFIXES:
         content = archive.extractfile(member)
         sample.label = _read_label(shard, member.name, suffix, content.read() if content else b"")

@@ -20,9 +20,12 @@ def main() -> None:
     """Answer jobs until there are no more."""
     # Ctrl-C reaches each process of the terminal, but the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Output that a library prints must not get between the answers.
+    # Output that a library prints must not get between the answers, and libjpeg's remarks about
+    # damaged files not into the progress. Exceptions are answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, sys.stderr.fileno())
     cv2.setNumThreads(1)
     keep_freed_memory()
     while True:

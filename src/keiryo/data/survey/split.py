@@ -13,7 +13,7 @@ from keiryo.data.survey.identity import known_images
 from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
-from keiryo.records.findings import first_few
+from keiryo.records.findings import some_of
 
 __all__ = ["FOLDS", "SplitBy", "Splits", "has_own_split", "split_images"]
 
@@ -158,7 +158,7 @@ def _without_seen(survey: Survey, splits: Splits, alike: AlikeGroups, seen: Set[
         severity="warning",
         evidence=f"the pretrained weights were trained on {rows.size} of the {held_out} images "
         "that would be held out, or on copies of them"
-        + (f"; no held-out image is left of {first_few(lost)}" if lost else ""),
+        + (f"; no held-out image is left of {some_of(lost)}" if lost else ""),
         advice="They are left out, since the accuracy would be too high with them. With the --seed "
         "of that training, the same images are held out again.",
         files=[survey.images[row].name for row in rows],

@@ -14,7 +14,7 @@ from keiryo.data.survey.near_copies import find_near_copies, join_groups
 from keiryo.data.survey.reading_pool import divide_into_parts, read_parts
 from keiryo.data.survey_record import NearCopy, Survey
 from keiryo.records.base import Finding
-from keiryo.records.findings import count, first_few
+from keiryo.records.findings import count, some_of
 
 
 def survey(
@@ -79,7 +79,7 @@ def _find_unreadable_classes(source: Source, lost: Sequence[str]) -> Iterator[Fi
             code="class_unreadable",
             severity="error",
             evidence=f"{count(len(lost), 'class has', 'classes have')} no image that can be read, "
-            f"so no network learns {'it' if len(lost) == 1 else 'them'}: {first_few(lost)}",
+            f"so no network learns {'it' if len(lost) == 1 else 'them'}: {some_of(lost)}",
             advice="Replace the files, or remove the class.",
             files=files,
         )

@@ -46,7 +46,8 @@ class Evidence:
     batch's own statistics. None means not measured, as for a training that failed. `accumulate`
     is the number of parts of a batch. `has_paused` is true if part of the budget is unused, since
     candidates were compared, and `was_stopped` if the user stopped the training. `class_shares` are
-    the shares of the classes in the loss; empty: all are equal.
+    the shares of the classes in the loss; empty: all are equal. `cropped_share` is the share of the
+    images' area that --fit crop cut off.
     """
 
     classes: int
@@ -67,6 +68,7 @@ class Evidence:
     train_images: int | None = None
     steps_per_epoch: int | None = None
     was_stopped: bool = False
+    cropped_share: float = 0.0
 
     def class_name(self, number: int) -> str:
         """Return the name of class `number`, from 0."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keiryo.records.base import Finding
+from keiryo.records.findings import some_of
 from keiryo.statistics import area_under_roc
 from keiryo.train.classification.label_errors import find_suspect_labels
 from keiryo.train.diagnosis.batch_norm import statistics_lag
@@ -25,6 +26,7 @@ SUSPECT_SHARE = 0.05
 BLIND_CONFIDENCE = 0.58
 FULL_SPEED = 0.5  # a learning rate of at least half its peak
 STILL_FALLING = 0.05
+NOTABLE_CROP = 0.1  # of the images' area
 
 
 def non_finite(evidence: Evidence) -> Finding | None:
@@ -147,7 +149,7 @@ def overfitting(evidence: Evidence) -> Finding | None:
         evidence=f"accuracy in inference mode is {evidence.train_accuracy:.1%} on training images, "
         f"{evidence.val_accuracy:.1%} on held-out ones",
         advice=f"{more}, give more images, weights to start from (--pretrained), or a smaller "
-        "model.",
+        f"model.{_advise_on_crop(evidence)}",
     )
 
 
@@ -169,7 +171,7 @@ def underfitting(evidence: Evidence) -> Finding | None:
         evidence=f"accuracy is {train:.1%} on training images and {val:.1%} on held-out ones, and "
         "no longer rises; more images would not help",
         advice="Use a larger model (a larger width or more layers), larger images by --size, "
-        "more --epochs, or use less augmentation (--augment none).",
+        f"more --epochs, or use less augmentation (--augment none).{_advise_on_crop(evidence)}",
     )
 
 
@@ -200,7 +202,7 @@ def class_collapse(evidence: Evidence) -> Finding | None:
     never = np.flatnonzero((shares == 0) & (counts >= FEWEST_OF_CLASS))
     if not len(never) or evidence.at_chance:
         return None
-    names = " or ".join(evidence.class_name(int(number)) for number in never)
+    names = some_of([evidence.class_name(int(number)) for number in never], joint=" or ")
     return Finding(
         code="class_collapse",
         severity="warning",
@@ -248,6 +250,16 @@ def _fell_at_full_speed(evidence: Evidence) -> bool:
     if middle == 0:
         return True
     return min(losses[middle:]) < (1 - STILL_FALLING) * min(losses[:middle])
+
+
+def _advise_on_crop(evidence: Evidence) -> str:
+    """Return a sentence of advice if --fit crop may have cut off what the classes differ in."""
+    if evidence.cropped_share < NOTABLE_CROP:
+        return ""
+    return (
+        f" --fit crop cut off {evidence.cropped_share:.0%} of the images' area: if what shows the "
+        "class may lie at their edges, use --fit letterbox."
+    )
 
 
 def _compare_with_chance(evidence: Evidence) -> str:
