@@ -134,3 +134,25 @@ def test_random_numbers(operator: Any, arguments: tuple[Any, ...]) -> None:
     result, expected = SHORTCUTS[operator](arguments, {}), operator(*arguments)
     assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
     assert result.is_meta
+
+
+few = st.integers(0, 3)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(1, 7), few, few, few, few), min_size=1, max_size=3),
+    st.tuples(few, few, few, few),
+    st.booleans(),
+)
+def test_convolution(axes: list[tuple[int, ...]], sizes: tuple[int, ...], has_bias: bool) -> None:
+    lengths, taps, strides, paddings, dilations = map(list, zip(*axes, strict=True))
+    batch, groups, in_group, out_group = sizes
+    operator, out_channels = aten.convolution.default, groups * out_group
+    source, weight = empty(batch, groups * in_group, *lengths), empty(out_channels, in_group, *taps)
+    bias = empty(out_channels) if has_bias else None
+    options = (strides, paddings, dilations, False, [0] * len(axes), groups)
+    # PyTorch refuses some of these, and those are never taken for plain.
+    assert_same(operator, source, weight, bias, *options)
+    assert SHORTCUTS[operator]((source, weight, empty(9), *options), {}) is None
+    assert SHORTCUTS[operator]((source.int(), weight, bias, *options), {}) is None

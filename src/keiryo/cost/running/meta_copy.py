@@ -210,6 +210,7 @@ def _without_data(tensor: Tensor) -> Tensor:
         empty = torch.empty_strided(shape, strides, dtype=tensor.dtype, device=META)
     else:
         empty = torch.empty_like(tensor, device=META, requires_grad=False)
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(empty, requires_grad=tensor.requires_grad)
+    if type(tensor) is nn.Parameter or isinstance(tensor, nn.Parameter):
+        # What nn.Parameter does, without its checks of every kind of tensor.
+        return Tensor._make_subclass(nn.Parameter, empty, tensor.requires_grad)
     return empty

@@ -26,8 +26,8 @@ from keiryo.cost.running.watched_modules import WatchedModules
 from keiryo.cost.running.weightless_results import (
     CONVOLUTION,
     CONVOLUTIONS,
-    WeightlessResults,
     convolution_arguments,
+    weightless_result,
 )
 from keiryo.errors import InputError
 
@@ -120,7 +120,7 @@ class _Recorder(TorchDispatchMode):
         self.memory = LiveBytes(real_bytes)
         self._bytes = ByteCount(real_bytes)
         self.watched = WatchedModules(self.result, rules, self._bytes)
-        self._weightless = WeightlessResults() if takes_shortcuts else None
+        self._takes_shortcuts = takes_shortcuts
         self._rules = rules
         self._weights = {
             id(tensor)
@@ -146,8 +146,8 @@ class _Recorder(TorchDispatchMode):
             if result is not NotImplemented:
                 return result
         result = None
-        if self._weightless is not None:
-            result = self._weightless.find(func, operator, args, kwargs)
+        if self._takes_shortcuts:
+            result = weightless_result(func, operator, args, kwargs)
         if result is None:
             result = func(*args, **kwargs)
         self._note(func, operator, args, kwargs, result)
@@ -213,9 +213,14 @@ class _Recorder(TorchDispatchMode):
         call.operators[operator.name] = call.operators.get(operator.name, 0) + 1
         call.macs += macs
         call.elements += elements
-        call.bytes_moved += self._bytes.of(outputs) + self._bytes.of(given)
-        weights = self._weights
-        call.weight_bytes += self._bytes.of([tensor for tensor in given if id(tensor) in weights])
+        unit = self._bytes.unit
+        for tensor in outputs:
+            call.bytes_moved += tensor.numel() * unit[tensor.dtype]
+        for tensor in given:
+            size = tensor.numel() * unit[tensor.dtype]
+            call.bytes_moved += size
+            if id(tensor) in self._weights:
+                call.weight_bytes += size
 
     def _work(
         self, operator: Operator, args: Any, kwargs: Any, outputs: list[Tensor], place: str
