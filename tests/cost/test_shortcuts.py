@@ -70,6 +70,13 @@ def test_softmax_and_what_is_added_onto() -> None:
     assert_same(aten.addcmul.default, empty(1, 3), empty(3), empty(2, 3))
 
 
+def test_what_is_rolled() -> None:
+    assert_same(aten.roll.default, empty(2, 3, 4), [1, -2], [0, -1])
+    assert_same(aten.roll.default, empty(2, 3, 4).transpose(0, 1), [1], [0])
+    assert SHORTCUTS[aten.roll.default]((empty(2, 3), [1], [2]), {}) is None
+    assert SHORTCUTS[aten.roll.default]((empty(2, 3), [1, 2], [0]), {}) is None
+
+
 def test_dropout_hands_on() -> None:
     x = empty(2, 3)
     assert SHORTCUTS[aten.dropout.default]((x, 0.5, False), {}) is x

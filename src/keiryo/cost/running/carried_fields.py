@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
-from torch._ops import OpOverload
 
 from keiryo.cost.receptive_field.field import UNKNOWN, TensorField, input_field
-from keiryo.cost.receptive_field.following import follow
 from keiryo.cost.running.operator_table import Operator
 
 FIELD_ATTRIBUTE = "_keiryo_receptive_field"
@@ -26,7 +24,7 @@ def start_at_input(inputs: Sequence[Tensor]) -> None:
 
 
 def carry_on(
-    func: OpOverload, operator: Operator, args: Any, kwargs: Any, outputs: Sequence[Tensor]
+    operator: Operator, args: Any, kwargs: Any, outputs: Sequence[Tensor]
 ) -> Sequence[TensorField]:
     """Let the results of a call carry their fields, and return these; UNKNOWN is one too."""
     if not outputs:
@@ -40,7 +38,7 @@ def carry_on(
     else:
         arguments = dict(zip(operator.argument_names, args, strict=False)) | kwargs
         try:
-            field = follow(func, arguments, outputs, field_of)
+            field = operator.follow(arguments, outputs, field_of)
         except Exception:  # a form of the operator that the rule does not know
             field = UNKNOWN
     fields = field if isinstance(field, list) else [field] * len(outputs)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch._ops import OpOverload
@@ -10,9 +9,16 @@ from torch._ops import OpOverload
 from keiryo.cost.operators.decide import is_composite, rule_for
 from keiryo.cost.operators.element_work import TRANSFORMS
 from keiryo.cost.operators.work import Rule
-from keiryo.cost.receptive_field.following import keeps_field
+from keiryo.cost.receptive_field.following import Follower, follower, keeps_field, lose_field
 from keiryo.cost.running.scratch import Estimate, scratch_estimate
 from keiryo.cost.running.shortcuts import SHORTCUTS, Shortcut
+
+CONVOLUTION = torch.ops.aten.convolution.default
+_CONVOLUTIONS = (
+    torch.ops.aten.conv1d.default,
+    torch.ops.aten.conv2d.default,
+    torch.ops.aten.conv3d.default,
+)
 
 
 @dataclass(frozen=True)
@@ -20,31 +26,47 @@ class Operator:
     """The way an operator is counted and followed."""
 
     name: str
+    overload: OpOverload | None = None  # None: an operator that takes functions
+    is_convolution: bool = False  # one that consists of `convolution` alone
     is_composite: bool = False
     rule: Rule | None = None
     shortcut: Shortcut | None = None
     argument_names: Sequence[str] = ()
     is_view: bool = False
     keeps_field: bool = False  # the output has the first argument's receptive field
+    follow: Follower = lose_field
     changes_first: bool = False
     makes_tensor: bool = False
     scratch: Estimate | None = None
     is_transform: bool = False
 
 
-@cache
+# By the id of the overload, which the entry holds: the hash of an overload is computed in Python.
+_known: dict[int, Operator] = {}
+
+
 def operator_of(func: OpOverload) -> Operator:
     """Return what is known of `func`; it is looked up once."""
+    operator = _known.get(id(func))
+    if operator is None:
+        operator = _known[id(func)] = _look_up(func)
+    return operator
+
+
+def _look_up(func: OpOverload) -> Operator:
     arguments = func._schema.arguments
     takes_tensors = [a.name for a in arguments if "Tensor" in str(a.type)]
     return Operator(
         name=f"{func.namespace}.{func.overloadpacket.__name__}",
+        overload=func,
+        is_convolution=func in _CONVOLUTIONS,
         is_composite=is_composite(func),
         rule=rule_for(func),
         shortcut=SHORTCUTS.get(func),
         argument_names=[argument.name for argument in arguments],
         is_view=func.is_view or func is torch.ops.aten._unsafe_view.default,
         keeps_field=keeps_field(func, takes_tensors),
+        follow=follower(func),
         changes_first=bool(arguments) and func._schema.is_mutable and arguments[0].is_write,
         makes_tensor=not takes_tensors and any(a.name == "device" for a in arguments),
         scratch=scratch_estimate(func),

@@ -167,6 +167,16 @@ def _softmax(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     return _like(source) if plain and source.is_contiguous() else None
 
 
+def _rolled(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # roll(input, shifts, dimensions), which PyTorch composes of slices.
+    source, *along = arguments
+    shifts, dimensions = [each if isinstance(each, (list, tuple)) else [each] for each in along]
+    plain = len(shifts) == len(dimensions) and all(
+        -source.dim() <= dimension < source.dim() for dimension in dimensions
+    )
+    return _new(source, source.shape) if plain and source.is_contiguous() else None
+
+
 def _dropout(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     # dropout(input, share, training)
     return None if arguments[2] else arguments[0]
@@ -250,6 +260,7 @@ SHORTCUTS: dict[Any, Shortcut] = {
     aten.addcmul.default: _addcmul,
     aten.softmax.int: _softmax,
     aten.dropout.default: _dropout,
+    aten.roll.default: _rolled,
     aten.mm.default: _product,
     aten.bmm.default: _product,
     aten.cat.default: _concatenation,

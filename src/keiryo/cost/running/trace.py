@@ -19,16 +19,11 @@ from keiryo.cost.operators.work import NOTHING, Work
 from keiryo.cost.receptive_field.field import UNKNOWN, TensorField
 from keiryo.cost.running.carried_fields import carry_on, start_at_input
 from keiryo.cost.running.live_bytes import LiveBytes
-from keiryo.cost.running.operator_table import Operator, operator_of
+from keiryo.cost.running.operator_table import CONVOLUTION, Operator, operator_of
 from keiryo.cost.running.tensors import ByteCount, shapes_in, tensors_among
 from keiryo.cost.running.units import FLOAT32_BYTES
 from keiryo.cost.running.watched_modules import WatchedModules
-from keiryo.cost.running.weightless_results import (
-    CONVOLUTION,
-    CONVOLUTIONS,
-    convolution_arguments,
-    weightless_result,
-)
+from keiryo.cost.running.weightless_results import convolution_arguments, weightless_result
 from keiryo.errors import InputError
 
 FUSED_ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
@@ -136,7 +131,7 @@ class _Recorder(TorchDispatchMode):
         if not isinstance(func, OpOverload):
             return self._run_higher_order(func, args, kwargs)
         operator = operator_of(func)
-        if func in CONVOLUTIONS and args[0].dim() == args[1].dim():
+        if operator.is_convolution and args[0].dim() == args[1].dim():
             # The operator that it consists of, found faster than by asking PyTorch.
             return self.__torch_dispatch__(CONVOLUTION, types, convolution_arguments(args, kwargs))
         if operator.is_composite:
@@ -168,7 +163,7 @@ class _Recorder(TorchDispatchMode):
         self, func: OpOverload, operator: Operator, args: Any, kwargs: Any, result: Any
     ) -> None:
         outputs = [result] if isinstance(result, Tensor) else tensors_among((result,))
-        fields = carry_on(func, operator, args, kwargs, outputs)
+        fields = carry_on(operator, args, kwargs, outputs)
         if UNKNOWN in fields and self.result.unknown_at is None:
             owner = self.watched.owner
             self.result.unknown_at = (owner.name if owner else "", operator.name)

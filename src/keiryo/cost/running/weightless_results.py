@@ -8,16 +8,6 @@ from torch._ops import OpOverload
 from keiryo.cost.running.meta_copy import META
 from keiryo.cost.running.operator_table import Operator
 
-CONVOLUTION = torch.ops.aten.convolution.default
-# Those that consist of it alone.
-CONVOLUTIONS = frozenset(
-    {
-        torch.ops.aten.conv1d.default,
-        torch.ops.aten.conv2d.default,
-        torch.ops.aten.conv3d.default,
-    }
-)
-
 
 def weightless_result(func: OpOverload, operator: Operator, args: Any, kwargs: Any) -> Any:
     """Return the result of `func` on tensors without data; None: ask PyTorch."""
