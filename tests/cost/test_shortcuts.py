@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from keiryo.cost.running.shortcuts import SHORTCUTS
+from keiryo.cost.running.simpler_forms import SIMPLER_FORMS
 
 aten = torch.ops.aten
 
@@ -163,3 +164,17 @@ def test_convolution(axes: list[tuple[int, ...]], sizes: tuple[int, ...], has_bi
     assert_same(operator, source, weight, bias, *options)
     assert SHORTCUTS[operator]((source, weight, empty(9), *options), {}) is None
     assert SHORTCUTS[operator]((source.int(), weight, bias, *options), {}) is None
+
+
+@settings(max_examples=40)
+@given(st.lists(few, max_size=4), st.integers(-5, 4), st.integers(-5, 4), st.booleans())
+def test_forms_of_a_view(shape: list[int], first: int, last: int, is_transposed: bool) -> None:
+    x = empty(*shape)
+    x = x.transpose(0, -1) if is_transposed and shape else x
+    calls = [(aten.flatten.using_ints, (x, first, last)), (aten.reshape.default, (x, [x.numel()]))]
+    for operator, arguments in calls:
+        simpler = SIMPLER_FORMS[operator](arguments, {})
+        if simpler is not None:
+            # Whatever PyTorch would refuse has no simpler form.
+            result, expected = simpler[0](*simpler[1]), operator(*arguments)
+            assert (result.shape, result.stride()) == (expected.shape, expected.stride())

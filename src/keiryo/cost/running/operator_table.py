@@ -12,13 +12,7 @@ from keiryo.cost.operators.work import Rule
 from keiryo.cost.receptive_field.following import Follower, follower, keeps_field, lose_field
 from keiryo.cost.running.scratch import Estimate, scratch_estimate
 from keiryo.cost.running.shortcuts import SHORTCUTS, Shortcut
-
-CONVOLUTION = torch.ops.aten.convolution.default
-_CONVOLUTIONS = (
-    torch.ops.aten.conv1d.default,
-    torch.ops.aten.conv2d.default,
-    torch.ops.aten.conv3d.default,
-)
+from keiryo.cost.running.simpler_forms import SIMPLER_FORMS, SimplerForm
 
 
 @dataclass(frozen=True)
@@ -27,7 +21,7 @@ class Operator:
 
     name: str
     overload: OpOverload | None = None  # None: an operator that takes functions
-    is_convolution: bool = False  # one that consists of `convolution` alone
+    simpler: SimplerForm | None = None
     is_composite: bool = False
     rule: Rule | None = None
     shortcut: Shortcut | None = None
@@ -59,7 +53,7 @@ def _look_up(func: OpOverload) -> Operator:
     return Operator(
         name=f"{func.namespace}.{func.overloadpacket.__name__}",
         overload=func,
-        is_convolution=func in _CONVOLUTIONS,
+        simpler=SIMPLER_FORMS.get(func),
         is_composite=is_composite(func),
         rule=rule_for(func),
         shortcut=SHORTCUTS.get(func),

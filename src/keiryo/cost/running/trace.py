@@ -19,11 +19,11 @@ from keiryo.cost.operators.work import NOTHING, Work
 from keiryo.cost.receptive_field.field import UNKNOWN, TensorField
 from keiryo.cost.running.carried_fields import carry_on, start_at_input
 from keiryo.cost.running.live_bytes import LiveBytes
-from keiryo.cost.running.operator_table import CONVOLUTION, Operator, operator_of
+from keiryo.cost.running.operator_table import Operator, operator_of
 from keiryo.cost.running.tensors import ByteCount, shapes_in, tensors_among
 from keiryo.cost.running.units import FLOAT32_BYTES
 from keiryo.cost.running.watched_modules import WatchedModules
-from keiryo.cost.running.weightless_results import convolution_arguments, weightless_result
+from keiryo.cost.running.weightless_results import weightless_result
 from keiryo.errors import InputError
 
 FUSED_ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
@@ -131,9 +131,10 @@ class _Recorder(TorchDispatchMode):
         if not isinstance(func, OpOverload):
             return self._run_higher_order(func, args, kwargs)
         operator = operator_of(func)
-        if operator.is_convolution and args[0].dim() == args[1].dim():
-            # The operator that it consists of, found faster than by asking PyTorch.
-            return self.__torch_dispatch__(CONVOLUTION, types, convolution_arguments(args, kwargs))
+        if operator.simpler is not None:
+            simpler = operator.simpler(args, kwargs)
+            if simpler is not None:
+                return self.__torch_dispatch__(simpler[0], types, simpler[1])
         if operator.is_composite:
             # In inference mode PyTorch does not decompose it itself.
             with self:
