@@ -70,7 +70,7 @@ def layers(draw: st.DrawFn) -> nn.Module:
     return Odd(draw(st.sampled_from(STEPS)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(layers(), max_size=4), st.lists(sizes, max_size=4))
 def test_weighed_or_refused(parts: list[nn.Module], shape: list[int]) -> None:
     network = nn.Sequential(*parts)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from keiryo.cost.running.shortcuts import SHORTCUTS
+from keiryo.cost.running.simpler_forms import SIMPLER_FORMS
 
 aten = torch.ops.aten
 
@@ -68,6 +69,13 @@ def test_softmax_and_what_is_added_onto() -> None:
     assert_same(aten.softmax.int, empty(2, 3, 4), -1)
     assert_same(aten.addcmul.default, empty(2, 3), empty(1, 3), empty(2, 3))
     assert_same(aten.addcmul.default, empty(1, 3), empty(3), empty(2, 3))
+
+
+def test_what_is_rolled() -> None:
+    assert_same(aten.roll.default, empty(2, 3, 4), [1, -2], [0, -1])
+    assert_same(aten.roll.default, empty(2, 3, 4).transpose(0, 1), [1], [0])
+    assert SHORTCUTS[aten.roll.default]((empty(2, 3), [1], [2]), {}) is None
+    assert SHORTCUTS[aten.roll.default]((empty(2, 3), [1, 2], [0]), {}) is None
 
 
 def test_dropout_hands_on() -> None:
@@ -134,3 +142,39 @@ def test_random_numbers(operator: Any, arguments: tuple[Any, ...]) -> None:
     result, expected = SHORTCUTS[operator](arguments, {}), operator(*arguments)
     assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
     assert result.is_meta
+
+
+few = st.integers(0, 3)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(1, 7), few, few, few, few), min_size=1, max_size=3),
+    st.tuples(few, few, few, few),
+    st.booleans(),
+)
+def test_convolution(axes: list[tuple[int, ...]], sizes: tuple[int, ...], has_bias: bool) -> None:
+    lengths, taps, strides, paddings, dilations = map(list, zip(*axes, strict=True))
+    batch, groups, in_group, out_group = sizes
+    operator, out_channels = aten.convolution.default, groups * out_group
+    source, weight = empty(batch, groups * in_group, *lengths), empty(out_channels, in_group, *taps)
+    bias = empty(out_channels) if has_bias else None
+    options = (strides, paddings, dilations, False, [0] * len(axes), groups)
+    # PyTorch refuses some of these, and those are never taken for plain.
+    assert_same(operator, source, weight, bias, *options)
+    assert SHORTCUTS[operator]((source, weight, empty(9), *options), {}) is None
+    assert SHORTCUTS[operator]((source.int(), weight, bias, *options), {}) is None
+
+
+@settings(max_examples=40)
+@given(st.lists(few, max_size=4), st.integers(-5, 4), st.integers(-5, 4), st.booleans())
+def test_forms_of_a_view(shape: list[int], first: int, last: int, is_transposed: bool) -> None:
+    x = empty(*shape)
+    x = x.transpose(0, -1) if is_transposed and shape else x
+    calls = [(aten.flatten.using_ints, (x, first, last)), (aten.reshape.default, (x, [x.numel()]))]
+    for operator, arguments in calls:
+        simpler = SIMPLER_FORMS[operator](arguments, {})
+        if simpler is not None:
+            # Whatever PyTorch would refuse has no simpler form.
+            result, expected = simpler[0](*simpler[1]), operator(*arguments)
+            assert (result.shape, result.stride()) == (expected.shape, expected.stride())

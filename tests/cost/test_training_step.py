@@ -4,6 +4,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import keiryo
+from conftest import slow_if
 from keiryo.cost import weigh
 from keiryo.errors import InputError
 from keiryo.records.costs import TrainingStep
@@ -25,7 +26,10 @@ def test_a_linear_layer_by_hand() -> None:
     assert step.optimizer_bytes["Adam"] == 2 * step.gradient_bytes
 
 
-@pytest.mark.parametrize("model", ["vgg11", "resnet18", "densenet:layers=2-2"])
+@pytest.mark.parametrize(
+    "model",
+    ["vgg11", "densenet:layers=2-2", slow_if(True, "resnet18"), slow_if(True, "densenet121")],
+)
 # (Of networks with groups it counts the backward pass as if they had none.)
 def test_the_backward_pass_equals_torchs_own_count(model: str) -> None:
     with torch.device("meta"):

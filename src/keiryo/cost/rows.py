@@ -60,7 +60,7 @@ def layer_rows(run: Trace) -> list[LayerCost]:
         rows[key] = row
     idle = [
         _row_of_parameters(name, module, blocks, count)
-        for name, module in run.modules.items()
+        for name, module in (run.modules.items() if unclaimed else ())
         if (count := _claim(module._parameters.values(), unclaimed)) != _NONE
     ]
     return [*rows.values(), *idle]

@@ -13,7 +13,7 @@ from keiryo.cost.attempts import is_waiting_for_sizes, with_sizes
 from keiryo.cost.inputs import Given
 from keiryo.cost.operators.decide import rule_for
 from keiryo.cost.running.meta_copy import weightless_copy
-from keiryo.cost.running.trace import tensors_in
+from keiryo.cost.running.tensors import tensors_in
 from keiryo.cost.running.units import element_bytes
 from keiryo.errors import InputError
 from keiryo.records.costs import TrainingStep

@@ -191,11 +191,12 @@ class Field:
 
     def union(self, other: "Field | None") -> "Field":
         """Return the field where two branches meet; None sees nothing."""
-        if other is None:
-            return self
-        return Field(
-            tuple(left.union(right) for left, right in zip(self.axes, other.axes, strict=True))
-        )
+        return self if other is None or other is self else _union(self, other)
+
+
+@lru_cache(maxsize=256)
+def _union(one: Field, other: Field) -> Field:
+    return Field(tuple(left.union(right) for left, right in zip(one.axes, other.axes, strict=True)))
 
 
 class UnknownField:

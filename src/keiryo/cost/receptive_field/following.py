@@ -1,6 +1,7 @@
 """Receptive fields followed through a run, operator by operator."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,39 +22,63 @@ FieldOf = Callable[[Tensor], TensorField]
 # A field for all results, or one for each.
 Followed = TensorField | list[TensorField]
 Rule = Callable[[Field, Arguments, Sequence[Tensor]], Followed]
+Follower = Callable[[Arguments, Sequence[Tensor], FieldOf], Followed]
+# Where several tensors meet, in one result.
+Combination = Callable[[Arguments, Tensor, FieldOf], TensorField]
 
 
-def follow(
-    operator: OpOverload, arguments: Arguments, outputs: Sequence[Tensor], field_of: FieldOf
-) -> Followed:
-    """Return the field of the result of `operator`; `arguments` are by their names."""
+def follower(operator: OpOverload) -> Follower:
+    """Return the function that gives the fields of the results of `operator`.
+
+    It takes the arguments of a call by their names.
+    """
     packet = operator.overloadpacket
     if packet in _WITHOUT_VALUES:
-        return None
+        return lose_field
     rule = _RULES.get(packet)
     if rule is None and has_tag(operator, torch.Tag.reduction):
         rule = field_shapes.reduce
     if rule is not None:
-        # These change one tensor; their other arguments (a weight) do not depend on the input.
-        field = field_of(next(iter(arguments.values())))
-        if not isinstance(field, Field):
-            return field
-        named = arguments | {field_windows.OPERATOR: packet.__name__}
-        return rule(field, named, outputs)
+        return partial(_change, rule, packet.__name__)
+    combination: Combination | None = None
+    if packet in _PRODUCTS:
+        combination = partial(_product, *_PRODUCTS[packet])
+    elif packet in _ATTENTION:
+        combination = _attention
+    elif packet in (aten.cat, aten.stack):
+        combination = partial(_join, is_new_dimension=packet is aten.stack)
+    elif packet in _ELEMENT_WISE or has_tag(operator, torch.Tag.pointwise):
+        combination = _element_wise
+    return partial(_combine, combination)
+
+
+def lose_field(arguments: Arguments, outputs: Sequence[Tensor], field_of: FieldOf) -> Followed:
+    """Give results that do not depend on the input."""
+    return None
+
+
+def _change(
+    rule: Rule, name: str, arguments: Arguments, outputs: Sequence[Tensor], field_of: FieldOf
+) -> Followed:
+    # These change one tensor; their other arguments (a weight) do not depend on the input.
+    field = field_of(next(iter(arguments.values())))
+    if not isinstance(field, Field):
+        return field
+    return rule(field, arguments | {field_windows.OPERATOR: name}, outputs)
+
+
+def _combine(
+    combination: Combination | None,
+    arguments: Arguments,
+    outputs: Sequence[Tensor],
+    field_of: FieldOf,
+) -> Followed:
     fields = [field_of(tensor) for tensor in _tensors(list(arguments.values()))]
     if all(field is None for field in fields):
         return None
-    if any(isinstance(field, UnknownField) for field in fields):
+    if combination is None or any(isinstance(field, UnknownField) for field in fields):
         return UNKNOWN
-    if packet in _PRODUCTS:
-        return _product(*_PRODUCTS[packet], arguments, field_of)
-    if packet in _ATTENTION:
-        return _attention(arguments, field_of)
-    if packet in (aten.cat, aten.stack):
-        return _join(arguments, outputs[0], field_of, is_new_dimension=packet is aten.stack)
-    if packet in _ELEMENT_WISE or has_tag(operator, torch.Tag.pointwise):
-        return _element_wise(arguments, outputs[0], field_of)
-    return UNKNOWN
+    return combination(arguments, outputs[0], field_of)
 
 
 def keeps_field(operator: OpOverload, tensor_arguments: Sequence[str]) -> bool:
@@ -117,7 +142,9 @@ def _join(
     return union
 
 
-def _product(left: str, right: str, arguments: Arguments, field_of: FieldOf) -> TensorField:
+def _product(
+    left: str, right: str, arguments: Arguments, output: Tensor, field_of: FieldOf
+) -> TensorField:
     """Follow (..., L, K) @ (..., K, M): the axes that are summed over are pooled."""
     union: Field | None = None
     for name, summed in ((left, -1), (right, -2)):
@@ -132,7 +159,7 @@ def _product(left: str, right: str, arguments: Arguments, field_of: FieldOf) -> 
     return union
 
 
-def _attention(arguments: Arguments, field_of: FieldOf) -> TensorField:
+def _attention(arguments: Arguments, output: Tensor, field_of: FieldOf) -> TensorField:
     query = field_of(arguments["query"])
     union = query if isinstance(query, Field) else None
     for name in ("key", "value"):

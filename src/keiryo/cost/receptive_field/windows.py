@@ -25,19 +25,19 @@ OPERATOR = "operator's name"
 class _Windows(NamedTuple):
     """The sizes of a window, each with one figure for every spatial axis."""
 
-    kernel: Sequence[int]
-    stride: Sequence[int]
-    padding: Sequence[int]
-    dilation: Sequence[int]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
 
 
-def _each(values: Any, axes: int, default: int) -> Sequence[int]:
+def _each(values: Any, axes: int, default: int) -> tuple[int, ...]:
     """Return a figure for each axis; `values` is one for all of them, a list, or none."""
     if isinstance(values, int):
-        return [values] * axes
+        return (values,) * axes
     if not values:
-        return [default] * axes
-    return values if len(values) == axes else [values[0]] * axes
+        return (default,) * axes
+    return tuple(values) if len(values) == axes else (values[0],) * axes
 
 
 def pool(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
@@ -50,12 +50,12 @@ def pool(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> Tenso
         _each(arguments.get("padding", 0), axes, 0),
         _each(arguments.get("dilation", 1), axes, 1),
     )
-    return _slide(field, outputs[0], windows)
+    return _slide(field, outputs[0].shape, windows)
 
 
 def convolve(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> TensorField:
     """Follow a convolution or a transposed convolution."""
-    kernel = arguments["weight"].shape[2:]
+    kernel = tuple(arguments["weight"].shape[2:])
     axes = len(kernel)
     windows = _Windows(
         kernel,
@@ -64,19 +64,21 @@ def convolve(field: Field, arguments: Arguments, outputs: Sequence[Tensor]) -> T
         _each(arguments["dilation"], axes, 1),
     )
     slide = _slide_transposed if arguments.get("transposed") else _slide
-    return slide(field, outputs[0], windows)
+    return slide(field, outputs[0].shape, windows)
 
 
-def _slide(field: Field, output: Tensor, windows: _Windows) -> TensorField:
+@lru_cache(maxsize=256)  # most blocks of a network are alike
+def _slide(field: Field, shape: Sequence[int], windows: _Windows) -> TensorField:
     # Output o sees the positions o · stride - padding + tap · dilation.
     def mapping(kernel: int, stride: int, padding: int, dilation: int) -> Mapping:
         return Mapping(1, stride, (tuple(range(-padding, dilation * kernel - padding, dilation)),))
 
-    return _map_windows(field, output, windows, mapping)
+    return _map_windows(field, shape, windows, mapping)
 
 
-def _slide_transposed(field: Field, output: Tensor, windows: _Windows) -> TensorField:
-    return _map_windows(field, output, windows, _transposed)
+@lru_cache(maxsize=64)
+def _slide_transposed(field: Field, shape: Sequence[int], windows: _Windows) -> TensorField:
+    return _map_windows(field, shape, windows, _transposed)
 
 
 @lru_cache(maxsize=64)
@@ -94,9 +96,8 @@ def _transposed(kernel: int, stride: int, padding: int, dilation: int) -> Mappin
 
 
 def _map_windows(
-    field: Field, output: Tensor, windows: _Windows, mapping: Callable[..., Mapping]
+    field: Field, shape: Sequence[int], windows: _Windows, mapping: Callable[..., Mapping]
 ) -> TensorField:
-    shape = output.shape
     start = len(shape) - len(windows.kernel)
     if not _runs_over_axes(field, start):
         return UNKNOWN

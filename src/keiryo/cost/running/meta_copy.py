@@ -141,6 +141,13 @@ def _copy_module(module: nn.Module, copied: dict[int, Any], *, keep: bool) -> nn
             continue
         if own in COLLECTIONS and not part:
             parts[name] = own()
+        elif name == "_parameters" and own is dict and not keep:
+            parts[name] = twins = {}
+            for key, tensor in part.items():
+                known = copied.get(id(tensor))
+                if known is None and tensor is not None:
+                    known = copied[id(tensor)] = _without_data(tensor)
+                twins[key] = known
         elif own is tuple and all(type(one) in SHARED for one in part):
             continue
         elif own is set and all(type(one) in SHARED for one in part):
@@ -210,6 +217,7 @@ def _without_data(tensor: Tensor) -> Tensor:
         empty = torch.empty_strided(shape, strides, dtype=tensor.dtype, device=META)
     else:
         empty = torch.empty_like(tensor, device=META, requires_grad=False)
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(empty, requires_grad=tensor.requires_grad)
+    if type(tensor) is nn.Parameter or isinstance(tensor, nn.Parameter):
+        # What nn.Parameter does, without its checks of every kind of tensor.
+        return Tensor._make_subclass(nn.Parameter, empty, tensor.requires_grad)
     return empty

@@ -2,8 +2,7 @@
 
 PyTorch computes shapes, types and layouts of many operators in Python, which takes most of
 the time of weighing. Each rule here returns what PyTorch would, or None if the case is not
-the simple one; then PyTorch is asked. (It is always asked for convolutions: a layer's
-formula is checked against the shape of their output.)
+the simple one; then PyTorch is asked. Tests hold each rule against PyTorch.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,6 +64,31 @@ def _binary_in_place(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor 
         isinstance(right, Tensor) and left.dtype is right.dtype and left.shape == right.shape
     )
     return left if plain and left.is_floating_point() else None
+
+
+def _convolution(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # convolution(input, weight, bias, stride, padding, dilation, transposed, ..., groups)
+    source, weight, bias, strides, paddings, dilations, transposed, _, groups = arguments
+    shape, kernel = source.shape, weight.shape
+    batch, channels, *lengths = shape
+    out_channels, in_group, *taps = kernel
+    if transposed or len(lengths) != len(taps) or channels != in_group * groups:
+        return None
+    if groups < 1 or out_channels % groups or 0 in shape or 0 in kernel:
+        return None
+    if source.dtype is not weight.dtype or not weight.is_meta or not source.is_contiguous():
+        return None
+    if bias is not None and (bias.shape != kernel[:1] or bias.dtype is not weight.dtype):
+        return None
+    outputs = [batch, out_channels]
+    for length, tap, stride, padding, dilation in zip(
+        lengths, taps, strides, paddings, dilations, strict=True
+    ):
+        reach = dilation * (tap - 1)
+        if stride < 1 or dilation < 1 or padding < 0 or length + 2 * padding <= reach:
+            return None
+        outputs.append((length + 2 * padding - reach - 1) // stride + 1)
+    return _new(source, outputs)
 
 
 def _batch_norm(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
@@ -143,6 +167,16 @@ def _softmax(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     return _like(source) if plain and source.is_contiguous() else None
 
 
+def _rolled(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
+    # roll(input, shifts, dimensions), which PyTorch composes of slices.
+    source, *along = arguments
+    shifts, dimensions = [each if isinstance(each, (list, tuple)) else [each] for each in along]
+    plain = len(shifts) == len(dimensions) and all(
+        -source.dim() <= dimension < source.dim() for dimension in dimensions
+    )
+    return _new(source, source.shape) if plain and source.is_contiguous() else None
+
+
 def _dropout(arguments: Sequence[Any], named: dict[str, Any]) -> Tensor | None:
     # dropout(input, share, training)
     return None if arguments[2] else arguments[0]
@@ -215,6 +249,7 @@ SHORTCUTS: dict[Any, Shortcut] = {
     ),
     **dict.fromkeys((aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor), _binary),
     **dict.fromkeys((aten.add_.Tensor, aten.mul_.Tensor), _binary_in_place),
+    aten.convolution.default: _convolution,
     aten.batch_norm.default: _batch_norm,
     aten.layer_norm.default: _layer_norm,
     aten.group_norm.default: _group_norm,
@@ -225,6 +260,7 @@ SHORTCUTS: dict[Any, Shortcut] = {
     aten.addcmul.default: _addcmul,
     aten.softmax.int: _softmax,
     aten.dropout.default: _dropout,
+    aten.roll.default: _rolled,
     aten.mm.default: _product,
     aten.bmm.default: _product,
     aten.cat.default: _concatenation,
