@@ -7,10 +7,11 @@ import pytest
 from conftest import Finished
 
 SMALL = "mobilenet_v1:width=0.25"
+NOW = ("--wait-for-quiet", 0)
 
 
 def test_inference_is_measured(keiryo: Callable[..., Finished]) -> None:
-    done = keiryo("bench", SMALL, "--size", 32, "--classes", 5, "--batch", 4, "--json")
+    done = keiryo("bench", SMALL, "--size", 32, "--classes", 5, "--batch", 4, *NOW, "--json")
     [speed] = json.loads(done.out)
     assert (speed["batch"], speed["mode"]) == (4, "inference")
     assert 0 < speed["latency_ms"]["p50"] <= speed["latency_ms"]["p95"]
@@ -30,7 +31,9 @@ def test_a_network_of_signals_is_measured(keiryo: Callable[..., Finished], tmp_p
         "        print('running')\n"  # must not get into the process's answers
         "        return self.body(x).mean(-1)\n"
     )
-    done = keiryo("bench", f"{tmp_path}/mine.py:Net", "--input", "1x400", "--batch", 2, "--json")
+    done = keiryo(
+        "bench", f"{tmp_path}/mine.py:Net", "--input", "1x400", "--batch", 2, *NOW, "--json"
+    )
     [speed] = json.loads(done.out)
     assert (speed["input_shape"], speed["batch"]) == ([1, 400], 2)
 

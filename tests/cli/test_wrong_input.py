@@ -36,7 +36,7 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
         (["compare", "{here}/empty"], "empty: no images"),
         (["compare", "{here}/one"], "only one class"),
         (["compare", "{here}/broken", "--epochs", "1"], "none of its 2 files can be read"),
-        (["compare", "{here}/list.csv"], "line 2: no such file"),
+        (["compare", "{here}/list.csv"], "absent.jpg; paths are relative to the folder"),
         (["compare", "{here}/file"], "not a set of images"),
         (["compare", "{flowers}", "--models", "mobilnet_v2"], "did you mean mobilenet_v2"),
         (["compare", "{flowers}", "--fit", "circle"], "--fit"),

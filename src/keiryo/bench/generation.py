@@ -19,6 +19,7 @@ from keiryo.audio.saved import load_wavenet
 from keiryo.audio.summaries import summary_of_network
 from keiryo.audio.training.objective import levels_of_codes
 from keiryo.errors import InputError
+from keiryo.measure.latency import LONGEST_WAIT_SECONDS
 from keiryo.measure.load import LoadWatch, sum_of_loads, wait_for_quiet
 from keiryo.measure.machine import describe_machine
 from keiryo.models.wavenet import WaveNet
@@ -30,7 +31,6 @@ from keiryo.version import __version__
 DEFAULT_RATE = 16_000
 ROUND_SECONDS = 0.3  # of each way in a round, approximately
 MOST_STEPS = 20_000
-LONGEST_WAIT_SECONDS = 10.0
 
 
 class _Way(NamedTuple):
@@ -47,13 +47,14 @@ def bench_generation(
     streams: int = 16,
     rounds: int = 5,
     threads: int = 1,
+    wait: float = LONGEST_WAIT_SECONDS,
 ) -> GenerationBench:
     """Measure all ways to generate from the model at `place`, or from one with random weights.
 
     `size` holds options of a training's plan by their names, and `rate` is in samples a second;
-    both are only for random weights. Each round measures every way once, after a wait for a quiet
-    machine; the load of the rounds is recorded. Raises InputError if the
-    model cannot be read, or if `size` or `rate` is given with a model.
+    both are only for random weights. Each round measures every way once, after a wait of at
+    most `wait` seconds for a quiet machine; the load of the rounds is recorded. Raises InputError
+    if the model cannot be read, or if `size` or `rate` is given with a model.
     """
     torch.set_num_threads(threads)
     if place is None:
@@ -73,7 +74,7 @@ def bench_generation(
     ]
     times: list[list[float]] = [[] for _ in ways]
     loads: list[list[Load]] = [[] for _ in ways]
-    wait_for_quiet(at_most=LONGEST_WAIT_SECONDS)
+    wait_for_quiet(at_most=wait)
     for _ in range(rounds):
         for way, own, load in zip(ways, times, loads, strict=True):
             watch = LoadWatch()

@@ -13,7 +13,7 @@ from keiryo.bench.training_steps import StepsOfTraining, measure_training
 from keiryo.bench.weighing import weigh_model
 from keiryo.cost.refusals import InputShapeError
 from keiryo.errors import InputError
-from keiryo.measure.latency import LatencyError, measure_latency
+from keiryo.measure.latency import LONGEST_WAIT_SECONDS, LatencyError, measure_latency
 from keiryo.measure.profile import measure_profile
 from keiryo.models.saved import (
     MODEL_FILE,
@@ -83,13 +83,23 @@ class Subject:
         return cls(str(spec), str(spec), size, classes, shape=shape)
 
 
-def inference_speed(subject: Subject, *, batch: int, threads: int, device: str) -> Speed:
-    """Measure inference in its own process, as keiryo runs models: channels last."""
+def inference_speed(
+    subject: Subject, *, batch: int, threads: int, device: str, wait: float = LONGEST_WAIT_SECONDS
+) -> Speed:
+    """Measure inference in its own process, as keiryo runs models: channels last.
+
+    It waits for at most `wait` seconds until other processes take little.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = subject.file or _save_with_random_weights(subject, Path(folder))
         try:
             latency = measure_latency(
-                file, device=device, threads=threads, batch=batch, shape=subject.shape
+                file,
+                device=device,
+                threads=threads,
+                batch=batch,
+                shape=subject.shape,
+                wait=wait,
             )
         except LatencyError as error:
             raise _run_error(subject, batch, error.status, error.log) from None

@@ -58,6 +58,7 @@ def bench(
             "machine's matrix rate and memory bandwidth allow.",
         ),
     ] = False,
+    wait_for_quiet: options.WaitForQuiet = 10.0,
     device: options.Device = None,
     threads: options.Threads = None,
     json: options.Json = False,
@@ -110,7 +111,9 @@ def bench(
                 **given,
             )
         else:
-            speed = inference_speed(subject, batch=count, threads=threads, device=chosen.type)
+            speed = inference_speed(
+                subject, batch=count, threads=threads, device=chosen.type, wait=wait_for_quiet
+            )
         speeds.append(speed)
     if json:
         document = [speed.model_dump(mode="json") for speed in speeds]

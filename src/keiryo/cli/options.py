@@ -37,6 +37,12 @@ Log = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+WaitForQuiet = Annotated[
+    float,
+    typer.Option(
+        min=0, help="Seconds to wait at most until other processes take little processor time."
+    ),
+]
 ForceFile = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON instead of text.", rich_help_panel=RUN)

@@ -36,6 +36,7 @@ def test_classes_come_in_turn_and_images_differ() -> None:
     assert len({petals.read(index, 32, "crop").facts.digest for index in range(25)}) == 25
 
 
+@pytest.mark.slow  # a fit to 900 images of many pixels
 def test_a_linear_model_on_pixels_stays_under_sixty_percent() -> None:
     petals = Petals(count=900)
     small = (

@@ -10,7 +10,9 @@ from typing import Any
 from keiryo.errors import InputError
 
 # What a plan records beside options.
-RECORDED = frozenset({"format_version", "preset", "pretrained_digests"})
+RECORDED = frozenset(
+    {"format_version", "preset", "pretrained_digests", "split_by", "data_fingerprint"}
+)
 NEVER_IN_A_FILE = frozenset({"config", "help"})
 # Of two that exclude each other, the one on the command line is taken.
 EXCLUSIVE = (("epochs", "minutes"),)

@@ -254,6 +254,7 @@ def bench(
         typer.Option(min=1, help="Number of sounds generated at once, besides a single one."),
     ] = 16,
     rounds: Annotated[int, typer.Option(min=1, help="Number of times that each is measured.")] = 5,
+    wait_for_quiet: options.WaitForQuiet = 10.0,
     threads: Annotated[int, typer.Option(min=1, help="Number of processor threads.")] = 1,
     json: options.Json = False,
     **given: Any,
@@ -272,6 +273,7 @@ def bench(
         streams=streams,
         rounds=rounds,
         threads=threads,
+        wait=wait_for_quiet,
     )
     if json:
         typer.echo(measured.model_dump_json(indent=2))

@@ -1,4 +1,4 @@
-"""What is known of each operator before a run: how it is counted, followed and shortened."""
+"""Facts about each operator before a run: how it is counted, followed and shortened."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
