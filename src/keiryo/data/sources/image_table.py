@@ -57,7 +57,7 @@ def open_table(data: str) -> FileSource:
             found.append(FoundImage(row.path, row.label, row.split, image))
     if not found:
         raise InputError(
-            f"{table}: no file that it lists exists ({len(rows)} in all), such as "
+            f"{table}: none of the {len(rows)} files that it lists exists, such as "
             f"{table.parent / rows[0].path}; paths are relative to the folder of the CSV"
         )
     return open_images(data, found, list(_find_missing(missing, {row.label for row in found})))
