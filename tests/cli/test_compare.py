@@ -156,6 +156,8 @@ def test_a_trial_is_exported_and_compared_on_its_held_out_images(
     assert rounded["holds"] is True
     assert rounded["size_bytes"] < 0.4 * (tmp_path / "model.onnx").stat().st_size
     assert rounded["agreement"]["exact_accuracy"] is not None
+    recommended = keiryo("export", out, "--out", tmp_path / "recommended", "--json")
+    assert json.loads(recommended.out)["model"] == results["recommended"]
 
 
 def test_every_snippet_of_the_report_runs(

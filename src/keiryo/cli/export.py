@@ -21,7 +21,9 @@ def export(
     trial: Annotated[
         Path,
         typer.Argument(
-            metavar="TRIAL", help="Folder of a trial, OUT/trials/NAME, or its model.safetensors."
+            metavar="TRIAL",
+            help="Folder of a trial, OUT/trials/NAME, or its model.safetensors; or a comparison's "
+            "folder, OUT, for its recommended model.",
         ),
     ],
     to: Annotated[

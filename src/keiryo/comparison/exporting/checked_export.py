@@ -14,7 +14,7 @@ from keiryo.export.agreement import TOLERANCE, measure_agreement
 from keiryo.export.deployed import ImageClassifier
 from keiryo.export.targets import Target, find_target
 from keiryo.files import replace_file
-from keiryo.models.saved import MODEL_FILE, SavedModel, channels_last, load_model
+from keiryo.models.saved import SavedModel, channels_last, find_model_file, load_model
 from keiryo.records.export import Agreement, ExportedModel
 
 MAX_DROP = 0.005  # half a point
@@ -31,7 +31,7 @@ def export_model(
     threads: int = 1,
     say: Callable[[str], None] = lambda message: None,
 ) -> ExportedModel:
-    """Write the trained network of a trial's folder, or of a model file, for another runtime.
+    """Write a trained network for another runtime: a trial's, a comparison's, or a model file's.
 
     The file goes into the folder `out`; None: that of the network. It is written only if it answers
     as the trained network does on the held-out images, read anew from the data, or with `allow`. A
@@ -39,7 +39,7 @@ def export_model(
     trained network, if a file is in the way and not `force`, or if the network cannot be exported.
     """
     target = find_target(to)
-    file = artifact / MODEL_FILE if artifact.is_dir() else artifact
+    file = find_model_file(artifact)
     network, description = load_model(file)
     path = (out or file.parent) / target.file_name
     if path.exists() and not force:
