@@ -39,6 +39,28 @@ def test_a_network_of_signals_is_measured(keiryo: Callable[..., Finished], tmp_p
 
 
 @pytest.mark.slow  # several processes, and the machine is measured
+def test_every_step_of_a_training_is_measured_at_the_size_asked_for(
+    keiryo: Callable[..., Finished], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, classes):\n"
+        "        super().__init__()\n"
+        "        self.body = nn.Conv2d(3, classes, 3, 4)\n"
+        "    def forward(self, x):\n"
+        f"        with Path({str(tmp_path / 'sizes')!r}).open('a') as file:\n"
+        "            file.write(f'{x.shape[-1]} {self.training}\\n')\n"
+        "        return self.body(x).mean((2, 3))\n"
+    )
+    options = ("--size", 64, "--classes", 5, "--batch", 4, "--training", "--recipe", "keiryo")
+    done = keiryo("bench", f"{tmp_path}/mine.py:Net", *options, *NOW)
+    assert done.status == 0, done.err
+    calls = [line.split() for line in (tmp_path / "sizes").read_text().splitlines()]
+    assert {size for size, is_training in calls if is_training == "True"} == {"64"}
+
+
 def test_a_training_is_measured_layer_by_layer(keiryo: Callable[..., Finished]) -> None:
     options = ("--size", 32, "--classes", 5, "--batch", 4, "--training", "--layers", "--json")
     [speed] = json.loads(keiryo("bench", SMALL, *options).out)

@@ -5,6 +5,7 @@ Run as `python -m keiryo.bench.training_steps JSON`, it prints the record as JSO
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from statistics import median
 
@@ -33,6 +34,8 @@ FEWEST_STEPS = 5
 MOST_STEPS = 50
 ENOUGH_SECONDS = 10.0
 BATCHES_IN_MEMORY = 4
+# A GPU computes a step while the next one is queued, so it is waited for now and then alone.
+STEPS_AT_ONCE_ON_GPU = 5
 
 
 class StepsOfTraining(Record):
@@ -69,55 +72,62 @@ def _measure_here(options: StepsOfTraining) -> Speed:
     images = random.integers(0, 256, (count, options.size, options.size, 3), dtype=np.uint8)
     rows = np.arange(count)
     torch.manual_seed(0)
-    recipe = RECIPES[options.recipe]
+    # All steps are at the size asked for, also those of a recipe that begins with smaller images.
+    recipe = replace(RECIPES[options.recipe], smallest_size=1.0, largest_size=1.0)
     if options.precision:
         recipe = replace(recipe, precision=options.precision)
     network = build(options.model, classes=options.classes)
     labels = random.integers(0, options.classes, count)
+    # Of one epoch, so that no evaluation comes between the steps.
+    train = np.resize(rows, options.batch * (WARMUP_STEPS + MOST_STEPS))
     preprocessing = Preprocessing(size=options.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     task = ImageTask(
         network,
-        ImageSet(images, labels, rows, rows[:1], preprocessing),
+        ImageSet(images, labels, train, rows[:1], preprocessing),
         recipe=recipe,
         batch=options.batch,
         seed=0,
         device=device,
         save_memory=options.save_memory,
     )
-    epochs = 1 + (WARMUP_STEPS + MOST_STEPS) // BATCHES_IN_MEMORY
-    training = Training(task, budget=Budget(epochs=epochs))
+    training = Training(task, budget=Budget(epochs=1))
+    at_once = STEPS_AT_ONCE_ON_GPU if device.type == "cuda" else 1
     seconds: list[float] = []
-    watch = LoadWatch()
+    began, watch = 0.0, LoadWatch()
 
     def has_enough() -> bool:
-        nonlocal watch
+        nonlocal began, watch
+        past = training.position.steps - WARMUP_STEPS
+        if past < 0 or past % at_once:
+            return False
         if device.type == "cuda":
             torch.cuda.synchronize()
-        seconds.append(training.position.last_step_seconds)
-        if len(seconds) == WARMUP_STEPS:
+        now = time.perf_counter()
+        if past == 0:
             watch = LoadWatch()
-        measured = seconds[WARMUP_STEPS:]
-        if len(measured) < FEWEST_STEPS:
+        else:
+            seconds.append((now - began) / at_once)
+        began = now
+        if past < FEWEST_STEPS:
             return False
-        return sum(measured) > ENOUGH_SECONDS or len(measured) >= MOST_STEPS
+        return at_once * sum(seconds) > ENOUGH_SECONDS or past >= MOST_STEPS
 
     training.run(TrainingListener(wants_stop=has_enough))
     load = watch.load()
-    measured = seconds[WARMUP_STEPS:]
-    p50, p95 = (1000.0 * np.percentile(measured, (50, 95))).tolist()
+    p50, p95 = (1000.0 * np.percentile(seconds, (50, 95))).tolist()
     latency = Latency(
         **options.model_dump(include={"batch", "threads", "device"}),
         p50=p50,
         p95=p95,
-        best=1000.0 * min(measured),
-        runs=len(measured),
+        best=1000.0 * min(seconds),
+        runs=len(seconds),
         **load.model_dump(),
     )
     return Speed(
         **options.model_dump(include={"model", "size", "batch"}),
         mode="training",
         latency_ms=latency,
-        images_per_second=options.batch / median(measured),
+        images_per_second=options.batch / median(seconds),
         precision=choose_precision(network, device, recipe.precision),
         peak_memory_bytes=peak_memory_bytes(device.type),
     )

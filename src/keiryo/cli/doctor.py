@@ -61,7 +61,7 @@ def doctor(
     if json:
         document = {"keiryo_version": __version__, **machine.model_dump()}
         document["load"] = now.model_dump()
-        document["training_kernels"] = has_kernels()
+        document["training_kernels"] = has_kernels(chosen)
         document["training_precision"] = precision
         document["profile"] = None if profile is None else profile.model_dump()
         typer.echo(json_format.dumps(document, indent=2))
@@ -71,9 +71,7 @@ def doctor(
         "processor": f"{machine.processor}, {machine.cores} cores",
         "memory": words.size(machine.memory_bytes),
         "computes on": f"{machine.device}, {words.count(machine.threads, 'thread')}",
-        "training": "norm and activation in one step on the processor"
-        if has_kernels()
-        else "norm and activation in two steps: PyTorch's OpenMP library was not found",
+        "training": _describe_kernels(chosen),
         "precision": f"{precision} for most trainings",
         "load": _describe_load(now),
         "system": machine.system,
@@ -92,6 +90,19 @@ def doctor(
         }
     for title, text in lines.items():
         typer.echo(f"{title:<15} {text}")
+
+
+def _describe_kernels(device: str) -> str:
+    """Return how the norms of a network are trained on a device."""
+    from keiryo.nn.norm_activation import has_kernels
+
+    if has_kernels(device):
+        place = "GPU" if device == "cuda" else "processor"
+        return f"norm and activation in one step on the {place}"
+    missing = "PyTorch's OpenMP library was not found"
+    if device == "cuda":
+        missing = "that needs Triton, a C compiler and a GPU from Ampere on"
+    return f"norm and activation in two steps: {missing}"
 
 
 def _describe_load(now: "Neighbourhood") -> str:

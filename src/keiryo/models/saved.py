@@ -90,10 +90,15 @@ def set_batch_norm_epsilon(network: nn.Module, epsilon: float) -> None:
 
 def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Return uint8 images (N, 3, H, W) as the float32 input of a network, same layout."""
-    mean = torch.tensor(preprocessing.mean, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.std, device=images.device).view(1, 3, 1, 1)
+    mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
+    std = torch.tensor(preprocessing.std).view(1, 3, 1, 1)
+    # A tensor made on a GPU from numbers would wait for all that the GPU has still to do.
+    scale, shift = (
+        values.to(images.device, non_blocking=True)
+        for values in (1 / (PIXEL_MAXIMUM * std), mean / std)
+    )
     # One scale and one shift, in place, since every pixel of every step comes through here.
-    return images.float().mul_(1 / (PIXEL_MAXIMUM * std)).sub_(mean / std)
+    return images.float().mul_(scale).sub_(shift)
 
 
 def save_model(path: Path, network: nn.Module, description: SavedModel) -> None:

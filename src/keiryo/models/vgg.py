@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from keiryo.nn.initialization import he_initialize
 from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
+from keiryo.nn.pooling import AdaptiveAvgPool2d
 
 # Simonyan & Zisserman 2014, table 1: the number of 3 x 3 convolutions in each of the five
 # stages; a 2 x 2 max pooling follows each stage.
@@ -33,7 +34,7 @@ class VGG(nn.Module):
             self.features.append(nn.MaxPool2d(2))
         # The paper's input of 224 x 224 is 7 x 7 here and passes unchanged; any other size is
         # pooled to 7 x 7, so that the parameters remain the paper's.
-        self.pool = nn.AdaptiveAvgPool2d(POOLED_SIZE)
+        self.pool = AdaptiveAvgPool2d(POOLED_SIZE)
         self.classifier = nn.Sequential(
             nn.Linear(channels * POOLED_SIZE**2, HIDDEN_FEATURES),
             nn.ReLU(inplace=True),

@@ -11,15 +11,14 @@ from torch.nn import functional
 
 from keiryo.data.augmentation.affine import MIDDLE_GRAY
 from keiryo.data.augmentation.random_amounts import BatchAugmentation, Mixing
+from keiryo.kernels.gpu import can_run_gpu_kernels
 
 
 def augment_on_device(images: Tensor, augmentation: BatchAugmentation) -> Tensor:
     """Return an augmented copy of `images` (N, size, size, 3), uint8, on their device."""
-    channels_first = images.permute(0, 3, 1, 2)
-    if augmentation.have_warp().any():
-        channels_first = _warp(channels_first, augmentation.warps)
-    if augmentation.have_colors().any():
-        channels_first = _recolor(channels_first, augmentation.colors)
+    warps = augmentation.warps if augmentation.have_warp().any() else None
+    colors = augmentation.colors if augmentation.have_colors().any() else None
+    channels_first = _warp_and_recolor(images, warps, colors).permute(0, 3, 1, 2)
     if augmentation.tables is not None and augmentation.have_table().any():
         channels_first = _replace(channels_first, augmentation.tables)
     result = channels_first.permute(0, 2, 3, 1)
@@ -28,6 +27,24 @@ def augment_on_device(images: Tensor, augmentation: BatchAugmentation) -> Tensor
     if augmentation.mixing is not None:
         result = _mix(result, augmentation.mixing)
     return result.contiguous()
+
+
+def _warp_and_recolor(
+    images: Tensor, warps: np.ndarray | None, colors: np.ndarray | None
+) -> Tensor:
+    if images.is_cuda and can_run_gpu_kernels():
+        from keiryo.kernels.augmentation_gpu import warp_and_recolor
+
+        given = (warps, colors)
+        return warp_and_recolor(
+            images, *(None if maps is None else _to_device(maps, images) for maps in given)
+        )
+    channels_first = images.permute(0, 3, 1, 2)
+    if warps is not None:
+        channels_first = _warp(channels_first, warps)
+    if colors is not None:
+        channels_first = _recolor(channels_first, colors)
+    return channels_first.permute(0, 2, 3, 1)
 
 
 def _warp(images: Tensor, warps: np.ndarray) -> Tensor:
@@ -78,7 +95,10 @@ def _mask_boxes(boxes: np.ndarray, images: Tensor) -> Tensor:
 
 
 def _to_device(values: np.ndarray, images: Tensor) -> Tensor:
-    return torch.from_numpy(values.astype(np.float32)).to(images.device, non_blocking=True)
+    tensor = torch.from_numpy(np.ascontiguousarray(values, np.float32))
+    # A copy from memory that is not pinned would wait for the steps before it.
+    tensor = tensor.pin_memory() if images.is_cuda else tensor
+    return tensor.to(images.device, non_blocking=True)
 
 
 def _as_bytes(values: Tensor) -> Tensor:

@@ -73,11 +73,12 @@ class DeviceBatches:
         self._sampler = sampler
         self._device = device
         self._resident: Tensor | None = None
-        if len(sampler.rows) * math.prod(images.shape[1:]) <= SHARE_OF_FREE_MEMORY * free_bytes:
-            self._resident = _copy_rows(self._images, sampler.rows, device)
+        rows = np.unique(sampler.rows)
+        if len(rows) * math.prod(images.shape[1:]) <= SHARE_OF_FREE_MEMORY * free_bytes:
+            self._resident = _copy_rows(self._images, rows, device)
             # The index of each row of `images` in the copy.
             self._indices = np.zeros(len(images), np.int64)
-            self._indices[sampler.rows] = np.arange(len(sampler.rows))
+            self._indices[rows] = np.arange(len(rows))
 
     @property
     def is_resident(self) -> bool:

@@ -26,6 +26,7 @@ ITERATIONS = 5
 SMALLEST_NORM = 1e-7
 # A matrix with a smaller side gains little from being orthogonalised.
 SMALLEST_SIDE = 9
+SMALLEST_SIDE_ON_GPU = 32
 # For one iteration. Larger matrices would take as long as the rest of a step on small images.
 MOST_MULTIPLY_ACCUMULATES = 45_000_000
 
@@ -55,23 +56,30 @@ class Muon(torch.optim.Optimizer):
 
     def _step_orthogonally(self, group: dict[str, Any]) -> None:
         rate = RATE_FACTOR * group["lr"]
-        of_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
-        for parameter in group["params"]:
-            if parameter.grad is None:
-                continue
-            state = self.state[parameter]
-            if not state:
-                state["momentum"] = torch.zeros_like(parameter)
-            average = state["momentum"].lerp_(parameter.grad, 1.0 - MOMENTUM)
-            ahead = parameter.grad.lerp(average, MOMENTUM)
-            parameter.mul_(1.0 - rate * group["weight_decay"])
-            matrix, update = _view_as_matrices(parameter, ahead)
-            of_shape[matrix.shape].append((matrix, update))
-        for shape, pairs in of_shape.items():
-            updates = orthogonalize(torch.stack([update for _, update in pairs]))
-            scale = rate * UPDATE_SIZE * math.sqrt(max(shape))
-            for (matrix, _), update in zip(pairs, updates, strict=True):
-                matrix.sub_(update, alpha=scale)
+        parameters = [p for p in group["params"] if p.grad is not None]
+        if not parameters:
+            return
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        matrices, gradients, averages = (
+            [_view_as_matrix(tensor, like=p) for tensor, p in zip(tensors, parameters, strict=True)]
+            for tensors in (
+                parameters,
+                [p.grad.contiguous(memory_format=_layout(p)) for p in parameters],
+                [self.state[p]["momentum"] for p in parameters],
+            )
+        )
+        torch._foreach_lerp_(averages, gradients, 1.0 - MOMENTUM)  # pyright: ignore[reportPrivateImportUsage]
+        ahead = torch._foreach_lerp(gradients, averages, MOMENTUM)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_mul_(matrices, 1.0 - rate * group["weight_decay"])  # pyright: ignore[reportPrivateImportUsage]
+        for numbers in _alike(matrices):
+            updates = orthogonalize(_stack([ahead[number] for number in numbers]))
+            for number, update in zip(numbers, updates, strict=True):
+                matrix = matrices[number]
+                rows, columns = matrix.shape
+                scale = rate * UPDATE_SIZE * math.sqrt(columns)
+                matrix.sub_(update[:rows, :columns], alpha=scale)
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
@@ -104,14 +112,46 @@ def suits_muon(parameter: nn.Parameter) -> bool:
     return side >= SMALLEST_SIDE and multiply_accumulates <= MOST_MULTIPLY_ACCUMULATES
 
 
-def _view_as_matrices(parameter: Tensor, update: Tensor) -> tuple[Tensor, Tensor]:
-    """Return views of `parameter` and `update` as matrices with rows <= columns."""
-    if _is_channels_last(parameter):
+def _view_as_matrix(tensor: Tensor, *, like: nn.Parameter) -> Tensor:
+    """Return a view of `tensor`, which lies in memory as `like` does, with rows <= columns."""
+    if _is_channels_last(like):
         # In the order of memory, since the order of a matrix's columns makes no difference.
-        parameter, update = parameter.permute(0, 2, 3, 1), update.permute(0, 2, 3, 1)
-    rows = len(parameter)
-    matrix, update = parameter.view(rows, -1), update.reshape(rows, -1)
-    return (matrix, update) if rows <= matrix.shape[1] else (matrix.T, update.T)
+        tensor = tensor.permute(0, 2, 3, 1)
+    matrix = tensor.view(len(tensor), -1)
+    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+
+
+def _layout(parameter: nn.Parameter) -> torch.memory_format:
+    return torch.channels_last if _is_channels_last(parameter) else torch.contiguous_format
+
+
+def _alike(matrices: list[Tensor]) -> Iterable[list[int]]:
+    """Return the numbers of the matrices that are orthogonalised together: those of one shape.
+
+    On a GPU, starting an operation on small matrices takes longer than the operation, so shapes
+    that differ little count as one there.
+    """
+    found: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, matrix in enumerate(matrices):
+        shape = tuple(matrix.shape)
+        if matrix.is_cuda:
+            shape = tuple(max(SMALLEST_SIDE_ON_GPU, 1 << (side - 1).bit_length()) for side in shape)
+        found[shape].append(number)
+    return found.values()
+
+
+def _stack(updates: list[Tensor]) -> Tensor:
+    """Return matrices as one tensor (N, rows, columns), with zeros where one is smaller.
+
+    Rows and columns of zeros change no singular value, and stay zeros.
+    """
+    rows, columns = (max(update.shape[side] for update in updates) for side in (0, 1))
+    if all(update.shape == (rows, columns) for update in updates):
+        return torch.stack(updates)
+    stacked = updates[0].new_zeros(len(updates), rows, columns)
+    for place, update in zip(stacked, updates, strict=True):
+        place[: update.shape[0], : update.shape[1]] = update
+    return stacked
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
