@@ -1,6 +1,7 @@
 """Statistics of a classifier, in numpy: SciPy and scikit-learn take a second to import."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -44,6 +45,38 @@ def paired_difference_interval(
     down = distance(first / count - low_first, high_second - second / count)
     up = distance(second / count - low_second, high_first - first / count)
     return difference - down, difference + up
+
+
+def mcnemar_mid_p(only_first: int, only_second: int) -> float:
+    """Return the p-value of two classifiers being equally accurate on the same images.
+
+    The counts are those of images that the first alone and the second alone classify correctly
+    (McNemar 1947, with the mid-p of Fagerland et al. 2013, "The McNemar test for binary matched-
+    pairs data", which keeps its level where the exact test is too cautious).
+    """
+    count, fewest = only_first + only_second, min(only_first, only_second)
+    if only_first == only_second:
+        return 1.0
+
+    def chance(successes: int) -> float:
+        ways = (
+            math.lgamma(count + 1),
+            math.lgamma(successes + 1),
+            math.lgamma(count - successes + 1),
+        )
+        return math.exp(ways[0] - ways[1] - ways[2] - count * math.log(2.0))
+
+    return 2.0 * sum(map(chance, range(fewest + 1))) - chance(fewest)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values adjusted for their number (Holm 1979): none rises above 1."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
 
 
 def balanced_accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """The ranking of models, the Pareto front, and the recommendation within the user's limits."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from keiryo.records.comparison import Limits, Trial
@@ -28,17 +28,17 @@ def rank(trials: Sequence[Trial], limits: Limits, metric: Metric = "accuracy") -
     Of equals, the one with the lower latency comes first, then the one with fewer parameters.
     `pareto` holds the models that no other beats in the metric without being slower. The
     recommendation is the first model within the limits, so none of those within the limits beats
-    it. Of its trials, the one is taken that classifies most training images correctly: a choice by
-    the held-out images would make their figure too good.
+    it.
     """
-    trials_of: dict[str, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        if trial.status == "done" and trial.score(metric) is not None:
-            trials_of[trial.candidate].append(trial)
+    trials_of = {
+        model: group
+        for model, group in _by_candidate(trials).items()
+        if group[0].score(metric) is not None
+    }
 
     def key(model: str) -> tuple[float, float, int]:
         group = trials_of[model]
-        return -_score(group, metric), _latency(group), group[0].parameters or 0
+        return -_score(group, metric), *_weight(group)
 
     def beats(one: str, other: str) -> bool:
         better = (key(other)[0] - key(one)[0], key(other)[1] - key(one)[1])
@@ -47,12 +47,39 @@ def rank(trials: Sequence[Trial], limits: Limits, metric: Metric = "accuracy") -
     models = sorted(trials_of, key=key)
     pareto = [model for model in models if not any(beats(other, model) for other in models)]
     recommended = next((m for m in models if all(fits(t, limits) for t in trials_of[m])), None)
-    best = (
-        max(trials_of[recommended], key=lambda trial: trial.train_accuracy or 0.0)
-        if recommended
-        else None
-    )
+    best = chosen_trial(trials_of[recommended]) if recommended else None
     return Ranking(models, pareto, recommended, best.folder if best else None)
+
+
+def recommend_lightest(
+    ranking: Ranking, trials: Sequence[Trial], limits: Limits, as_good: Collection[str]
+) -> Ranking:
+    """Return the ranking with the lightest model recommended of those that are as good.
+
+    These are the recommended one and the models `as_good` that are within the limits.
+    """
+    if ranking.recommended is None:
+        return ranking
+    trials_of = _by_candidate(trials)
+    good = [ranking.recommended]
+    good += [m for m in as_good if all(fits(trial, limits) for trial in trials_of[m])]
+    # A latency that was not measured is no reason to choose a model.
+    measured = [m for m in good if all(trial.latency_ms for trial in trials_of[m])] or good
+    lightest = min(measured, key=lambda model: _weight(trials_of[model]))
+    return replace(
+        ranking,
+        recommended=lightest,
+        recommended_trial=chosen_trial(trials_of[lightest]).folder,
+    )
+
+
+def chosen_trial(trials: Sequence[Trial]) -> Trial:
+    """Return the trial of a candidate that is handed over.
+
+    It classifies most training images correctly: a choice by the held-out images would make their
+    figure too good.
+    """
+    return max(trials, key=lambda trial: trial.train_accuracy or 0.0)
 
 
 def over_known_limits(cost: Cost | None, limits: Limits) -> str | None:
@@ -84,6 +111,20 @@ def latency_to_judge(trial: Trial) -> float | None:
     if latency is None:
         return None
     return latency.best if latency.disturbed and latency.best is not None else latency.p50
+
+
+def _by_candidate(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    """Return the finished trials of each candidate."""
+    trials_of: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        if trial.status == "done":
+            trials_of[trial.candidate].append(trial)
+    return dict(trials_of)
+
+
+def _weight(trials: Sequence[Trial]) -> tuple[float, int]:
+    """Return what makes a model light or heavy: its latency, then its parameters."""
+    return _latency(trials), trials[0].parameters or 0
 
 
 def _score(trials: Sequence[Trial], metric: Metric) -> float:

@@ -17,9 +17,10 @@ from keiryo.comparison.images.smallest_batch import check_batches
 from keiryo.comparison.images.splitting import check_folds, split_of_plan
 from keiryo.comparison.latencies import measure_trials
 from keiryo.comparison.listener import Listener
+from keiryo.comparison.paired import differences_from, may_replace_best
 from keiryo.comparison.plan import PACK_FOLDER, Plan, comparison_folder, pack_place
-from keiryo.comparison.pretrained import check_pretrained, places_of_weights
-from keiryo.comparison.rank import over_known_limits, rank
+from keiryo.comparison.pretrained.pretrained import check_pretrained, places_of_weights
+from keiryo.comparison.rank import over_known_limits, rank, recommend_lightest
 from keiryo.comparison.rungs import Rungs
 from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
@@ -35,7 +36,7 @@ from keiryo.files import write_text
 from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
 from keiryo.records.base import Finding
-from keiryo.records.comparison import Comparison, Trial
+from keiryo.records.comparison import Comparison, Difference, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
@@ -161,7 +162,7 @@ def _train_and_conclude(
     if complete:
         complete = measure_trials(trials, plan, out, listener, again=measure_again)
     listener.working("ranking and writing the results")
-    comparison = _conclude(plan, data, trials, complete=complete)
+    comparison = _conclude(plan, data, trials, pack.labels, out, complete=complete)
     fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)
     write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
@@ -233,8 +234,22 @@ def _largest_share(labels: np.ndarray) -> float | None:
     return float(np.bincount(labels).max() / len(labels)) if len(labels) else None
 
 
-def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: bool) -> Comparison:
+def _conclude(
+    plan: Plan,
+    data: DataSummary,
+    trials: list[Trial],
+    labels: np.ndarray,
+    out: Path,
+    *,
+    complete: bool,
+) -> Comparison:
     ranking = rank(trials, plan.limits, plan.metric)
+    best = ranking.recommended
+    differences: list[Difference] = []
+    if best is not None and plan.metric == "accuracy":
+        differences = differences_from(best, ranking.models, trials, labels, out)
+        as_good = may_replace_best(differences, trials, data.baseline)
+        ranking = recommend_lightest(ranking, trials, plan.limits, as_good)
     comparison = Comparison(
         keiryo_version=__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -248,6 +263,8 @@ def _conclude(plan: Plan, data: DataSummary, trials: list[Trial], *, complete: b
         ranking=ranking.models,
         pareto=ranking.pareto,
         recommended=ranking.recommended,
+        most_accurate=best,
+        differences=differences,
         recommended_trial=ranking.recommended_trial,
         complete=complete,
     )

@@ -111,6 +111,27 @@ class Limits(Record):
     max_params: int | None = None
 
 
+class Difference(Record):
+    """A candidate's trained network against the best one's, on the same held-out images."""
+
+    candidate: str
+    images: int = Field(description="held-out images that both were tried on")
+    difference: float = Field(description="the best one's accuracy minus this one's")
+    interval: tuple[float, float] = Field(
+        description="95 % interval of the difference (Newcombe 1998, method 10)"
+    )
+    p_value: float = Field(
+        description="of equal accuracy: McNemar's mid-p, adjusted for the number of candidates "
+        "(Holm 1979)"
+    )
+
+    @property
+    def is_told_apart(self) -> bool:
+        """True if chance alone would rarely make the two differ so much."""
+        return self.p_value < SIGNIFICANCE_LEVEL
+
+
+SIGNIFICANCE_LEVEL = 0.05
 TABLE_HEADINGS = ("model", "seed", "held out", "latency", "size", "parameters")
 
 
@@ -143,7 +164,17 @@ class Comparison(Record):
         description="finished candidates, best first: models, or models by recipe"
     )
     pareto: list[str] = Field(description="models that no other beats in both accuracy and latency")
-    recommended: str | None
+    recommended: str | None = Field(
+        description="the lightest of the candidates within the limits that may be as accurate as "
+        "the most accurate one: the 95 % interval of the difference reaches zero"
+    )
+    most_accurate: str | None = Field(
+        default=None,
+        description="the most accurate candidate within the limits, which `differences` are from",
+    )
+    differences: list[Difference] = Field(
+        default=[], description="of the other finished candidates, in the order of the ranking"
+    )
     findings: list[Finding] = Field(
         default=[], description="what to know of the ranking and the recommendation"
     )
@@ -164,6 +195,11 @@ class Comparison(Record):
         """True if trainings failed and none succeeded."""
         statuses = [trial.status for trial in self.trials]
         return self.complete and "failed" in statuses and "done" not in statuses
+
+    @property
+    def as_accurate(self) -> list[str]:
+        """The candidates that the held-out images cannot tell from the most accurate one."""
+        return [each.candidate for each in self.differences if not each.is_told_apart]
 
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows: the trials, the recommended one in bold."""

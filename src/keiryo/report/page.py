@@ -7,7 +7,7 @@ from pathlib import Path
 from keiryo.files import write_text
 from keiryo.records.comparison import Comparison, Limits, Trial
 from keiryo.records.places import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE
-from keiryo.report import charts, words
+from keiryo.report import charts, choice, words
 from keiryo.report.curves import write_curves
 from keiryo.report.gradient_chart import gradient_heat_maps, read_snapshots
 from keiryo.report.order import best_first, dropped_early
@@ -41,6 +41,10 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         thumbnails=_thumbnails(folder),
         shows_balanced=comparison.data.is_uneven or comparison.metric == "balanced",
         healthy=_healthy(trials),
+        choice=choice,
+        reason=choice.reason(comparison),
+        legend=choice.legend(comparison),
+        lacks_seeds=choice.lacks_seeds(comparison),
         limits=_limits_in_words(comparison.limits),
         disturbed=f"{words.DISTURBED} {words.JUDGED_BY_BEST}"
         if any(map(words.is_disturbed, latencies))

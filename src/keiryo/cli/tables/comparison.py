@@ -16,7 +16,7 @@ from keiryo.cli.tables.table import (
 )
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.places import REPORT_FILE
-from keiryo.report import words
+from keiryo.report import choice, words
 from keiryo.report.order import best_first, dropped_early
 
 FIGURES = ("held out", "training", "latency", "size", "params", "MACs", "trained in")
@@ -43,6 +43,8 @@ def print_table(comparison: Comparison, out: Path) -> None:
     console.print(table)
     if left_out:
         say(console, f"The report also has: {', '.join(reversed(left_out))}.", "dim")
+    if (legend := choice.legend(comparison)) is not None:
+        say(console, legend)
     has_disturbed_latency = any(words.is_disturbed(t.latency_ms) for t in comparison.trials)
     if has_disturbed_latency or any(trial.disturbed for trial in comparison.trials):
         say(console, f"* {words.DISTURBED}")
@@ -58,7 +60,8 @@ def print_table(comparison: Comparison, out: Path) -> None:
         say(console, text, SEVERITY_STYLES[finding.severity])
     if comparison.recommended_trial:
         trial = out / comparison.recommended_trial
-        say(console, f"Recommended: {comparison.recommended}")
+        because = choice.reason(comparison)
+        say(console, f"Recommended: {comparison.recommended}" + (f", {because}" if because else ""))
         command = f"keiryo predict {shlex.quote(str(trial))} IMAGE.jpg"
         say_command(console, "Use it:      ", command)
     elif comparison.ranking:
@@ -71,7 +74,7 @@ def print_table(comparison: Comparison, out: Path) -> None:
 def _table(comparison: Comparison, figures: Sequence[str]) -> Table:
     table = make_table(["model"], figures)
     for trial in best_first(comparison):
-        cells = _cells(trial)
+        cells = _cells(comparison, trial)
         recommended = trial.folder == comparison.recommended_trial
         table.add_row(
             _name(trial),
@@ -91,9 +94,9 @@ def _name(trial: Trial) -> str:
     return name if trial.status == "done" else f"{name}: {words.status(trial)}"
 
 
-def _cells(trial: Trial) -> dict[str, str]:
+def _cells(comparison: Comparison, trial: Trial) -> dict[str, str]:
     return {
-        "held out": words.percent(trial.val_accuracy),
+        "held out": choice.accuracy(comparison, trial.candidate, trial.val_accuracy),
         "balanced": words.percent(trial.val_balanced_accuracy),
         "training": words.percent(trial.train_accuracy),
         "latency": words.latency(trial.latency_ms),

@@ -1,7 +1,7 @@
 """The split of a comparison's images: by its plan, and by what its pretrained weights have seen."""
 
 from keiryo.comparison.plan import Plan
-from keiryo.comparison.pretrained import seen_by_starts
+from keiryo.comparison.pretrained.pretrained import seen_by_starts
 from keiryo.data.survey.split import Splits, split_images
 from keiryo.data.survey_record import Survey
 from keiryo.files import shown

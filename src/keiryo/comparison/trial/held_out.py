@@ -22,6 +22,15 @@ def write_held_out(folder: Path, rows: np.ndarray, probabilities: np.ndarray) ->
         np.savez(file, rows=rows, probabilities=probabilities.astype(np.float32))
 
 
+def read_held_out(folder: Path) -> list[tuple[int, np.ndarray]]:
+    """Return a trial's held-out rows with their probabilities (classes,); none: not written."""
+    try:
+        with np.load(folder / HELD_OUT_FILE, allow_pickle=False) as file:
+            return list(zip(file["rows"].tolist(), file["probabilities"], strict=True))
+    except OSError:
+        return []
+
+
 def fill_suspect_labels(comparison: Comparison, pack: Pack, out: Path) -> None:
     """Set the suspect labels of `comparison` by the trials of its best model in `out`.
 
@@ -60,12 +69,7 @@ def _predictions(folders: Sequence[Path], classes: int) -> tuple[np.ndarray, np.
     sums: dict[int, np.ndarray] = {}
     counts: dict[int, int] = {}
     for folder in folders:
-        try:
-            with np.load(folder / HELD_OUT_FILE, allow_pickle=False) as file:
-                held_out = list(zip(file["rows"].tolist(), file["probabilities"], strict=True))
-        except OSError:
-            continue
-        for row, probabilities in held_out:
+        for row, probabilities in read_held_out(folder):
             sums[row] = sums.get(row, 0.0) + probabilities
             counts[row] = counts.get(row, 0) + 1
     rows = np.array(sorted(sums), dtype=np.int64)

@@ -11,7 +11,7 @@ from torch import nn
 
 from keiryo.comparison.images.splitting import split_of_plan
 from keiryo.comparison.plan import Plan, TrialPlan, pack_place
-from keiryo.comparison.pretrained import start_of_trial
+from keiryo.comparison.pretrained.pretrained import start_of_trial
 from keiryo.data.augmentation.amounts import change_augmentation
 from keiryo.data.packs.channel_statistics import channel_statistics
 from keiryo.data.packs.pack import Pack, open_pack
