@@ -152,10 +152,11 @@ def test_deleting_the_hottest_third_hurts_more_than_the_coldest(explainer: Expla
 def test_of_pooled_features_it_is_the_class_activation_map(model: str, tmp_path: Path) -> None:
     # Zhou et al. 2016: the last feature map, weighted by the classifier's weights for the class.
     file = save(tmp_path, model)
-    image = np.random.default_rng(4).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    side = 224  # the last feature map then has enough places
+    image = np.random.default_rng(4).integers(0, 256, (side, side, 3), dtype=np.uint8)
     network, description = load_model(file)
     larger = description.model_copy(deep=True)
-    larger.preprocessing.size = 96
+    larger.preprocessing.size = side
     save_model(file, network, larger)
     inputs = normalize(torch.from_numpy(image).permute(2, 0, 1)[None], larger.preprocessing)
     with torch.inference_mode():
@@ -175,7 +176,8 @@ def test_every_family_has_a_map_of_several_places(model: str, tmp_path: Path) ->
     heat_maps = explainer.explain(image, explainer.classes)
     assert sum(heat.probability for heat in heat_maps) == pytest.approx(1)
     for heat in heat_maps:
-        assert heat.values.size > 1
+        # Of 32 pixels, the last map has one place.
+        assert min(heat.values.shape) >= 7
         assert heat.values.min() >= 0
         assert heat.values.max() in (0, 1)
     assert any(heat.values.max() == 1 for heat in heat_maps)

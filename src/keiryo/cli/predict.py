@@ -70,7 +70,7 @@ def predict(
         typer.Option(
             metavar="DIR",
             help="Folder for a PNG file of each image beside a heat map of the places that speak "
-            "for its class (Grad-CAM).",
+            "for its class.",
         ),
     ] = None,
     explain_class: Annotated[

@@ -55,17 +55,23 @@ class FeatureMaps(TorchFunctionMode):
         given = [*_tensors(args), *_tensors(list((kwargs or {}).values()))]
         if name in OF_TOKENS and any(tensor.dim() >= TOKEN_AXES for tensor in given):
             self.token_layers += 1
-        is_map = name == CONVOLUTION or (
-            name not in OTHER_AXES and any(id(tensor) in self._known for tensor in given)
-        )
+        sources = [tensor for tensor in given if id(tensor) in self._known]
+        is_map = name == CONVOLUTION or (name not in OTHER_AXES and bool(sources))
+        if name.startswith("adaptive"):
+            # Pooling to a fixed size repeats the places of a smaller map.
+            is_map = is_map and _places(result) <= max(map(_places, sources), default=0)
         for tensor in _tensors([result]) if is_map else ():
             is_real = tensor.is_floating_point() and tensor.requires_grad
-            if is_real and tensor.dim() == 4 and tensor.shape[2] * tensor.shape[3] > 1:
+            if is_real and tensor.dim() == 4 and _places(tensor) > 1:
                 # The list keeps it alive, so that no other tensor gets its identity.
                 self.found.append(tensor)
                 self._known.add(id(tensor))
                 self.token_layers = 0
         return result
+
+
+def _places(feature_map: Tensor) -> int:
+    return feature_map.shape[-2] * feature_map.shape[-1]
 
 
 def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:

@@ -1,10 +1,16 @@
-"""Gradient-weighted class activation maps (Grad-CAM).
+"""Class activation maps by gradients.
 
-Selvaraju et al. 2017, "Grad-CAM: Visual explanations from deep networks via gradient-based
-localization": the channels of the last feature map, each weighted by the mean gradient of the
-class's score with respect to it, are summed, and negative sums are set to zero. For a network whose
-classifier is linear on the means over the places, this is the class activation map of Zhou et al.
-2016, "Learning deep features for discriminative localization", up to a factor.
+At each place of a feature map, the values of the channels are multiplied by the gradient of the
+class's score with respect to them and summed; negative sums are set to zero. This is HiResCAM
+(Draelos & Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional
+neural networks"). On the last feature map, of a network whose classifier is linear on the means
+over the places, it is the same as Grad-CAM (Selvaraju et al. 2017, "Grad-CAM: Visual explanations
+from deep networks via gradient-based localization"), which takes the mean gradient of each channel,
+and, up to a factor, as the class activation map (Zhou et al. 2016, "Learning deep features for
+discriminative localization").
+
+The last feature map of a small image has few places, each of which sees the whole image, and then
+says nothing of where: an earlier one is taken. docs/prediction.md has the measurement.
 """
 
 from collections.abc import Sequence
@@ -13,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from keiryo.data.image.fit import fit_image
 from keiryo.errors import InputError
@@ -24,6 +30,7 @@ from keiryo.models.users_module import users_forward
 # A classifier may be a little attention over the feature map; a transformer is not explained by the
 # feature map of its first layer.
 MOST_TOKEN_LAYERS = 4
+LEAST_SIDE = 7  # that of the last feature map of the usual networks at 224 pixels
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Explainer:
         found: list[HeatMap] = []
         for label in labels:
             place = self.classes.index(label)
-            values = _grad_cam(scores[place], maps)
+            values = _activation_map(scores[place], maps)
             found.append(HeatMap(label, float(probabilities[place]), values))
         return found
 
@@ -99,14 +106,19 @@ class Explainer:
         return scores, feature_maps.found
 
 
-def _grad_cam(score: Tensor, maps: Sequence[Tensor]) -> np.ndarray:
-    """Return the heat map (H, W), from 0 to 1, of a class's score by the last feature map."""
+def _activation_map(score: Tensor, maps: Sequence[Tensor]) -> np.ndarray:
+    """Return the heat map (H, W), from 0 to 1, of a class's score.
+
+    It is by the last of the feature maps with enough places, of those that the score depends on.
+    """
+    most = max(min(one.shape[2:]) for one in maps)
     for feature_map in reversed(maps):
-        (gradient,) = torch.autograd.grad(score, feature_map, retain_graph=True, allow_unused=True)
-        if gradient is None:  # a branch that the classes do not depend on
+        if min(feature_map.shape[2:]) < min(LEAST_SIDE, most):
             continue
-        weights = gradient.mean((2, 3), keepdim=True)
-        heat = nn.functional.relu((weights * feature_map).sum(1))[0].detach().double()
+        (gradient,) = torch.autograd.grad(score, feature_map, retain_graph=True, allow_unused=True)
+        if gradient is None:  # a branch that leads nowhere
+            continue
+        heat = (gradient * feature_map).sum(1)[0].detach().relu().double()
         largest = heat.max()
         return (heat / largest if largest > 0 else heat).numpy()
     return np.zeros(tuple(maps[-1].shape[2:]))

@@ -42,7 +42,9 @@ def write_overlay(path: Path, square: np.ndarray, heat_maps: Sequence[HeatMap]) 
 def lay_over(square: np.ndarray, heat: np.ndarray) -> np.ndarray:
     """Return the image (S, S, 3), uint8, in grey, with `heat` (h, w), from 0 to 1, in colour."""
     side = square.shape[0]
-    enlarged = cv2.resize(heat.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    # The square root shows weaker places, too.
+    shown = np.sqrt(heat).astype(np.float32)
+    enlarged = cv2.resize(shown, (side, side), interpolation=cv2.INTER_LINEAR)
     levels = np.rint(255 * enlarged).clip(0, 255).astype(np.uint8)
     colors = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
     grey = np.repeat(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
