@@ -5,6 +5,8 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
 
 # Threads that wait for each other spin for a moment and then sleep. By default they spin for 20 ms
 # or more: beside other work each then takes a core that the thread it waits for could use, and a
@@ -28,24 +30,45 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**spinning, **(settings or {}), **os.environ}
 
 
+def may_spin() -> bool:
+    """Return whether the user wants threads to spin while they wait, by OMP_WAIT_POLICY=ACTIVE."""
+    return os.environ.get(USERS_POLICY, "").strip().lower() == "active"
+
+
 @contextlib.contextmanager
 def output_to_stderr() -> Iterator[None]:
     """Send to standard error what is printed in this block, by libraries and child processes too.
 
     Standard output then holds results alone, whatever a user's own network prints.
     """
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            results, errors = sys.__stdout__.fileno(), sys.__stderr__.fileno()  # pyright: ignore
-        except (AttributeError, ValueError, io.UnsupportedOperation):
-            yield  # no streams of the system, as in a notebook
-            return
-        sys.__stdout__.flush()  # pyright: ignore[reportOptionalMemberAccess]
-        kept = os.dup(results)
-        os.dup2(errors, results)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, results)
-            os.close(kept)
+    with contextlib.redirect_stdout(sys.stderr), _standard_output_to(sys.__stderr__):
+        yield
+
+
+@contextlib.contextmanager
+def without_output() -> Iterator[None]:
+    """Discard what is printed in this block to standard output, by libraries too."""
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        _standard_output_to(nowhere),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _standard_output_to(stream: TextIO | None) -> Iterator[None]:
+    try:
+        results, other = sys.__stdout__.fileno(), stream.fileno()  # pyright: ignore
+    except (AttributeError, ValueError, io.UnsupportedOperation):
+        yield  # no streams of the system, as in a notebook
+        return
+    sys.__stdout__.flush()  # pyright: ignore[reportOptionalMemberAccess]
+    kept = os.dup(results)
+    os.dup2(other, results)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, results)
+        os.close(kept)

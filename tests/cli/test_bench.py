@@ -2,9 +2,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from conftest import Finished
+from keiryo.export.onnx import encode_onnx
+from keiryo.models.saved import MODEL_FILE, load_model
 
 SMALL = "mobilenet_v1:width=0.25"
 NOW = ("--wait-for-quiet", 0)
@@ -36,6 +39,38 @@ def test_a_network_of_signals_is_measured(keiryo: Callable[..., Finished], tmp_p
     )
     [speed] = json.loads(done.out)
     assert (speed["input_shape"], speed["batch"]) == ([1, 400], 2)
+
+
+def test_engines_are_measured_side_by_side(keiryo: Callable[..., Finished], tmp_path: Path) -> None:
+    options = ("--size", 32, "--classes", 5, "--batch", 2, "--threads", 1, *NOW, "--json")
+    by_torch, by_onnx = json.loads(keiryo("bench", SMALL, "--engine", "torch,onnx", *options).out)
+    assert [speed["latency_ms"]["engine"] for speed in (by_torch, by_onnx)] == ["torch", "onnx"]
+    assert by_onnx["engine_version"] == f"ONNX Runtime {onnxruntime.__version__}"
+    assert by_onnx["largest_difference"] < 1e-4
+    for speed in (by_torch, by_onnx):
+        latency = speed["latency_ms"]
+        assert (speed["batch"], latency["threads"], latency["device"]) == (2, 1, "cpu")
+        assert 0 < latency["processor_best"] <= latency["processor_p50"] <= latency["processor_p95"]
+        assert speed["file_bytes"] > 4 * 200_000  # of a network of 215,000 parameters
+    # Its process has not loaded PyTorch.
+    assert by_onnx["peak_memory_bytes"] < by_torch["peak_memory_bytes"] - 50e6
+
+
+def test_an_exported_file_is_measured_by_its_engine(
+    keiryo: Callable[..., Finished], trial_folder: Path, tmp_path: Path
+) -> None:
+    network, description = load_model(trial_folder / MODEL_FILE)
+    exported = tmp_path / "model.onnx"
+    exported.write_bytes(encode_onnx(network, description))
+    done = keiryo("bench", exported, "--batch", 1, "--threads", 1, *NOW)
+    assert done.status == 0
+    assert f"ONNX Runtime {onnxruntime.__version__}" in done.out
+    assert "PyTorch" not in done.out
+    refused = keiryo("bench", exported, "--engine", "torch")
+    assert (refused.status, "give its trial" in refused.err) == (2, True)
+    exported.write_bytes(exported.read_bytes()[:10_000])
+    damaged = keiryo("bench", exported)
+    assert (damaged.status, "not a readable ONNX model" in damaged.err) == (2, True)
 
 
 @pytest.mark.slow  # several processes, and the machine is measured
@@ -88,6 +123,11 @@ def test_a_training_is_measured_layer_by_layer(keiryo: Callable[..., Finished]) 
         ((SMALL, "--input", "1x32x32"), "--input 1x32x32: mobilenet_v1:width=0.25: cannot be run"),
         ((SMALL, "--input", "3x32x32", "--training"), "--input 3x32x32: not for --training"),
         (("nowhere/model.safetensors",), "nowhere/model.safetensors: no such file"),
+        (("nowhere/model.onnx",), "nowhere/model.onnx: no such file"),
+        ((SMALL, "--engine", "tensorrt"), "--engine tensorrt: give torch or onnx"),
+        ((SMALL, "--engine", "onnx", "--training"), "--engine onnx: networks are trained"),
+        ((SMALL, "--engine", "onnx", "--device", "cuda"), "--engine onnx: runs on the processor"),
+        ((SMALL, "--engine", "onnx", "--input", "3x32x32"), "--engine onnx: takes networks of RGB"),
     ],
 )
 def test_what_cannot_be_measured_is_said(

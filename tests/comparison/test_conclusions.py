@@ -3,13 +3,16 @@
 import pytest
 
 from keiryo.comparison.conclusions import conclude
-from keiryo.comparison.rank import rank
+from keiryo.comparison.rank import over_known_limits, rank
 from keiryo.records.base import Machine
 from keiryo.records.comparison import Comparison, Limits, Trial
+from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
+from keiryo.records.export import TrialExport
 from keiryo.records.speed import Latency
 from keiryo.statistics import wilson_interval
 
+REASON = "cannot be exported to ONNX: Exporting the operator 'aten::sort' is not supported"
 MACHINE = Machine(
     system="", processor="", cores=2, memory_bytes=1, device="cpu", threads=2, python="", torch=""
 )
@@ -113,3 +116,27 @@ def test_a_limit_on_a_disturbed_latency_excludes_and_admits_nobody_in_silence() 
     assert "a is admitted by its fastest run, 4 ms, with a median of 8 ms" in said
     said = compared(disturbed, limits=Limits(max_latency_ms=3))["disturbed_near_limit"]
     assert "a is excluded by its fastest run, 4 ms" in said
+
+
+def test_networks_that_cannot_be_exported_are_named_with_the_operator() -> None:
+    exports = {"onnx": TrialExport(error=REASON)}
+    found = compared(
+        trial("small", 50, engine="onnx", exports={"onnx": TrialExport(file="model.onnx")}),
+        trial("sorts", 40, exports=exports),
+        engine="onnx",
+        engine_version="ONNX Runtime 1.30",
+    )
+    assert found.keys() == {"not_exported"}
+    assert "sorts: " + REASON in found["not_exported"]
+    assert "small" not in found["not_exported"]
+    assert compared(trial("sorts", 40, exports=exports)) == {}
+
+
+def test_a_file_that_an_export_may_bring_under_the_limit_is_not_excluded_before() -> None:
+    limits = Limits(max_size_mb=1.0)
+    for size, by_torch, by_onnx in ((990_000, True, True), (1_100_000, False, True)):
+        cost = Cost.model_construct(parameters=1, size_bytes=size)
+        assert (over_known_limits(cost, limits) is None) == by_torch
+        assert (over_known_limits(cost, limits, "onnx") is None) == by_onnx
+    cost = Cost.model_construct(parameters=1, size_bytes=2_000_000)
+    assert "at least 1.6 MB" in (over_known_limits(cost, limits, "onnx") or "")

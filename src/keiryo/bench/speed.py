@@ -2,18 +2,26 @@
 
 import subprocess
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from keiryo.bench.engine_files import EngineFile, engine_files
 from keiryo.bench.training_layers import measure_training_layers
 from keiryo.bench.training_steps import StepsOfTraining, measure_training
 from keiryo.bench.weighing import weigh_model
 from keiryo.cost.refusals import InputShapeError
 from keiryo.errors import InputError
-from keiryo.measure.latency import LONGEST_WAIT_SECONDS, LatencyError, measure_latency
+from keiryo.measure.engines import ENGINES, engine_of_file, find_engine
+from keiryo.measure.latency import (
+    LONGEST_WAIT_SECONDS,
+    LatencyError,
+    ToMeasure,
+    measure_latencies,
+)
 from keiryo.measure.profile import measure_profile
 from keiryo.models.saved import (
     MODEL_FILE,
@@ -26,7 +34,7 @@ from keiryo.models.saved import (
 )
 from keiryo.models.spec import build, parse_spec
 from keiryo.models.users_module import users_forward
-from keiryo.records.speed import Speed
+from keiryo.records.speed import TORCH, Latency, Speed
 from keiryo.train.precision import mixed_precision
 from keiryo.version import __version__
 
@@ -36,8 +44,9 @@ DEFAULT_SIZE = 224
 
 @dataclass(frozen=True)
 class Subject:
-    """The model to measure: one with random weights, by its name, or a trained model's file.
+    """The model to measure: one with random weights, by its name, or the file of a trained one.
 
+    `file` may also be one that `keiryo export` wrote; `engine` is then the only one that runs it.
     `shape` is that of one example, without the batch; None: an RGB image of `size`.
     """
 
@@ -47,6 +56,7 @@ class Subject:
     classes: int
     file: Path | None = None
     shape: tuple[int, ...] | None = None
+    engine: str | None = None
 
     @classmethod
     def from_name(
@@ -57,19 +67,21 @@ class Subject:
         classes: int | None,
         shape: tuple[int, ...] | None = None,
     ) -> "Subject":
-        """Find the trial's folder, its model file, or the model called `name`.
+        """Find the trial's folder, its model file, an exported file, or the model called `name`.
 
         Raises InputError if there is none, or if it does not take images of `size`.
         """
         path = Path(name)
         file = find_model_file(path)
-        if path.is_dir() or path.suffix == file.suffix == Path(MODEL_FILE).suffix:
-            description = read_description(file)
+        engine = None if path.is_dir() else engine_of_file(path)
+        if path.is_dir() or engine or path.suffix == file.suffix == Path(MODEL_FILE).suffix:
+            description = find_engine(engine).describe(file) if engine else read_description(file)
             trained_at = description.preprocessing.size
             for option, given in (("--size", size), ("--classes", classes), ("--input", shape)):
                 if given is not None:
                     raise InputError(f"{option}: {name} has its own; leave it out")
-            return cls(name, description.model, trained_at, len(description.classes), file)
+            classes = len(description.classes)
+            return cls(name, description.model, trained_at, classes, file, engine=engine)
         spec = parse_spec(name)
         if shape is not None and size is not None:
             raise InputError("--input and --size: give one of the two")
@@ -83,34 +95,56 @@ class Subject:
         return cls(str(spec), str(spec), size, classes, shape=shape)
 
 
-def inference_speed(
-    subject: Subject, *, batch: int, threads: int, device: str, wait: float = LONGEST_WAIT_SECONDS
-) -> Speed:
-    """Measure inference in its own process, as keiryo runs models: channels last.
+def inference_speeds(
+    subject: Subject,
+    *,
+    engines: Sequence[str] = (TORCH,),
+    batches: Sequence[int],
+    threads: int,
+    device: str,
+    wait: float = LONGEST_WAIT_SECONDS,
+    say: Callable[[str], None] = lambda message: None,
+) -> list[Speed]:
+    """Measure inference by each of the `engines` on batches of each size, by sizes.
 
-    It waits for at most `wait` seconds until other processes take little.
+    Each engine has a process of its own, and the engines take turns. It waits for at most `wait`
+    seconds for each size until other processes take little. Raises InputError if the network cannot
+    be run, or cannot be exported for an engine.
     """
+    speeds: list[Speed] = []
     with tempfile.TemporaryDirectory() as folder:
         file = subject.file or _save_with_random_weights(subject, Path(folder))
-        try:
-            latency = measure_latency(
-                file,
+        files = engine_files(file, engines, Path(folder), is_exported=bool(subject.engine), say=say)
+        for batch in batches:
+            say(f"Measuring {subject.name}, batch {batch} ...")
+            found = measure_latencies(
+                [
+                    ToMeasure((files[engine].path,), batch, subject.shape, engine)
+                    for engine in engines
+                ],
                 device=device,
                 threads=threads,
-                batch=batch,
-                shape=subject.shape,
                 wait=wait,
             )
-        except LatencyError as error:
-            raise _run_error(subject, batch, error.status, error.log) from None
+            for engine, latency in zip(engines, found, strict=True):
+                if isinstance(latency, LatencyError):
+                    raise _run_error(subject, batch, latency.status, latency.log)
+                speeds.append(_speed(subject, files[engine], latency))
+    return speeds
+
+
+def _speed(subject: Subject, file: EngineFile, latency: Latency) -> Speed:
     return Speed(
         model=subject.model,
         mode="inference",
         size=subject.size,
         input_shape=subject.shape,
-        batch=batch,
+        batch=latency.batch,
         latency_ms=latency,
-        images_per_second=1000.0 * batch / latency.p50,
+        images_per_second=1000.0 * latency.batch / latency.p50,
+        engine_version=ENGINES[latency.engine].title_with_version,
+        file_bytes=file.path.stat().st_size,
+        largest_difference=file.largest_difference,
         peak_memory_bytes=latency.peak_memory_bytes,
     )
 

@@ -22,10 +22,20 @@ def bench(
         typer.Argument(
             metavar="MODEL|ARTIFACT",
             help="A model that `keiryo models` lists, which then has random weights; or a trained "
-            "one: the folder of a trial, OUT/trials/NAME, or its model.safetensors.",
+            "one: the folder of a trial, OUT/trials/NAME, its model.safetensors, or a file that "
+            "`keiryo export` wrote.",
             autocompletion=complete_models,
         ),
     ],
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Engines to compare: torch, onnx (ONNX Runtime), or both: torch,onnx. The network "
+            "is exported for them.",
+            show_default="torch; of an exported file, its own",
+        ),
+    ] = None,
     batch: Annotated[
         str | None,
         typer.Option(help="Batch sizes, separated by commas.", show_default="1,32; training: 32"),
@@ -67,12 +77,13 @@ def bench(
     """Measure the speed and memory of a model on this machine, in inference or in training.
 
     Close other programs, which would slow it down. --save-memory, --precision, --recipe and
-    --layers are only for --training.
+    --layers are only for --training. Each engine runs in a process of its own, in turns with the
+    others, on the same number of threads.
     """
     import torch
 
-    from keiryo.bench.speed import Subject, inference_speed, training_speed
-    from keiryo.cli.tables.speed import print_layer_speeds, print_speeds
+    from keiryo.bench.speed import Subject, inference_speeds, training_speed
+    from keiryo.cli.tables.speed import print_engines, print_layer_speeds, print_speeds
     from keiryo.errors import InputError
     from keiryo.measure.machine import usable_cores
     from keiryo.train.device import choose_device
@@ -90,30 +101,50 @@ def bench(
         raise InputError(f"--input {input}: not for --training, which takes images; use --size")
     if recipe is not None and recipe not in RECIPES:
         raise InputError(f"--recipe {recipe}: give one of {', '.join(RECIPES)}")
-    chosen = choose_device(device or "auto")
+    if engine is not None and training:
+        raise InputError(f"--engine {engine}: networks are trained with torch; leave it out")
+    if engine is not None and input is not None:
+        raise InputError(
+            f"--engine {engine}: takes networks of RGB images; give --size, no --input"
+        )
+    engines = _engines(engine)
+    on_processor = engine is not None and engines != ["torch"]
+    if on_processor and device not in (None, "auto", "cpu"):
+        raise InputError(f"--engine {engine}: runs on the processor; add --device cpu")
+    chosen = choose_device("cpu" if on_processor else device or "auto")
     if layers and chosen.type != "cpu":
         raise InputError("--layers: measures only on the processor; add --device cpu")
     shape = None if input is None else options.parse_shape(input)
     subject = Subject.from_name(model, size=given.pop("size", None), classes=classes, shape=shape)
+    if subject.engine is not None:
+        if training or (engine is not None and engines != [subject.engine]):
+            option = "--training" if training else f"--engine {engine}"
+            raise InputError(f"{option}: {model} runs by {subject.engine} alone; give its trial")
+        engines = [subject.engine]
     batches = _batches(batch or ("32" if training else "1,32"))
     threads = threads or usable_cores()
     speeds: list[Speed] = []
-    for count in batches:
-        typer.echo(f"Measuring {subject.name}, batch {count} ...", err=True)
-        if training:
-            speed = training_speed(
-                subject,
-                batch=count,
-                recipe=recipe or "keiryo",
-                threads=threads,
-                device=chosen.type,
-                layers=layers,
-                **given,
-            )
-        else:
-            speed = inference_speed(
-                subject, batch=count, threads=threads, device=chosen.type, wait=wait_for_quiet
-            )
+    if not training:
+        speeds = inference_speeds(
+            subject,
+            engines=engines,
+            batches=batches,
+            threads=threads,
+            device=chosen.type,
+            wait=wait_for_quiet,
+            say=_say,
+        )
+    for count in batches if training else ():
+        _say(f"Measuring {subject.name}, batch {count} ...")
+        speed = training_speed(
+            subject,
+            batch=count,
+            recipe=recipe or "keiryo",
+            threads=threads,
+            device=chosen.type,
+            layers=layers,
+            **given,
+        )
         speeds.append(speed)
     if json:
         document = [speed.model_dump(mode="json") for speed in speeds]
@@ -122,7 +153,24 @@ def bench(
     for speed in speeds:
         if speed.layers:
             print_layer_speeds(speed)
-    print_speeds(speeds, torch_version=torch.__version__)
+    if engines == ["torch"]:
+        print_speeds(speeds, torch_version=torch.__version__)
+    else:
+        print_engines(speeds)
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)
+
+
+def _engines(text: str | None) -> list[str]:
+    """Return the engines that are named, each once."""
+    from keiryo.measure.engines import find_engine
+
+    names = list(dict.fromkeys(name.strip() for name in (text or "torch").split(",")))
+    for name in names:
+        find_engine(name)
+    return names
 
 
 def _batches(text: str) -> Sequence[int]:

@@ -6,7 +6,7 @@ Each check takes the comparison and returns a finding, or None.
 from keiryo.comparison.rank import latency_to_judge
 from keiryo.records.base import Finding
 from keiryo.records.comparison import Comparison, Trial
-from keiryo.records.findings import gravest_first
+from keiryo.records.findings import count, gravest_first
 
 LARGEST_DIFFERENCE_OF_SHARES = 0.1
 NEAR_LIMIT = 0.1
@@ -107,9 +107,28 @@ def disturbed_near_limit(comparison: Comparison) -> Finding | None:
     )
 
 
+def not_exported(comparison: Comparison) -> Finding | None:
+    """Find networks that could not be exported for the engine, so that torch's figures stand."""
+    words = {
+        trial.candidate: trial.exports[comparison.engine].error
+        for trial in comparison.trials
+        if comparison.is_on_another_engine(trial) and comparison.engine in trial.exports
+    }
+    if not words:
+        return None
+    reasons = "; ".join(f"{candidate}: {error}" for candidate, error in words.items())
+    return Finding(
+        code="not_exported",
+        severity="warning",
+        evidence=f"latency and size are torch's, not those of {comparison.engine_version}, for "
+        f"{count(len(words), 'network', 'networks')} that could not be exported: {reasons}",
+        advice="Replace the operator in your network, or compare all with --engine torch.",
+    )
+
+
 def _recommended(comparison: Comparison) -> Trial | None:
     folder = comparison.recommended_trial
     return next((trial for trial in comparison.trials if trial.folder == folder), None)
 
 
-CHECKS = (no_better_than_baseline, unequal_conditions, disturbed_near_limit)
+CHECKS = (no_better_than_baseline, unequal_conditions, disturbed_near_limit, not_exported)

@@ -7,6 +7,7 @@ and type checkers read; a test compares. Importing this file loads neither torch
 from keiryo.plan_option import option
 from keiryo.records.base import Record
 from keiryo.records.data import Fit
+from keiryo.records.speed import TORCH
 from keiryo.records.training import BudgetTime, DeviceName, FineTune, Metric, Precision
 
 # The sections of the help.
@@ -133,6 +134,13 @@ class ComparisonOptions(Record):
     metric: Metric = option(
         "accuracy",
         "Figure to rank by: accuracy, or balanced (accuracy of each class, averaged over classes).",
+        group=MEASURES,
+    )
+    engine: str = option(
+        TORCH,
+        "Engine to compare on: torch; or onnx (ONNX Runtime). Each trained network is exported for "
+        "it, and latency, size, accuracy and limits are those of the exported file.",
+        metavar="NAME",
         group=MEASURES,
     )
     stop_early: bool = option(

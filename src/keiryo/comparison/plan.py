@@ -231,7 +231,7 @@ def resume_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = Non
 
 def _free_options(plan: Plan, out: Path, again: Plan) -> set[str]:
     """Return the options that may differ from those that `plan` was begun with."""
-    free = {"max_latency_ms", "wait_for_quiet"}
+    free = {"max_latency_ms", "wait_for_quiet", "engine"}
     if not plan.stop_early:  # which drops candidates by what the others did
         free |= {"max_size_mb", "max_params"}
     if plan.budget != "processor":  # of which each thread has its share

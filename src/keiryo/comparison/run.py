@@ -12,6 +12,7 @@ import torch
 
 from keiryo.bench.weighing import weigh_model
 from keiryo.comparison.conclusions import conclude
+from keiryo.comparison.deployment import move_to_engine
 from keiryo.comparison.images.opening import check_unchanged, open_images
 from keiryo.comparison.images.smallest_batch import check_batches
 from keiryo.comparison.images.splitting import check_folds, split_of_plan
@@ -33,6 +34,7 @@ from keiryo.data.sources.storage import is_url, was_url
 from keiryo.data.survey.split import has_own_split
 from keiryo.errors import InputError
 from keiryo.files import write_text
+from keiryo.measure.engines import find_engine
 from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
 from keiryo.records.base import Finding
@@ -40,6 +42,7 @@ from keiryo.records.comparison import Comparison, Difference, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
+from keiryo.records.speed import TORCH
 from keiryo.run_folder import check_space
 from keiryo.train.device import choose_device
 from keiryo.version import __version__
@@ -50,11 +53,11 @@ TABLE_COLUMNS = (
     *("val_balanced_accuracy", "processor_share", "disturbed"),
     *("val_accuracy_with_leaks", "robust_accuracy", "parameters", "state_elements", "macs"),
     *("artifact_bytes", "train_seconds", "epochs", "images_per_second", "peak_memory_bytes"),
-    *("latency_ms_p50", "latency_ms_p95", "dropped_at", "dropped_because"),
+    *("latency_ms_p50", "latency_ms_p95", "dropped_at", "dropped_because", "engine"),
 )
 RECORDED_OPTIONS = {
     *("recipe", "augment", "fine_tune", "batch", "epochs", "minutes", "budget", "class_weights"),
-    *("stop_early", "metric"),
+    *("stop_early", "metric", "engine"),
 }
 
 
@@ -82,6 +85,7 @@ def run_comparison(
             "add --device cpu, or leave it out"
         )
     # Everything that may fail early is tried before the folder is touched.
+    find_engine(plan.engine)
     listener.working("looking through the images")
     opened = open_images(plan, out, resume=resume, progress=listener.downloading)
     source = opened.source
@@ -93,7 +97,7 @@ def run_comparison(
         )
     listener.working("weighing the networks")
     costs = _count_costs(plan, len(source.classes))
-    over = [over_known_limits(cost, plan.limits) for cost in costs.values()]
+    over = [over_known_limits(cost, plan.limits, plan.engine) for cost in costs.values()]
     if all(over) and not resume:
         raise InputError(f"{plan.models[0]}: {over[0]}, and no other model is within the limits")
     check_batches(plan, len(source.classes))
@@ -160,6 +164,8 @@ def _train_and_conclude(
 ) -> Comparison:
     trials, complete = Rungs(plan, out, costs, listener).run()
     if complete:
+        complete = move_to_engine(trials, plan, out, listener, again=measure_again)
+    if complete:
         complete = measure_trials(trials, plan, out, listener, again=measure_again)
     listener.working("ranking and writing the results")
     comparison = _conclude(plan, data, trials, pack.labels, out, complete=complete)
@@ -200,6 +206,8 @@ def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size
     sizes = [cost.size_bytes for cost in costs.values() if cost is not None]
     trained = len(plan.trials()) // len(plan.models)
     models = trained * sum(sizes)
+    if plan.engine != TORCH:  # each is kept as an exported file, too
+        models *= 2
     checkpoints = 2 * max(sizes, default=0)  # the last one, and the one being written
     if plan.stop_early:  # at a rung, all trials wait for each other
         checkpoints = models + max(sizes, default=0)
@@ -258,6 +266,7 @@ def _conclude(
         ),
         data=data,
         **plan.model_dump(include=RECORDED_OPTIONS),
+        engine_version=find_engine(plan.engine).title_with_version,
         limits=plan.limits,
         trials=trials,
         ranking=ranking.models,

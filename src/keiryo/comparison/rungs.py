@@ -91,7 +91,7 @@ class Rungs:
         if trained is not None and trained.status == "done":
             return False  # before the limit was given
         cost = self._costs[trial_plan.model]
-        over = over_known_limits(cost, self._plan.limits)
+        over = over_known_limits(cost, self._plan.limits, self._plan.engine)
         if cost is None or over is None:
             return False
         record = trial_plan.record

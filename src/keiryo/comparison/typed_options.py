@@ -24,6 +24,7 @@ class PlanOptions(TypedDict, total=False):
     robust: bool | None
     class_weights: bool | None
     metric: Literal["accuracy", "balanced"] | None
+    engine: str | None
     stop_early: bool | None
     pretrained: str | None
     fine_tune: Literal["head", "all", "two-stage"] | None

@@ -16,16 +16,17 @@ from pathlib import Path
 from statistics import median
 from types import TracebackType
 
+from keiryo.measure.engines import ENGINES
 from keiryo.measure.load import wait_for_quiet
 from keiryo.processes import environment
-from keiryo.records.speed import Latency
+from keiryo.records.speed import TORCH, Latency
 
 ROUNDS = 3
 MOST_ROUNDS = 6
 # Passes whose medians differ by more than this share disagree.
 LARGEST_SPREAD = 0.1
 LONGEST_WAIT_SECONDS = 10.0
-MOST_PROCESSES = 8  # each holds PyTorch and a network in memory
+MOST_PROCESSES = 8  # each holds an engine and a network in memory
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class ToMeasure:
     """Files of trained models that have the same architecture, and the images of one batch.
 
     `shape` is that of one example, without the batch; None: an RGB image of the model's own size.
+    `engine` is a name in `keiryo.measure.engines.ENGINES`, which runs these files.
     """
 
     files: tuple[Path, ...]
     batch: int = 1
     shape: tuple[int, ...] | None = None
+    engine: str = TORCH
 
 
 class LatencyError(Exception):
@@ -75,6 +78,8 @@ def measure_latencies(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Latency | LatencyError]:
     """Measure each architecture on batches of its own size; its files share one figure.
+
+    Engines that run on the processor alone do so, whatever `device` is.
 
     Before passes, it waits until other processes take little, for `wait` seconds in all at most.
     When that time is used up, disturbed passes are not made again.
@@ -123,7 +128,9 @@ class _Architecture:
 
     def __enter__(self) -> "_Architecture":
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
-        options = {"--device": self.device, "--threads": self.threads, "--batch": self.given.batch}
+        device = "cpu" if ENGINES[self.given.engine].on_processor_only else self.device
+        options = {"--device": device, "--threads": self.threads, "--batch": self.given.batch}
+        options["--engine"] = self.given.engine
         if self.given.shape is not None:
             options["--shape"] = "x".join(map(str, self.given.shape))
         self._process = subprocess.Popen(
@@ -194,6 +201,9 @@ class _Architecture:
                 "p50": median(each.p50 for each in passes),
                 "p95": median(each.p95 for each in passes),
                 "best": min(each.best or each.p50 for each in passes),
+                "processor_p50": median(each.processor_p50 or 0.0 for each in passes),
+                "processor_p95": median(each.processor_p95 or 0.0 for each in passes),
+                "processor_best": min(each.processor_best or 0.0 for each in passes),
                 "spread": _spread(passes),
                 "runs": sum(each.runs for each in passes),
                 "peak_memory_bytes": max(each.peak_memory_bytes or 0 for each in passes) or None,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from keiryo.errors import InputError
-from keiryo.models.meta import without_weights
+from keiryo.models.meta import build_weightless
 from keiryo.models.spec import ModelSpec, build, parse_spec, source_file
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.records.data import Fit
@@ -168,10 +168,13 @@ def load_model(path: Path, *, source: Path | None = None) -> tuple[nn.Module, Sa
     """
     description = read_description(path)
     spec = _find_source(path, description, source)
-    with without_weights():
-        network = build(spec, classes=len(description.classes))
+    network = build_weightless(spec, classes=len(description.classes))
     try:
         network.load_state_dict(read_tensors(path), assign=True)
+        if any(tensor.is_meta for tensor in (*network.parameters(), *network.buffers())):
+            # Buffers that are in no state, such as tables of positions, are made by the network.
+            network = build(spec, classes=len(description.classes))
+            network.load_state_dict(read_tensors(path))
     except (TensorFileError, RuntimeError) as error:
         raise InputError(f"{path}: the weights do not fit {spec} ({error})") from None
     if description.batch_norm_epsilon is not None:

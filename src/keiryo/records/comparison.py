@@ -8,7 +8,8 @@ from pydantic import Field
 
 from keiryo.records.base import Finding, Machine, Record, Status
 from keiryo.records.data import DataSummary, SuspectLabel
-from keiryo.records.speed import Latency
+from keiryo.records.export import TrialExport
+from keiryo.records.speed import TORCH, Latency
 from keiryo.records.training import BudgetTime, Epoch, Metric, Pause
 
 
@@ -53,6 +54,12 @@ class Trial(Record):
         description="share of the training steps' time that was spent waiting for images",
     )
     peak_memory_bytes: int | None = None
+    engine: str = Field(
+        default=TORCH,
+        description="engine whose figures are val_accuracy, its interval, artifact_bytes and "
+        "latency_ms; torch if the network could not be exported for that of the comparison",
+    )
+    exports: dict[str, TrialExport] = Field(default={}, description="by engine")
     latency_ms: Latency | None = None
     train_accuracy: float | None = Field(
         default=None,
@@ -158,6 +165,10 @@ class Comparison(Record):
         default=False, description="True: the worse half was dropped at each rung"
     )
     metric: Metric = Field(default="accuracy", description="figure that candidates are ranked by")
+    engine: str = Field(
+        default=TORCH, description="engine that latency and size, and limits on them, are of"
+    )
+    engine_version: str | None = Field(default=None, description="its name and version")
     limits: Limits
     trials: list[Trial]
     ranking: list[str] = Field(
@@ -189,6 +200,10 @@ class Comparison(Record):
         "the errors of always naming the largest class",
     )
     suspects_among: int = Field(default=0, description="number of held-out images checked")
+
+    def is_on_another_engine(self, trial: Trial) -> bool:
+        """Return True if the figures of `trial` are not of the comparison's engine."""
+        return trial.status == "done" and trial.engine != self.engine
 
     @property
     def has_failed(self) -> bool:

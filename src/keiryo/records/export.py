@@ -40,6 +40,14 @@ class Agreement(Record):
     )
 
 
+class TrialExport(Record):
+    """A trial's file for an engine, in the trial's folder; or the reason why there is none."""
+
+    file: str | None = None
+    agreement: Agreement | None = None
+    error: str | None = None
+
+
 class ExportedModel(Record):
     """A model that was written for another runtime."""
 

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from keiryo.records.base import Record
 
+TORCH = "torch"  # the engine that networks are trained with
+
 
 class Load(Record):
     """The load of the machine during a measurement; None: measured by an earlier version."""
@@ -31,12 +33,16 @@ class Latency(Load):
     """Milliseconds for one batch, after warm-up, and the load of the machine meanwhile.
 
     The runs are done in several passes, in turn with those of other models. `p50` and `p95` are
-    medians over the passes.
+    medians over the passes, and so are those of the processor time. That is the sum over the
+    threads of the measuring process, so other processes lengthen it little.
     """
 
     p50: float
     p95: float
     best: float | None = Field(default=None, description="of the fastest run")
+    processor_p50: float | None = Field(default=None, description="processor time, median run")
+    processor_p95: float | None = Field(default=None, description="processor time, 95th percentile")
+    processor_best: float | None = Field(default=None, description="least processor time of a run")
     spread: tuple[float, float] | None = Field(
         default=None, description="lowest and highest p50 of a pass"
     )
@@ -44,6 +50,7 @@ class Latency(Load):
     threads: int
     runs: int
     device: str
+    engine: str = Field(default=TORCH, description="engine that ran the network")
     peak_memory_bytes: int | None = Field(default=None, description="of the measuring process")
 
 
@@ -90,6 +97,14 @@ class Speed(Record):
     batch: int
     latency_ms: Latency
     images_per_second: float = Field(description="for the median batch")
+    engine_version: str | None = Field(default=None, description="the engine's name and version")
+    file_bytes: int | None = Field(
+        default=None, description="size of the file that the engine runs; None: not recorded"
+    )
+    largest_difference: float | None = Field(
+        default=None,
+        description="of a probability from torch's, on random images; None: not compared",
+    )
     precision: Literal["float32", "bfloat16"] = "float32"
     peak_memory_bytes: int | None
     layers: list[LayerSpeed] = []

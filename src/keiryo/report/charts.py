@@ -85,7 +85,7 @@ def accuracy_against_cost(comparison: Comparison) -> dict[str, Any]:
     trials = [trial for trial in comparison.trials if trial.val_accuracy is not None]
     axes = [
         CostAxis("latency (ms)", [t.latency_ms.p50 if t.latency_ms else None for t in trials]),
-        CostAxis("saved model (MB)", [_million(t.artifact_bytes) for t in trials]),
+        CostAxis("size of the file (MB)", [_million(t.artifact_bytes) for t in trials]),
         CostAxis("parameters (millions)", [_million(t.parameters) for t in trials]),
         CostAxis("multiply-accumulates (millions)", [_million(t.macs) for t in trials]),
         CostAxis("training time (s)", [t.train_seconds for t in trials]),

@@ -7,6 +7,7 @@ from pathlib import Path
 from keiryo.files import write_text
 from keiryo.records.comparison import Comparison, Limits, Trial
 from keiryo.records.places import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE
+from keiryo.records.speed import TORCH
 from keiryo.report import charts, choice, words
 from keiryo.report.curves import write_curves
 from keiryo.report.gradient_chart import gradient_heat_maps, read_snapshots
@@ -32,6 +33,9 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         trials=trials,
         dropped=dropped_early(comparison),
         winner=winner,
+        exported=comparison.engine != TORCH,
+        others_engine=any(map(comparison.is_on_another_engine, trials)),
+        file_kind="saved model" if comparison.engine == TORCH else "exported file",
         winner_path=None if winner is None else folder / winner.folder,
         folder=folder,
         folds=max((trial.fold or 1 for trial in comparison.trials), default=1),

@@ -27,6 +27,7 @@ def page_template(name: str) -> Template:
         "status": words.status,
         "duration": words.duration,
         "rate": words.rate,
+        "of_engine": words.of_engine,
         "run": lambda trial: words.run(trial.seed, trial.fold),
         "quote": lambda path: shlex.quote(str(path)),
     }

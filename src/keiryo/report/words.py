@@ -7,6 +7,9 @@ DISTURBED = "Disturbed: other processes took more than a tenth of the processor 
 JUDGED_BY_BEST = "--max-latency-ms is compared with the fastest run."
 
 
+OF_TORCH = "†"  # marks figures that are torch's, since the network could not be exported
+
+
 def number(value: float | None) -> str:
     """Return a count in thousands, millions or billions: 712629 as 713 k."""
     if value is None:
@@ -64,6 +67,11 @@ def latency(value: Latency | None) -> str:
     if value is None:
         return "–"
     return milliseconds(value.p50) + "*" * value.disturbed
+
+
+def of_engine(text: str, is_on_another_engine: bool) -> str:
+    """Return a figure, marked with † if it is torch's and not that of the comparison's engine."""
+    return text + OF_TORCH * is_on_another_engine
 
 
 def duration(seconds: float | None) -> str:

@@ -16,6 +16,7 @@ from keiryo.cli.tables.table import (
 )
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.places import REPORT_FILE
+from keiryo.records.speed import TORCH
 from keiryo.report import choice, words
 from keiryo.report.order import best_first, dropped_early
 
@@ -43,6 +44,10 @@ def print_table(comparison: Comparison, out: Path) -> None:
     console.print(table)
     if left_out:
         say(console, f"The report also has: {', '.join(reversed(left_out))}.", "dim")
+    if comparison.engine != TORCH:
+        say(console, f"Held out, latency and size: the exported files on {_engine(comparison)}.")
+    if any(map(comparison.is_on_another_engine, comparison.trials)):
+        say(console, f"{words.OF_TORCH} Those of torch: the network could not be exported.")
     if (legend := choice.legend(comparison)) is not None:
         say(console, legend)
     has_disturbed_latency = any(words.is_disturbed(t.latency_ms) for t in comparison.trials)
@@ -64,6 +69,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
         say(console, f"Recommended: {comparison.recommended}" + (f", {because}" if because else ""))
         command = f"keiryo predict {shlex.quote(str(trial))} IMAGE.jpg"
         say_command(console, "Use it:      ", command)
+        if (file := _exported_file(comparison)) is not None:
+            command = f"python -m keiryo_runtime {shlex.quote(str(out / file))} IMAGE.jpg"
+            say_command(console, "or, without torch: ", command)
     elif comparison.ranking:
         say(console, "Recommended: none, since no model is within the limits")
     else:
@@ -86,6 +94,19 @@ def _table(comparison: Comparison, figures: Sequence[str]) -> Table:
     return table
 
 
+def _engine(comparison: Comparison) -> str:
+    return comparison.engine_version or comparison.engine
+
+
+def _exported_file(comparison: Comparison) -> str | None:
+    """Return the exported file of the recommended trial, from the comparison's folder."""
+    for trial in comparison.trials:
+        export = trial.exports.get(comparison.engine)
+        if trial.folder == comparison.recommended_trial and export and export.file:
+            return f"{trial.folder}/{export.file}"
+    return None
+
+
 def _name(trial: Trial) -> str:
     is_first = trial.seed == 0 and trial.fold is None
     name = (
@@ -95,12 +116,13 @@ def _name(trial: Trial) -> str:
 
 
 def _cells(comparison: Comparison, trial: Trial) -> dict[str, str]:
+    is_on_another_engine = comparison.is_on_another_engine(trial)
     return {
         "held out": choice.accuracy(comparison, trial.candidate, trial.val_accuracy),
         "balanced": words.percent(trial.val_balanced_accuracy),
         "training": words.percent(trial.train_accuracy),
-        "latency": words.latency(trial.latency_ms),
-        "size": words.size(trial.artifact_bytes),
+        "latency": words.of_engine(words.latency(trial.latency_ms), is_on_another_engine),
+        "size": words.of_engine(words.size(trial.artifact_bytes), is_on_another_engine),
         "params": words.number(trial.parameters),
         "MACs": words.number(trial.macs),
         "trained in": words.duration(trial.train_seconds) + "*" * trial.disturbed,

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+from rich.table import Table
 from rich.text import Text
 
-from keiryo.cli.tables.table import make_table, open_console
-from keiryo.records.speed import LayerSpeed, Load, Speed
+from keiryo.cli.tables.table import make_table, needed_width, open_console, say
+from keiryo.records.speed import Latency, LayerSpeed, Load, Speed
 from keiryo.report import words
 
 NOT_MEASURED = "-"
+# Columns that a narrow terminal can do without, in this order.
+LEFT_OUT_FIRST = ("processor 95th", "95th", "memory", "images/s", "best")
+SAME_ANSWERS = 1e-4  # the largest difference of a probability that `keiryo export` allows
 
 
 def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
@@ -31,7 +35,7 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
         table.add_row(
             str(speed.batch),
             _milliseconds(latency.p50) + "*" * latency.disturbed,
-            NOT_MEASURED if latency.best is None else _milliseconds(latency.best),
+            _optional(latency.best),
             _milliseconds(latency.p95),
             f"{speed.images_per_second:.1f}",
             NOT_MEASURED if memory is None else words.size(memory),
@@ -45,6 +49,82 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
     machine = f"{first.mode} in {first.precision}, {size}, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
     say_disturbed([speed.latency_ms for speed in speeds])
+
+
+def print_engines(speeds: Sequence[Speed]) -> None:
+    """Print a row for each batch size and engine, and the fastest engine that answers the same."""
+    console = open_console()
+    first = speeds[0]
+    left_out: list[str] = []
+    table = _engines_table(speeds, left_out)
+    for name in LEFT_OUT_FIRST:
+        if needed_width(table, console) <= console.width:
+            break
+        left_out.append(name)
+        table = _engines_table(speeds, left_out)
+    console.print(table)
+    if left_out:
+        say(console, f"--json also has: {', '.join(reversed(left_out))}.", "dim")
+    latency = first.latency_ms
+    machine = f"{latency.device}, {words.count(latency.threads, 'thread')}"
+    say(
+        console,
+        f"Milliseconds per batch, medians after warm-up; {first.size} px, {machine}, from decoded "
+        "images to probabilities. Processor: processor time of all threads. Difference: of a "
+        "probability from that of torch, on random images.",
+        "dim",
+    )
+    say_disturbed([speed.latency_ms for speed in speeds])
+    for batch in dict.fromkeys(speed.batch for speed in speeds):
+        if line := _fastest([speed for speed in speeds if speed.batch == batch]):
+            say(console, line)
+
+
+def _engines_table(speeds: Sequence[Speed], left_out: Sequence[str]) -> Table:
+    figures = ("batch", "median", "best", "95th", "processor", "processor 95th")
+    figures = (*figures, "images/s", "memory", "file", "difference")
+    figures = [name for name in figures if name not in left_out]
+    table = make_table(["engine"], figures, speeds[0].model)
+    for speed in speeds:
+        latency, difference = speed.latency_ms, speed.largest_difference
+        cells = {
+            "batch": str(speed.batch),
+            "median": _milliseconds(latency.p50) + "*" * latency.disturbed,
+            "best": _optional(latency.best),
+            "95th": _milliseconds(latency.p95),
+            "processor": _optional(latency.processor_p50),
+            "processor 95th": _optional(latency.processor_p95),
+            "images/s": f"{speed.images_per_second:.1f}",
+            "memory": words.size(speed.peak_memory_bytes),
+            "file": words.size(speed.file_bytes),
+            "difference": NOT_MEASURED if difference is None else f"{difference:.1g}",
+        }
+        table.add_row(speed.engine_version, *(cells[name] for name in figures))
+    return table
+
+
+def _fastest(speeds: Sequence[Speed]) -> str | None:
+    """Return a sentence that names the fastest engine that keeps the answers, of two at least."""
+    rest = [speed for speed in speeds if (speed.largest_difference or 0.0) <= SAME_ANSWERS]
+    if len(rest) < 2:
+        return None
+    rest.sort(key=lambda speed: speed.latency_ms.p50)
+    fast, slow = rest[0].latency_ms, rest[-1].latency_ms
+    names = f"{rest[0].engine_version}", f"{rest[-1].engine_version}"
+    (low, high), (slow_low, slow_high) = fast.spread or (0.0, 0.0), slow.spread or (0.0, 0.0)
+    at = f"Batch {speeds[0].batch}: "
+    if high >= slow_low or not low:
+        return f"{at}the passes of {names[0]} and {names[1]} overlap, so neither is called faster."
+    return (
+        f"{at}{names[0]} answers the same as {names[1]} and is {slow_low / high:.1f} to "
+        f"{slow_high / low:.1f} times as fast{_less_processor_time(fast, slow)}."
+    )
+
+
+def _less_processor_time(fast: Latency, slow: Latency) -> str:
+    if not fast.processor_p50 or not slow.processor_p50:
+        return ""
+    return f", on 1/{slow.processor_p50 / fast.processor_p50:.1f} of the processor time"
 
 
 def print_layer_speeds(speed: Speed) -> None:
@@ -100,6 +180,10 @@ def _cells(layers: Sequence[LayerSpeed]) -> list[str]:
     least = sum(max(layer.arithmetic_ms, layer.memory_ms) for layer in layers)
     times = f"{(forward + backward) / least:.1f}" if least else NOT_MEASURED
     return [*map(_milliseconds, (forward, backward, arithmetic, memory)), times]
+
+
+def _optional(value: float | None) -> str:
+    return NOT_MEASURED if value is None else _milliseconds(value)
 
 
 def _milliseconds(value: float) -> str:

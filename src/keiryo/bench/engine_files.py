@@ -1,0 +1,83 @@
+"""The file of one network for each engine, and how far its answers are from the network's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from keiryo.errors import InputError
+from keiryo.export.deployed import ImageClassifier
+from keiryo.export.onnx import Run
+from keiryo.export.targets import find_target
+from keiryo.measure.engines import ENGINES
+from keiryo.models.saved import SavedModel, load_model
+from keiryo.models.users_module import users_forward
+
+COMPARED_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class EngineFile:
+    """The file that an engine runs.
+
+    `largest_difference` is that of a probability from the trained network's, on random images;
+    None: not compared.
+    """
+
+    path: Path
+    largest_difference: float | None = None
+
+
+def engine_files(
+    model: Path,
+    engines: Sequence[str],
+    folder: Path,
+    *,
+    is_exported: bool,
+    say: Callable[[str], None],
+) -> dict[str, EngineFile]:
+    """Return the file for each of the `engines` of the network in the file `model`.
+
+    One that `keiryo export` has written beside it is taken; others are written into `folder`. If
+    `is_exported`, `model` is the file of the only engine. Raises InputError if the network cannot
+    be exported.
+    """
+    files = {
+        engine: EngineFile(model) for engine in engines if is_exported or not ENGINES[engine].target
+    }
+    missing = [engine for engine in engines if engine not in files]
+    if not missing:
+        return files
+    network, description = load_model(model)
+    for engine in missing:
+        target = find_target(ENGINES[engine].target or "")
+        path = model.parent / target.file_name
+        if path.exists():
+            ENGINES[engine].describe(path)  # says what is wrong with a damaged one
+            say(f"Taking {path} for {ENGINES[engine].title} ...")
+        else:
+            say(f"Exporting {description.model} for {ENGINES[engine].title} ...")
+            path = folder / target.file_name
+            with users_forward(description.model):
+                path.write_bytes(next(target.encodings(network, description, _no_calibration)))
+        difference = _largest_difference(network, description, target.open(path.read_bytes()))
+        files[engine] = EngineFile(path, difference)
+    return files
+
+
+def _no_calibration() -> np.ndarray:
+    raise InputError("--engine: takes no rounded files; export one, and give that file")
+
+
+def _largest_difference(network: nn.Module, description: SavedModel, run: Run) -> float:
+    size = description.preprocessing.size
+    images = np.random.default_rng(0).integers(
+        0, 256, (COMPARED_IMAGES, size, size, 3), dtype=np.uint8
+    )
+    classifier = ImageClassifier(network, description.preprocessing).eval()
+    with users_forward(description.model), torch.inference_mode():
+        expected = classifier(torch.from_numpy(images)).numpy()
+    return float(np.abs(run(images) - expected).max())
