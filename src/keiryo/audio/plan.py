@@ -83,6 +83,10 @@ class WaveNetPlan(WaveNetOptions):
         """Return the length of a chunk in samples, without what comes before it."""
         return self.samples or max(SHORTEST_DEFAULT_CHUNK, 2 * configuration.receptive_field)
 
+    def seconds(self, share: float) -> float | None:
+        """Return this share of the budget in seconds; None: it is one of epochs."""
+        return None if self.minutes is None else share * self.minutes * 60
+
     def fingerprint(self, pack: RecordingPack) -> str:
         """Return a digest of all that decides what a checkpoint means."""
         digest = hashlib.blake2b(digest_size=16)

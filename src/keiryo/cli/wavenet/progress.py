@@ -8,7 +8,7 @@ from types import FrameType
 
 from rich.progress import Progress
 
-from keiryo.audio.run import WaveNetListener
+from keiryo.audio.listener import WaveNetListener
 from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
 from keiryo.recordings.audit import LEFT_OUT_FINDINGS
 from keiryo.records.wavenet import (

@@ -34,6 +34,10 @@ class RecordingSource(ABC):
         self.conditions = conditions
         self.findings = findings
 
+    def files(self) -> Sequence[Path]:
+        """Return the files that the recordings are read from; empty if they are made."""
+        return ()
+
     @abstractmethod
     def fingerprint(self) -> str:
         """Return a text that changes whenever the recordings or their labels do."""
@@ -66,6 +70,9 @@ class FileRecordings(RecordingSource):
         super().__init__(name, names, conditions, findings)
         self._paths = paths
         self.splits = splits
+
+    def files(self) -> Sequence[Path]:
+        return self._paths
 
     def fingerprint(self) -> str:
         head = self.conditions.model_dump_json()
