@@ -15,6 +15,7 @@ from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.training import Epoch
 from keiryo.report import words
+from keiryo.sentences import count
 
 if TYPE_CHECKING:  # which would load torch
     from keiryo.comparison.plan import Plan, TrialPlan
@@ -153,13 +154,11 @@ def show_progress() -> Iterator[ComparisonListener]:
 def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> list[str]:
     """Return what is going to be done, in lines; `images` is the number of images listed."""
     trials = plan.trials()
-    what = words.count(len(plan.models), "network")
+    what = count(len(plan.models), "network")
     if len(trials) > len(plan.models):
         what += f", {len(trials)} trainings"
     budget = (
-        words.count(plan.epochs or 0, "epoch")
-        if plan.minutes is None
-        else f"{plan.minutes:g} min each"
+        count(plan.epochs or 0, "epoch") if plan.minutes is None else f"{plan.minutes:g} min each"
     )
     seeds = f"seed {plan.seed}"
     if plan.seeds > 1:
@@ -168,7 +167,7 @@ def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> l
     lines = [
         f"Plan: {what}, {budget}; {images:,} images at {plan.size} px, batch {plan.batch}, "
         f"{seeds}{folds}, recipe {plan.recipe}; on {plan.device}, "
-        f"{words.count(plan.threads, 'thread')}"
+        f"{count(plan.threads, 'thread')}"
     ]
     width = max(map(len, plan.models))
     for model in plan.models:

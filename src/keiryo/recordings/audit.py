@@ -7,7 +7,8 @@ from functools import cached_property
 
 from keiryo.recordings.pack import PackedRecording, RecordingPack
 from keiryo.records.base import Finding, ImageGroup, Severity
-from keiryo.records.findings import count, findings_of_left_out, gravest_first
+from keiryo.records.findings import findings_of_left_out, gravest_first
+from keiryo.sentences import count
 
 FEW_RECORDINGS = 5
 

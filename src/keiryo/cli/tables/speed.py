@@ -7,6 +7,7 @@ from rich.text import Text
 from keiryo.cli.tables.table import make_table, open_console
 from keiryo.records.speed import LayerSpeed, Load, Speed
 from keiryo.report import words
+from keiryo.sentences import count
 
 NOT_MEASURED = "-"
 
@@ -41,7 +42,7 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
     latency = first.latency_ms
     shape = first.input_shape
     size = f"{first.size} px" if shape is None else "x".join(map(str, shape))
-    machine = f"{latency.device}, {words.count(latency.threads, 'thread')}"
+    machine = f"{latency.device}, {count(latency.threads, 'thread')}"
     machine = f"{first.mode} in {first.precision}, {size}, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
     say_disturbed([speed.latency_ms for speed in speeds])

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from keiryo.data.packs.pack import PackHeader
 from keiryo.data.sources.source import Source
 from keiryo.data.survey_record import Survey
-from keiryo.records.findings import count
+from keiryo.sentences import count
 
 READERS = 8  # threads; reading waits for the disk more than it computes
 

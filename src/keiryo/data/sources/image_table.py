@@ -10,7 +10,7 @@ from keiryo.data.items import SPLIT_NAMES, Split
 from keiryo.data.sources.image_files import FileSource, FoundImage, open_images
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
-from keiryo.records.findings import count
+from keiryo.sentences import count
 
 SEPARATORS = (",", ";", "\t", "|")
 NEEDED_COLUMNS = ("path", "label")
