@@ -111,6 +111,8 @@ class Limits(Record):
     max_params: int | None = None
 
 
+# The code of the finding that the best model may be no better than guessing.
+NO_BETTER_THAN_BASELINE = "no_better_than_baseline"
 TABLE_HEADINGS = ("model", "seed", "held out", "latency", "size", "parameters")
 
 
@@ -164,6 +166,11 @@ class Comparison(Record):
         """True if trainings failed and none succeeded."""
         statuses = [trial.status for trial in self.trials]
         return self.complete and "failed" in statuses and "done" not in statuses
+
+    @property
+    def advises_against_best(self) -> bool:
+        """True if the best model may be no better than always naming the largest class."""
+        return any(finding.code == NO_BETTER_THAN_BASELINE for finding in self.findings)
 
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows: the trials, the recommended one in bold."""

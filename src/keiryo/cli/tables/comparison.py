@@ -56,7 +56,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
     for finding in comparison.findings:
         text = f"{finding.severity}: {finding.evidence}. {finding.advice}"
         say(console, text, SEVERITY_STYLES[finding.severity])
-    if comparison.recommended_trial:
+    if comparison.recommended_trial and comparison.advises_against_best:
+        say(console, f"Recommended: none; {comparison.recommended} is the best, but see the error")
+    elif comparison.recommended_trial:
         trial = out / comparison.recommended_trial
         say(console, f"Recommended: {comparison.recommended}")
         command = f"keiryo predict {shlex.quote(str(trial))} IMAGE.jpg"

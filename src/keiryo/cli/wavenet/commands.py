@@ -38,7 +38,7 @@ def group(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@takes_fields(OPTIONS, before="out")
+@takes_fields(OPTIONS, before="out", config=True)
 def train(
     data: Annotated[
         str | None,
