@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from keiryo.audio.evaluations import LAST_EVALUATIONS_SHARE, Evaluations
 from keiryo.audio.examples import Examples
 from keiryo.audio.listener import WaveNetListener
+from keiryo.audio.opening import open_recordings
 from keiryo.audio.plan import CHECKPOINT_FILE, PACK_FOLDER, WaveNetPlan, wavenet_folder
 from keiryo.audio.saved import SavedWaveNet, save_wavenet
 from keiryo.audio.summaries import summary_of_epoch, summary_of_network, summary_of_recordings
@@ -27,8 +28,6 @@ from keiryo.models.saved import MODEL_FILE
 from keiryo.models.wavenet import WaveNet
 from keiryo.recordings.chunks import ChunkBatch, ChunkBatches, Chunks
 from keiryo.recordings.locate import locate_recordings
-from keiryo.recordings.pack import RecordingPack
-from keiryo.recordings.packing import prepare_recording_pack
 from keiryo.recordings.split import split_recordings
 from keiryo.records.places import RESULTS_FILE
 from keiryo.records.training import Epoch, SnapshotFile
@@ -73,23 +72,25 @@ def run_wavenet_training(
                         f"--out {out}: ended without a {CHECKPOINT_FILE} (an earlier version "
                         "removed it), so it cannot be continued; begin again with --force"
                     )
-            _keep_longer_budget(plan, out)
         else:
             folder.claim(plan, force=force)
         try:
-            return _Run(plan, out, device, listener).result()
+            run = _Run(plan, out, device, listener, resume=resume)
+            if resume:
+                _keep_changes(plan, out)
+            return run.result()
         except InputError:
             if not resume:
                 folder.release(PACK_FOLDER)
             raise
 
 
-def _keep_longer_budget(plan: WaveNetPlan, out: Path) -> None:
-    """Write the budget of `plan` into the folder, if it is longer than before."""
+def _keep_changes(plan: WaveNetPlan, out: Path) -> None:
+    """Write the budget and the data of `plan` into the folder, if they differ from before."""
     folder = wavenet_folder(out)
     before = folder.read_plan(WaveNetPlan)
-    budget = ("epochs", "minutes", "begun_epochs", "begun_minutes")
-    after = before.model_copy(update={key: getattr(plan, key) for key in budget})
+    changeable = ("epochs", "minutes", "begun_epochs", "begun_minutes", "data")
+    after = before.model_copy(update={key: getattr(plan, key) for key in changeable})
     if after != before:
         folder.write_plan(after)
 
@@ -104,10 +105,18 @@ def read_training(out: Path) -> WaveNetTraining | None:
 
 class _Run:
     def __init__(
-        self, plan: WaveNetPlan, out: Path, device: torch.device, listener: WaveNetListener
+        self,
+        plan: WaveNetPlan,
+        out: Path,
+        device: torch.device,
+        listener: WaveNetListener,
+        *,
+        resume: bool,
     ) -> None:
         self._plan, self._out, self._device, self._listener = plan, out, device, listener
-        whole = self._packed()
+        whole, self._findings = open_recordings(
+            plan, out, resume=resume, progress=self._tell_packing
+        )
         self._splits = split_recordings(whole, seed=plan.seed, hold_out=plan.hold_out)
         self._pack = self._splits.pack
         self._configuration = plan.configuration(self._pack)
@@ -115,7 +124,9 @@ class _Run:
     def result(self) -> WaveNetTraining:
         """Train, and return the record of the training."""
         plan, pack, splits = self._plan, self._pack, self._splits
-        data = summary_of_recordings(pack, splits, self._configuration.receptive_field)
+        data = summary_of_recordings(
+            pack, splits, self._configuration.receptive_field, self._findings
+        )
         network_summary = summary_of_network(self._configuration, pack.rate)
         self._listener.began(data, network_summary)
         samples = plan.chunk_samples(self._configuration)
@@ -187,20 +198,10 @@ class _Run:
         self._listener.finished(record)
         return record
 
-    def _packed(self) -> RecordingPack:
-        def progress(done: int, total: int) -> None:
-            self._listener.packing(done, total)
-            if self._listener.wants_stop():
-                raise KeyboardInterrupt
-
-        source = locate_recordings(self._plan.data, condition=self._plan.condition)
-        return prepare_recording_pack(
-            source,
-            folder=self._out / PACK_FOLDER,
-            form=self._plan.form,
-            workers=self._plan.threads,
-            progress=progress,
-        )
+    def _tell_packing(self, done: int, total: int) -> None:
+        self._listener.packing(done, total)
+        if self._listener.wants_stop():
+            raise KeyboardInterrupt
 
     def _chunks(self, rows: np.ndarray, samples: int) -> Chunks:
         context = self._configuration.receptive_field
