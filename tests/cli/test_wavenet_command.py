@@ -352,8 +352,11 @@ def test_a_model_whose_outputs_are_not_finite_is_not_exported(
         (["generate", "{trained}", "--out", "sound.mp3"], "ends in .wav"),
         (["generate", "{trained}", "--out", "{here}/there.wav"], "exists"),
         (["generate", "{trained}", "--argmax", "--temperature", "1"], "one of the two"),
-        (["generate", "{trained}", "--temperature", "-1", "--condition", CONDITION], "temperature"),
-        (["generate", "{trained}", "--top-p", "2", "--condition", CONDITION], "top_p"),
+        (
+            ["generate", "{trained}", "--temperature", "-1", "--condition", CONDITION],
+            "--temperature -1",
+        ),
+        (["generate", "{trained}", "--top-p", "2", "--condition", CONDITION], "--top-p 2"),
         (
             ["generate", "{trained}", "--prime", "{here}/text.wav", "--condition", CONDITION],
             "text.wav: not",
