@@ -68,9 +68,7 @@ def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
         if sound.frames == 0:
             raise UnusableRecordingError("no_samples", "there is not one sample in it")
         if sound.frames > MOST_FRAMES:  # FLAC written to a pipe, and then cut short
-            reason = (
-                "it does not say how long it is, and its last frame is not whole"
-            )
+            reason = "it does not say how long it is, and its last frame is not whole"
             raise UnusableRecordingError("unreadable", reason)
         done = 0
         while True:
