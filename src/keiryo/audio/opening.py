@@ -6,6 +6,7 @@ from keiryo.ahead import Progress
 from keiryo.audio.plan import PACK_FOLDER, WaveNetPlan
 from keiryo.errors import InputError
 from keiryo.files import shown
+from keiryo.processes import hide_library_remarks
 from keiryo.recordings.content import difference
 from keiryo.recordings.locate import locate_recordings
 from keiryo.recordings.pack import RecordingPack, is_recording_pack, open_recording_pack
@@ -33,9 +34,10 @@ def open_recordings(
         return open_recording_pack(folder), [data_away("training", shown(str(error)))]
     if resume and (held := _held(plan, out, source)) is not None:
         return held
-    pack = prepare_recording_pack(
-        source, folder=folder, form=plan.form, workers=plan.threads, progress=progress
-    )
+    with hide_library_remarks():  # on odd files, which are findings
+        pack = prepare_recording_pack(
+            source, folder=folder, form=plan.form, workers=plan.threads, progress=progress
+        )
     return pack, []
 
 

@@ -24,6 +24,7 @@ from keiryo.audio.saved import SavedWaveNet, load_wavenet
 from keiryo.cli.options import check_is_new
 from keiryo.errors import InputError
 from keiryo.kernels.compiling import watch_compiling
+from keiryo.processes import hide_library_remarks
 from keiryo.recordings.conditions import choose_labels
 from keiryo.recordings.forming import read_recording
 from keiryo.train.device import choose_device
@@ -221,7 +222,8 @@ def _paths(out: str, count: int, *, raw: bool, force: bool) -> list[Path]:
 def _before(prime: Path, description: SavedWaveNet) -> np.ndarray:
     if not prime.is_file():
         raise InputError(f"--prime {prime}: no such file")
-    samples, _ = read_recording(prime, rate=description.rate)
+    with hide_library_remarks():
+        samples, _ = read_recording(prime, rate=description.rate)
     if description.normalized and (peak := float(np.abs(samples).max())) > 0:
         samples = samples / peak
     return samples
