@@ -104,6 +104,10 @@ def test_an_offset_is_removed_before_silent_ends_are(tmp_path: Path) -> None:
     assert 7900 < len(pack.recording(0)) <= 8000
     findings = {finding.code: finding for finding in audit_recordings(pack)}
     assert set(findings) == {"dc_offset", "trimmed"}
+    short = tone(1900) * np.float32(0.5) + np.float32(0.4)
+    write(tmp_path / "short" / "a.wav", short)
+    (found,) = audit_recordings(pack_of(tmp_path / "short", tmp_path / "of_short"))
+    assert found.code == "dc_offset"
     assert "+0.100" in findings["dc_offset"].files[0]
 
 
@@ -112,8 +116,10 @@ def test_clipped_crests_are_told_and_natural_ones_are_not(tmp_path: Path) -> Non
         path = tmp_path / f"{frequency:.0f}"
         write(path / "set" / "a.wav", tone(8000, frequency=frequency))
         assert codes_and_findings(path)[1] == set()
-    write(path / "set" / "a.wav", np.clip(4 * tone(8000), -0.9, 0.9))
-    assert codes_and_findings(path)[1] == {"clipped"}
+    # So loud that it leaps from one end to the other, and that all of 16 bits is used.
+    for factor, end in ((4, 0.9), (300, 1.0)):
+        write(path / "set" / "a.wav", np.clip(factor * tone(8000), -end, end))
+        assert codes_and_findings(path)[1] == {"clipped"}
 
 
 def piped_flac(path: Path, samples: np.ndarray) -> bytearray:

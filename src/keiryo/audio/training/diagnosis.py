@@ -184,7 +184,7 @@ def ignores_conditions(evidence: SoundEvidence) -> Finding | None:
     return Finding(
         code="conditions_ignored",
         severity="warning",
-        evidence=f"with the conditions of other recordings, held-out ones have {saved:+.4f} bits "
+        evidence=f"with the conditions of other recordings, held-out ones take {saved:+.4f} bits "
         "per sample: the network does not use the conditions yet",
         advice="Give it more --minutes or --epochs; see whether the conditions are those of the "
         "recordings.",
