@@ -14,6 +14,7 @@ from keiryo.cli.tables.table import (
     say,
     say_command,
 )
+from keiryo.files import shown
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.places import REPORT_FILE
 from keiryo.report import words
@@ -67,7 +68,7 @@ def print_table(comparison: Comparison, out: Path) -> None:
         say(console, "Recommended: none, since no model is within the limits")
     else:
         say(console, "Recommended: none, since no model has finished")
-    say_command(console, "Report:      ", str(out / REPORT_FILE))
+    say_command(console, "Report:      ", shown(out / REPORT_FILE))
 
 
 def _table(comparison: Comparison, figures: Sequence[str]) -> Table:
