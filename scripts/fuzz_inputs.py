@@ -2,10 +2,11 @@
 
     python scripts/fuzz_inputs.py --count 7000 --seed 1
 
-Takes images in several formats, a CSV, a trained network, a pack and the plan of a comparison in
-turns, and damages a copy each time. An input may be read, listed as unreadable or refused with
-InputError in at most three lines, within a time, and without a line on standard error. Everything
-else is printed with its number, is kept in `--keep` if that is given, and makes the exit status 1.
+Takes images and recordings in several formats, CSVs, trained networks, packs, plans and a
+checkpoint in turns, and damages a copy each time. An input may be read, listed as unreadable or
+refused with InputError in at most three lines, within a time, and without a line on standard error.
+Everything else is printed with its number, is kept in `--keep` if that is given, and makes the exit
+status 1.
 """
 
 import argparse
@@ -21,8 +22,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import soundfile
 from PIL import Image
 
+from keiryo import train_wavenet
+from keiryo.audio.plan import CHECKPOINT_FILE, PLAN_FILE, resume_plan
+from keiryo.audio.saved import load_wavenet
+from keiryo.cli.parameters.configuration import read_configuration
 from keiryo.comparison.plan import make_plan, read_plan
 from keiryo.data.image.decoding import UnreadableImageError, decode_image
 from keiryo.data.image.facts import examine
@@ -31,13 +37,20 @@ from keiryo.data.locate import locate
 from keiryo.data.packs.pack import open_pack
 from keiryo.data.packs.packing import prepare_pack
 from keiryo.errors import InputError
-from keiryo.models.saved import Preprocessing, SavedModel, load_model, save_model
+from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, load_model, save_model
 from keiryo.models.spec import build
+from keiryo.processes import hide_library_remarks
+from keiryo.recordings.forming import read_recording
+from keiryo.recordings.locate import locate_recordings
+from keiryo.recordings.pack import open_recording_pack
+from keiryo.recordings.packing import prepare_recording_pack
 from keiryo.version import __version__
 
 MOST_LINES = 3
 LONGEST_SECONDS = 20.0
 MODEL = "mobilenet_v1:width=0.125"
+RATE = 8000
+SOUND_FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".aiff": "AIFF", ".mp3": "MP3"}
 # Numbers at which formats and programs err.
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 WORDS = (b"", b"null", b"-1", b"1e999", b"[]", b"{}", b'"', b"\0", b"\xff", b",", b"true", b"NaN")
@@ -159,6 +172,12 @@ def make_cases(folder: Path) -> dict[str, tuple[bytes, Check]]:
         "pack.json": pack_case(folder / "pack", "pack.json"),
         "images.npy": pack_case(folder / "images", "images.npy"),
         "plan.json": plan_case(folder / "plan"),
+        "options.toml": options_case(folder / "options"),
+        **{f"recording{suffix}": recording_case(folder, suffix) for suffix in SOUND_FORMATS},
+        "recordings.csv": recording_table_case(folder / "recording_table"),
+        "recordings.json": recording_pack_case(folder / "recording_pack", "recordings.json"),
+        "codes.npy": recording_pack_case(folder / "codes", "codes.npy"),
+        **{f"wavenet {name}": wavenet_case(folder / f"of {name}", name) for name in WAVENET_FILES},
     }
 
 
@@ -235,11 +254,90 @@ def plan_case(folder: Path) -> tuple[bytes, Check]:
     return plan.model_dump_json(indent=2).encode(), check
 
 
+def options_case(folder: Path) -> tuple[bytes, Check]:
+    """Return a TOML file of options, and the check of one."""
+    folder.mkdir()
+
+    def check(data: bytes) -> None:
+        (folder / "options.toml").write_bytes(data)
+        read_configuration(folder / "options.toml", ["models", "epochs", "minutes", "out"])
+
+    return b'models = ["vgg16", "resnet18"]\nepochs = 30\nout = "runs/first"\n', check
+
+
+def recording_case(folder: Path, suffix: str) -> tuple[bytes, Check]:
+    """Return a recording in the format of `suffix`, and the check of one."""
+    path = folder / f"recording{suffix}"
+    soundfile.write(path, sound(), RATE, format=SOUND_FORMATS[suffix])
+
+    def check(data: bytes) -> None:
+        path.write_bytes(data)
+        with hide_library_remarks():
+            read_recording(path)
+
+    return path.read_bytes(), check
+
+
+def recording_table_case(folder: Path) -> tuple[bytes, Check]:
+    """Return a CSV of existing recordings, and the check of one."""
+    folder.mkdir()
+    for number in range(4):
+        soundfile.write(folder / f"{number}.wav", sound(), RATE)
+    rows = "\n".join(f"{n}.wav,{'ab'[n % 2]},{('train', 'val')[n // 2]}" for n in range(4))
+
+    def check(data: bytes) -> None:
+        (folder / "set.csv").write_bytes(data)
+        locate_recordings(str(folder / "set.csv"))
+
+    return f"path,speaker,split\n{rows}\n".encode(), check
+
+
+def recording_pack_case(folder: Path, name: str) -> tuple[bytes, Check]:
+    """Return the file `name` of a pack of recordings in `folder`, and the check of one."""
+    prepare_recording_pack(locate_recordings("tones:count=10,seconds=0.1"), folder=folder)
+
+    def check(data: bytes) -> None:
+        (folder / name).write_bytes(data)
+        open_recording_pack(folder)
+
+    return (folder / name).read_bytes(), check
+
+
+def wavenet_case(folder: Path, name: str) -> tuple[bytes, Check]:
+    """Return the file `name` of a WaveNet's training, and the check of one."""
+    read = WAVENET_FILES[name]
+    options = {"data": "tones:count=10,seconds=0.1", "epochs": 1, "stacks": 1, "layers": 2}
+    sizes = {"residual": 4, "skip": 4, "threads": 1}
+    train_wavenet(out=folder, progress=False, **options, **sizes)
+    if name == CHECKPOINT_FILE:
+        (folder / MODEL_FILE).unlink()
+
+    def check(data: bytes) -> None:
+        (folder / name).write_bytes(data)
+        read(folder)
+
+    return (folder / name).read_bytes(), check
+
+
+# The files of a WaveNet's training, each with what reads the folder that it lies in.
+WAVENET_FILES: dict[str, Callable[[Path], object]] = {
+    PLAN_FILE: lambda folder: resume_plan({}, folder),
+    MODEL_FILE: load_wavenet,
+    CHECKPOINT_FILE: load_wavenet,
+}
+
+
 def check_image(data: bytes, suffix: str) -> None:
     """Decode, examine and fit an image."""
     decoded = decode_image(data, suffix=suffix)
     examine(decoded)
     fit_image(decoded.pixels, 16, "crop")
+
+
+def sound() -> np.ndarray:
+    """Return a tone that fades, (2000,), from -1 to 1."""
+    times = np.arange(2000) / RATE
+    return np.sin(2 * np.pi * 440 * times) * np.exp(-4 * times)
 
 
 def pixels() -> np.ndarray:

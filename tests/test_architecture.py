@@ -15,6 +15,7 @@ SAME_SUBJECT = {
     "bench",  # the room; its command
     "check",
     "comparison",  # its record; its table
+    "content",  # of packs of images; of recordings
     "data",
     "diagnosis",
     "evaluation",
@@ -26,6 +27,7 @@ SAME_SUBJECT = {
     "locate",
     "near_copies",  # of images; of recordings
     "norm_activation",  # the layer; its kernel
+    "opening",  # of a run's data or its pack: images; recordings
     "onnx",  # the exporters of classifiers and of WaveNets
     "options",
     "pack",

@@ -38,3 +38,17 @@ def test_the_command_line_sets_them_before_it_loads_pytorch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=given
     )
     assert finished.stdout.splitlines()[0] == SHORT_SPINNING["GOMP_SPINCOUNT"]
+
+
+def test_remarks_of_libraries_are_hidden_and_those_of_python_are_not() -> None:
+    code = (
+        "import os, sys\n"
+        "from keiryo.processes import hide_library_remarks\n"
+        "print('before', file=sys.stderr)\n"
+        "with hide_library_remarks():\n"
+        "    os.write(2, b'a remark')\n"
+        "    print('shown', file=sys.stderr)\n"
+        "os.write(2, b'after')\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert finished.stderr.split() == [b"before", b"shown", b"after"]

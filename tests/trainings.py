@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from keiryo.audio.run import WaveNetListener
+from keiryo.audio.listener import WaveNetListener
 from keiryo.audio.training.evaluation import counts_of_codes
 from keiryo.audio.training.initialization import initialize
 from keiryo.audio.training.task import WaveNetTask, wavenet_recipe

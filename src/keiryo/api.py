@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from keiryo.audio import plan as wavenet_plan
-from keiryo.audio.run import WaveNetListener, run_wavenet_training
+from keiryo.audio.listener import WaveNetListener
+from keiryo.audio.run import run_wavenet_training
 from keiryo.audio.typed_options import WaveNetPlanOptions
 from keiryo.comparison.listener import Listener, Listeners
 from keiryo.comparison.plan import comparison_folder, make_plan, resume_plan

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import xxhash
 
+READ_BYTES = 1 << 20
+UNREADABLE = "unreadable"
+
 
 def unfinished_name(path: Path) -> Path:
     """Return a new name beside `path` for a file that is being written."""
@@ -67,6 +70,24 @@ def write_text(path: Path, text: str) -> None:
     """
     with replace_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def digest_of_file(path: Path) -> str:
+    """Return a digest of the file's content, 128 bits in hexadecimal, in bounded memory.
+
+    Return "unreadable" for a file that cannot be read.
+    """
+    digest = xxhash.xxh3_128()
+    try:
+        # Anything else, a pipe for example, may never end.
+        if path.is_file():
+            with path.open("rb") as file:
+                while block := file.read(READ_BYTES):
+                    digest.update(block)
+            return digest.hexdigest()
+    except OSError:
+        pass
+    return UNREADABLE
 
 
 def shown(path: Path | str) -> str:

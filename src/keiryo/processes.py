@@ -1,4 +1,4 @@
-"""The environment and the standard output of keiryo's command line and of its processes."""
+"""The environment and the standard streams of keiryo's command line and of its processes."""
 
 import contextlib
 import io
@@ -72,3 +72,36 @@ def _standard_output_to(stream: TextIO | None) -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(kept, results)
         os.close(kept)
+
+
+@contextlib.contextmanager
+def hide_library_remarks() -> Iterator[None]:
+    """Hide what libraries in C write to standard error in this block, such as mpg123's notes.
+
+    What Python writes there is shown. Where standard error is no file of the system, as in a
+    notebook, nothing is hidden.
+    """
+    shown = sys.stderr
+    try:
+        errors = shown.fileno()
+        is_own = errors == sys.__stderr__.fileno()  # pyright: ignore[reportOptionalMemberAccess]
+    except (AttributeError, ValueError, io.UnsupportedOperation):
+        yield
+        return
+    if not is_own:
+        yield
+        return
+    shown.flush()
+    kept = os.dup(errors)
+    with (
+        os.fdopen(kept, "w", 1, encoding=shown.encoding, errors="backslashreplace") as own,
+        Path(os.devnull).open("w") as nothing,
+    ):
+        # In this order, and back in the reverse, so that no other thread's line is lost.
+        sys.stderr = own
+        os.dup2(nothing.fileno(), errors)
+        try:
+            yield
+        finally:
+            os.dup2(kept, errors)
+            sys.stderr = shown

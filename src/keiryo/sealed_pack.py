@@ -1,9 +1,10 @@
-"""The parts that both kinds of pack share: a header with a checksum, and a lock."""
+"""The parts that both kinds of pack share: a header with a checksum, a lock, the data it holds."""
 
 import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -12,7 +13,58 @@ from filelock import FileLock, Timeout
 
 from keiryo.errors import InputError
 from keiryo.files import checksum_of
-from keiryo.records.base import Record
+from keiryo.records.base import Finding, Record
+from keiryo.sentences import count
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference between the data that a pack was made of and the data that there is now.
+
+    `added` items are new and `gone` ones are no longer there; `noun` is the word for one.
+    """
+
+    added: int = 0
+    gone: int = 0
+    noun: str = "image"
+    is_known: bool = True  # False: one of the two does not tell its content
+
+    @property
+    def is_none(self) -> bool:
+        """True if both hold the same items."""
+        return self.is_known and not self.added and not self.gone
+
+    @property
+    def is_held(self) -> bool:
+        """True if the pack holds every item that there is now."""
+        return self.is_known and not self.added
+
+    @property
+    def words(self) -> str:
+        """The difference in words: 1 image new, 2 images no longer there."""
+        both = ((self.added, "new"), (self.gone, "no longer there"))
+        return ", ".join(f"{count(number, self.noun)} {what}" for number, what in both if number)
+
+    def finding(self, kind: str) -> Finding:
+        """Return the finding that the run, of this `kind`, continues although items are gone."""
+        return Finding(
+            code="data_partly_away",
+            severity="warning",
+            evidence=f"{count(self.gone, self.noun)} of the {kind}'s data no longer there; it "
+            "continues with its own pack, which holds them",
+            advice="Nothing to do if they have moved. If you removed them on purpose, begin again "
+            "with another --out.",
+        )
+
+
+def data_away(kind: str, reason: str) -> Finding:
+    """Return the finding that the run, of this `kind`, continues without its data, for `reason`."""
+    return Finding(
+        code="data_away",
+        severity="info",
+        evidence=f"the {kind} continues with its own pack, since its data is away: {reason}",
+        advice="Nothing to do: the pack holds all of it, and its checksums are right.",
+    )
 
 
 class SealedHeader(Record):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Unpack
 
 from keiryo import api
-from keiryo.audio.run import WaveNetListener
+from keiryo.audio.listener import WaveNetListener
 from keiryo.audio.typed_options import WaveNetPlanOptions
 from keiryo.cli.progress import show_progress
 from keiryo.cli.wavenet.progress import show_wavenet_progress

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import keiryo
-from keiryo.audio.plan import CHECKPOINT_FILE
-from keiryo.audio.run import WaveNetListener
+from keiryo.audio.listener import WaveNetListener
+from keiryo.audio.plan import CHECKPOINT_FILE, wavenet_folder
 from keiryo.audio.saved import load_wavenet
 from keiryo.errors import InputError
 from keiryo.models.saved import MODEL_FILE
@@ -93,3 +93,52 @@ def test_minutes_end_with_a_part_of_the_held_out_samples(tmp_path: Path) -> None
     assert found.held_out_samples == 400_000
     assert 0 < found.val_samples < 400_000
     assert found.sounds
+
+
+def test_one_training_at_a_time_is_in_a_folder(ended: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(ended, out)
+    with wavenet_folder(out).occupy():
+        for given in ({"resume": True, "epochs": 2}, {"data": TONES, "force": True, **SIZE}):
+            with pytest.raises(InputError, match="another keiryo is running in it"):
+                keiryo.train_wavenet(out=out, **given)
+        assert load_wavenet(out)  # what is there can be heard meanwhile
+    assert keiryo.train_wavenet(out=out, resume=True).complete
+
+
+def test_force_removes_no_recording_that_it_needs(ended: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(ended, out)
+    with pytest.raises(InputError, match=r"--force: would remove .*samples"):
+        keiryo.train_wavenet(out / "samples", out=out, force=True, **SIZE)
+    assert (out / "samples" / "generated_1.wav").is_file()
+
+
+def test_a_training_goes_on_with_recordings_that_were_touched_moved_or_are_away(
+    tmp_path: Path,
+) -> None:
+    folder, out = tmp_path / "set", tmp_path / "out"
+    for number in range(6):
+        write(folder / f"{number}.wav", noise(4000, seed=number))
+    (folder / "damaged.wav").write_bytes(b"no sound")
+    listener = StoppingListener(2)
+    stopped = keiryo.train_wavenet(folder, out=out, epochs=50, listener=listener, **SIZE)
+    assert stopped.status == "stopped"
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+
+    def codes(data: Path | None = None) -> set[str]:
+        listener = StoppingListener(1)
+        found = keiryo.train_wavenet(data, out=out, resume=True, listener=listener, **SIZE)
+        return {finding.code for finding in found.data.findings}
+
+    (folder / "0.wav").touch()
+    (folder / "1.wav").rename(folder / "renamed.wav")
+    assert not {"data_away", "data_partly_away"} & codes()
+    (folder / "2.wav").unlink()
+    assert "data_partly_away" in codes()
+    moved = folder.rename(tmp_path / "moved")
+    assert "data_away" in codes()
+    assert "data_away" not in codes(moved)
+    write(other / "more.wav", noise(4000, seed=9))
+    with pytest.raises(InputError, match=r"has changed \(1 recording new"):
+        codes(other)

@@ -11,6 +11,7 @@ from conftest import Finished
 from keiryo.cli.compare import OPTIONS
 from keiryo.cli.lazy import lazy_group, takes_fields
 from keiryo.cli.parameters.configuration import read_configuration
+from keiryo.cli.wavenet.commands import OPTIONS as WAVENET_OPTIONS
 from keiryo.comparison.plan import make_plan
 
 Keiryo = Callable[..., Finished]
@@ -47,12 +48,25 @@ def ask(
     ASKED.append({"data": data, "models": models, "out": out, **given})
 
 
-def tell(*arguments: object) -> dict[str, Any]:
+def tell(*arguments: object, command: str = "ask") -> dict[str, Any]:
     """Return what the command is given by these arguments."""
-    app = typer.Typer(cls=lazy_group({"ask": f"{__name__}:ask"}))
+    app = typer.Typer(cls=lazy_group({command: f"{__name__}:{command}"}))
     app.callback()(lambda: None)
-    app(["ask", *map(str, arguments)], standalone_mode=False)
+    app([command, *map(str, arguments)], standalone_mode=False)
     return ASKED[-1]
+
+
+@takes_fields(WAVENET_OPTIONS, before="out", config=True)
+def ask_wavenet(out: Path = Path("wavenet"), **given: Any) -> None:
+    """Take the options of a WaveNet's training."""
+    ASKED.append({"out": out, **given})
+
+
+def test_a_switch_is_read_by_its_own_name_and_by_that_of_its_field(tmp_path: Path) -> None:
+    for line in ("no-dilation = true", "is_dilated = false"):
+        (tmp_path / "mine.toml").write_text(f"{line}\nlayers = 3\n")
+        found = tell("--config", tmp_path / "mine.toml", command="ask_wavenet")
+        assert found == {"out": Path("wavenet"), "is_dilated": False, "layers": 3}
 
 
 def test_every_option_is_read(file: Path) -> None:
@@ -104,12 +118,12 @@ def test_train_takes_the_only_model_of_a_file(tmp_path: Path) -> None:
     ("text", "hint"),
     [
         ("epoks = 3", "there is no option 'epoks'; did you mean epochs"),
-        ("epochs =", "neither TOML nor a plan.json"),
+        ("epochs =", "neither TOML nor a plan"),
         ("epochs = 'many'", "--epochs many: "),
         ("epochs = 0", "--epochs 0: "),
         ("data = 2026-01-01", "data: give a text"),
         ("[training]\nepochs = 3", "there is no option 'training'"),
-        ("{", "neither TOML nor a plan.json"),
+        ("{", "neither TOML nor a plan"),
     ],
 )
 def test_a_file_that_cannot_be_taken_is_named(

@@ -3,11 +3,13 @@
 import io
 import re
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 import keiryo
+from keiryo.cli import progress
 from keiryo.cli.live import terminal
 from keiryo.cli.live.terminal import open_progress, watch_silence
 from keiryo.cli.live.time_left import TimeLeft
@@ -15,12 +17,13 @@ from keiryo.cli.progress import ComparisonListener, plan_lines
 from keiryo.cli.tables.comparison import print_table
 from keiryo.comparison.plan import Plan, make_plan
 from keiryo.comparison.trial.process import TrialReport
-from keiryo.records.base import Machine
-from keiryo.records.comparison import Comparison, Limits, Trial
+from keiryo.records.base import Finding, Machine
+from keiryo.records.comparison import NO_BETTER_THAN_BASELINE, Comparison, Limits, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.speed import Latency
 from keiryo.records.training import Epoch
+from keiryo.report.page import render_page
 
 MODELS = ["mobilenet_v2:width=0.25", "resnet18"]
 COSTS: dict[str, Cost | None] = {
@@ -46,8 +49,8 @@ def plan_of(**options: object) -> Plan:
 @pytest.mark.parametrize("is_terminal", [False, True])
 def test_a_terminal_shows_epochs_and_losses_as_a_file_does(is_terminal: bool) -> None:
     text = io.StringIO()
-    with open_progress(Console(file=text, force_terminal=is_terminal, width=80)) as progress:
-        listener = ComparisonListener(progress)
+    with open_progress(Console(file=text, force_terminal=is_terminal, width=80)) as bars:
+        listener = ComparisonListener(bars)
         plan = plan_of(epochs=2)
         listener.planned(plan, COSTS, 60)
         listener.trial_started(plan.trials()[0], 0, 2)
@@ -63,8 +66,8 @@ def test_a_terminal_shows_epochs_and_losses_as_a_file_does(is_terminal: bool) ->
 
 def test_no_message_is_broken_within_a_word_in_80_columns() -> None:
     text = io.StringIO()
-    with open_progress(Console(file=text, force_terminal=True, width=80)) as progress:
-        ComparisonListener(progress).say("mobilenet_v2:width=0.25 " * 7)
+    with open_progress(Console(file=text, force_terminal=True, width=80)) as bars:
+        ComparisonListener(bars).say("mobilenet_v2:width=0.25 " * 7)
     lines = ANSI.sub("", text.getvalue()).splitlines()
     assert len(lines) > 2
     assert {word for line in lines for word in line.split()} == {"mobilenet_v2:width=0.25"}
@@ -77,7 +80,7 @@ def test_the_plan_says_what_is_going_to_be_done() -> None:
     )
     assert lines[0].endswith("1 thread")
     assert "1.00 k parameters, 1.00 M MACs an image" in lines[1]
-    assert "shows how long" in lines[-1]
+    assert "show how long" in lines[-1]
     timed = plan_lines(plan_of(minutes=5, folds=2), COSTS, 60)
     assert "20 min 0 s of training in all" in timed[-1]
     own = plan_of(models=["mine.py:net"])
@@ -109,8 +112,8 @@ def test_with_epochs_networks_take_in_proportion_to_their_work() -> None:
 def test_a_long_silence_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "SILENCES_SECONDS", (0.0, 60.0))
     text = io.StringIO()
-    with open_progress(Console(file=text, width=80)) as progress:
-        listener = ComparisonListener(progress)
+    with open_progress(Console(file=text, width=80)) as bars:
+        listener = ComparisonListener(bars)
         with watch_silence(listener):
             listener.show_bar("decoding", 0.25, "1 of 4 images")
             end = time.monotonic() + 30
@@ -119,7 +122,25 @@ def test_a_long_silence_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text.getvalue() == "  decoding 25% · 1 of 4 images ...\n"
 
 
-def compared() -> Comparison:
+def test_a_few_steps_show_how_long_a_training_and_all_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BEFORE_ESTIMATE", 0.0)
+    text = io.StringIO()
+    with open_progress(Console(file=text, width=80)) as bars:
+        listener = ComparisonListener(bars)
+        plan = plan_of(epochs=2)
+        listener.planned(plan, COSTS, 60)
+        for number, trial in enumerate(plan.trials()):
+            listener.trial_started(trial, number, 2)
+            for _ in range(2):
+                listener.trial_reported(trial, TrialReport(share=0.1, seconds_left=1000.0))
+    told = [line for line in text.getvalue().splitlines() if "about" in line]
+    assert told == [
+        "  this training takes about 16 min 40 s more, and all some 50 min 0 s",
+        "  this training takes about 16 min 40 s more",
+    ]
+
+
+def compared(*findings: Finding) -> Comparison:
     trials = [
         Trial(
             model=model,
@@ -165,6 +186,7 @@ def compared() -> Comparison:
         recommended=MODELS[0],
         complete=True,
         recommended_trial=trials[0].folder,
+        findings=[*findings],
     )
 
 
@@ -179,6 +201,24 @@ def test_names_are_whole_in_80_columns(
         assert name in shown
     assert "The report also has: " in shown
     assert max(map(len, ANSI.sub("", shown).splitlines()[:6])) <= 80
+
+
+def test_a_model_that_is_advised_against_is_not_recommended(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    print_table(compared(), tmp_path)
+    assert f"Recommended: {MODELS[0]}" in capsys.readouterr().out
+    against = Finding(
+        code=NO_BETTER_THAN_BASELINE,
+        severity="error",
+        evidence="it guesses",
+        advice="Do not use it",
+    )
+    print_table(compared(against), tmp_path)
+    shown = capsys.readouterr().out
+    assert "Recommended: none" in shown
+    assert "keiryo predict" not in shown
+    assert "not recommended" in render_page(compared(against), tmp_path)
 
 
 def test_a_notebook_shows_a_table() -> None:

@@ -173,7 +173,7 @@ def test_several_sounds_at_once_are_those_of_one(
     trained: Path, keiryo: Run, tmp_path: Path
 ) -> None:
     common = ["wavenet", "generate", trained, "--condition", CONDITION, "--seconds", 0.1]
-    assert keiryo(*common, "--out", tmp_path / "one.wav").status == 0
+    assert keiryo(*common, "--device", "auto", "--out", tmp_path / "one.wav").status == 0
     assert keiryo(*common, "--count", 3, "--out", tmp_path / "many.wav").status == 0
     many = [samples_of(tmp_path / f"many_{number}.wav")[0] for number in (1, 2, 3)]
     assert (many[0] == samples_of(tmp_path / "one.wav")[0]).all()
@@ -340,6 +340,11 @@ def test_a_model_whose_outputs_are_not_finite_is_not_exported(
         (["generate", "{trained}", "--seconds", "0"], "--seconds 0"),
         (["generate", "{trained}", "--seconds", "nan"], "--seconds nan"),
         (["generate", "{trained}", "--count", "0"], "--count 0"),
+        (["generate", "{trained}", "--device", "cuda"], "--device cuda"),
+        (
+            ["generate", "{trained}", "--device", "cuda", "--weights", "int8"],
+            "int8 is for the processor alone",
+        ),
         (["generate", "{trained}", "--count", "2", "--out", "-"], "one sound"),
         (["generate", "{trained}", "--raw"], "--raw"),
         (["generate", "{trained}", "--play", "--out", "a.wav"], "one of the two"),
@@ -347,8 +352,11 @@ def test_a_model_whose_outputs_are_not_finite_is_not_exported(
         (["generate", "{trained}", "--out", "sound.mp3"], "ends in .wav"),
         (["generate", "{trained}", "--out", "{here}/there.wav"], "exists"),
         (["generate", "{trained}", "--argmax", "--temperature", "1"], "one of the two"),
-        (["generate", "{trained}", "--temperature", "-1", "--condition", CONDITION], "temperature"),
-        (["generate", "{trained}", "--top-p", "2", "--condition", CONDITION], "top_p"),
+        (
+            ["generate", "{trained}", "--temperature", "-1", "--condition", CONDITION],
+            "--temperature -1",
+        ),
+        (["generate", "{trained}", "--top-p", "2", "--condition", CONDITION], "--top-p 2"),
         (
             ["generate", "{trained}", "--prime", "{here}/text.wav", "--condition", CONDITION],
             "text.wav: not",

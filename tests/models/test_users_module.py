@@ -99,6 +99,11 @@ def test_a_factory_that_cannot_serve_says_how_it_is_called(
         ("\ndef net(classes:", r"SyntaxError in .*mine\.py, line 2: '\(' was never closed"),
         ("import no_such_package", r"ModuleNotFoundError: No module.*line 1\)"),
         ("import sys\nsys.exit(4)", r"sys\.exit \(4\), .*line 2; .*__main__"),
+        (
+            "import argparse\np = argparse.ArgumentParser()\n"
+            "p.add_argument('--rate', required=True)\np.parse_args()",
+            r"by argparse \(.*--rate\), .*line 4; .*__main__",
+        ),
         ("def f(): return f()\nf()", r"RecursionError"),
     ],
 )

@@ -79,7 +79,7 @@ def test_what_is_no_set_of_recordings_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=f"{data}: {said}"):
             locate_recordings(str(tmp_path / data))
-    for text, said in (("absent.wav,1", "no such file"), ("a.wav,1\na.wav,2", "twice")):
+    for text, said in (("absent.wav,1", "none of the 1 files"), ("a.wav,1\na.wav,2", "twice")):
         table.write_text(f"path,label\n{text}\n")
         with pytest.raises(InputError, match=said):
             locate_recordings(str(table))

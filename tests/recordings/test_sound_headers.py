@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from keiryo.errors import InputError
 from keiryo.recordings.audit import audit_recordings
 from keiryo.recordings.forming import read_recording
 from keiryo.recordings.mu_law import encode
+from keiryo.recordings.sources.sound_files import read_sound_format
 from small_recordings import noise, pack_of, pcm, tone, write
 
 SAMPLES = 3000
@@ -101,6 +104,10 @@ def test_an_offset_is_removed_before_silent_ends_are(tmp_path: Path) -> None:
     assert 7900 < len(pack.recording(0)) <= 8000
     findings = {finding.code: finding for finding in audit_recordings(pack)}
     assert set(findings) == {"dc_offset", "trimmed"}
+    short = tone(1900) * np.float32(0.5) + np.float32(0.4)
+    write(tmp_path / "short" / "a.wav", short)
+    (found,) = audit_recordings(pack_of(tmp_path / "short", tmp_path / "of_short"))
+    assert found.code == "dc_offset"
     assert "+0.100" in findings["dc_offset"].files[0]
 
 
@@ -109,5 +116,29 @@ def test_clipped_crests_are_told_and_natural_ones_are_not(tmp_path: Path) -> Non
         path = tmp_path / f"{frequency:.0f}"
         write(path / "set" / "a.wav", tone(8000, frequency=frequency))
         assert codes_and_findings(path)[1] == set()
-    write(path / "set" / "a.wav", np.clip(4 * tone(8000), -0.9, 0.9))
-    assert codes_and_findings(path)[1] == {"clipped"}
+    # So loud that it leaps from one end to the other, and that all of 16 bits is used.
+    for factor, end in ((4, 0.9), (300, 1.0)):
+        write(path / "set" / "a.wav", np.clip(factor * tone(8000), -end, end))
+        assert codes_and_findings(path)[1] == {"clipped"}
+
+
+def piped_flac(path: Path, samples: np.ndarray) -> bytearray:
+    """A FLAC file as a program leaves it that writes to a pipe: without length and checksum."""
+    path.parent.mkdir(exist_ok=True)
+    soundfile.write(path, samples, 8000)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:42] = bytes(20)
+    path.write_bytes(data)
+    return data
+
+
+@pytest.mark.parametrize("samples", [1, 4096, 10_001])
+def test_flac_from_a_pipe_is_read_to_its_end(samples: int, tmp_path: Path) -> None:
+    data = piped_flac(tmp_path / "set" / "a.flac", noise(samples))
+    assert read_sound_format(tmp_path / "set" / "a.flac").frames == samples
+    found, _ = read_recording(tmp_path / "set" / "a.flac")
+    np.testing.assert_allclose(found, noise(samples), atol=1e-4)
+    (tmp_path / "set" / "a.flac").write_bytes(data[:-3])
+    with pytest.raises(InputError, match="its last frame is not whole"):
+        read_recording(tmp_path / "set" / "a.flac")

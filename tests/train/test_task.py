@@ -61,6 +61,9 @@ class LinearRegression:
     def expected_evaluation_seconds(self, step_seconds: float, share: float) -> float:
         return step_seconds
 
+    def cost_of_step(self, share: float) -> float:
+        return 1.0
+
     def last_evaluation_seconds(self, seconds: float, share: float) -> float:
         return seconds
 

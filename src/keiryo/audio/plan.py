@@ -14,7 +14,7 @@ from keiryo.plan_option import validate_plan
 from keiryo.recordings.forming import RecordingForm
 from keiryo.recordings.locate import is_named_set
 from keiryo.recordings.mu_law import CODES
-from keiryo.recordings.pack import RecordingPack
+from keiryo.recordings.pack import RecordingPack, is_recording_pack
 from keiryo.recordings.sources.tones import TONES
 from keiryo.records.places import REPORT_FILE, RESULTS_FILE
 from keiryo.records.wavenet import SOUNDS_FOLDER, WAVENET_SNAPSHOTS_FILE
@@ -83,6 +83,10 @@ class WaveNetPlan(WaveNetOptions):
         """Return the length of a chunk in samples, without what comes before it."""
         return self.samples or max(SHORTEST_DEFAULT_CHUNK, 2 * configuration.receptive_field)
 
+    def seconds(self, share: float) -> float | None:
+        """Return this share of the budget in seconds; None: it is one of epochs."""
+        return None if self.minutes is None else share * self.minutes * 60
+
     def fingerprint(self, pack: RecordingPack) -> str:
         """Return a digest of all that decides what a checkpoint means."""
         digest = hashlib.blake2b(digest_size=16)
@@ -128,7 +132,7 @@ def make_plan(given: Mapping[str, Any]) -> WaveNetPlan:
 
 
 def resume_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
-    """Return the plan of the training in `out`, with the `threads` and `device` that are given.
+    """Return the plan of the training in `out`, with `data`, `threads` and `device` as given.
 
     More `epochs` or `minutes` than before continue it after its end; its schedule becomes that of
     the longer training. Raises InputError if there is no training, or if another option that is
@@ -140,6 +144,10 @@ def resume_plan(given: Mapping[str, Any], out: Path) -> WaveNetPlan:
     begun_with = {} if {"epochs", "minutes"} & {*given} else budget
     again = make_plan({"data": plan.data, "threads": plan.threads, **begun_with, **given})
     free = [key for key in ("threads", "device") if key in given]
+    # The recordings may have moved: the pack tells whether they are the same.
+    has_pack = is_recording_pack(out / PACK_FOLDER)
+    if "data" in given and has_pack and not any(map(is_named_set, (plan.data, again.data))):
+        free.append("data")
     update: dict[str, Any] = {}
     for key in ("epochs", "minutes"):
         before, now = getattr(plan, key), getattr(again, key)

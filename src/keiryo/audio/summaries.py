@@ -1,11 +1,14 @@
 """Summaries of a network, of recordings and of an epoch, as records."""
 
+from collections.abc import Sequence
+
 from keiryo.audio.training.objective import NATS_PER_BIT
 from keiryo.models.meta import without_weights
 from keiryo.models.wavenet import WaveNet, WaveNetConfiguration
 from keiryo.recordings.audit import audit_recordings
 from keiryo.recordings.pack import RecordingPack
 from keiryo.recordings.split import RecordingSplits
+from keiryo.records.base import Finding
 from keiryo.records.training import Epoch
 from keiryo.records.wavenet import (
     ConditionValues,
@@ -36,9 +39,12 @@ def summary_of_network(configuration: WaveNetConfiguration, rate: int) -> Networ
 
 
 def summary_of_recordings(
-    pack: RecordingPack, splits: RecordingSplits, receptive_field: int
+    pack: RecordingPack,
+    splits: RecordingSplits,
+    receptive_field: int,
+    findings: Sequence[Finding] = (),
 ) -> RecordingsSummary:
-    """Return the record of what is trained on, with all that was found about it."""
+    """Return the record of what is trained on, with all that was found about it, and `findings`."""
     return RecordingsSummary(
         name=pack.name,
         rate_hz=pack.rate,
@@ -50,7 +56,11 @@ def summary_of_recordings(
         val_recordings=len(splits.val),
         train_seconds=int(pack.counts[splits.train].sum()) / pack.rate,
         val_seconds=int(pack.counts[splits.val].sum()) / pack.rate,
-        findings=[*audit_recordings(pack, receptive_field=receptive_field), *splits.findings],
+        findings=[
+            *findings,
+            *audit_recordings(pack, receptive_field=receptive_field),
+            *splits.findings,
+        ],
     )
 
 

@@ -139,4 +139,6 @@ def train(
             f"{model}: is no model; did you mean: keiryo train {shlex.quote(data)} "
             f"{shlex.quote(model)}"
         )
+    if Path(model).exists() and not looks_like_model(model):
+        raise InputError(f"{model}: is no model; the order is: keiryo train MODEL DATA")
     compare(data, model, out=out, resume=resume, force=force, log=log, json=json, **given)

@@ -39,6 +39,7 @@ def doctor(
     from keiryo.nn.norm_activation import has_kernels
     from keiryo.records.costs import PROFILE_FILE
     from keiryo.report import words
+    from keiryo.sentences import count
     from keiryo.train.device import choose_device
     from keiryo.train.precision import has_bfloat16_units
     from keiryo.version import __version__
@@ -70,7 +71,7 @@ def doctor(
         "keiryo": __version__,
         "processor": f"{machine.processor}, {machine.cores} cores",
         "memory": words.size(machine.memory_bytes),
-        "computes on": f"{machine.device}, {words.count(machine.threads, 'thread')}",
+        "computes on": f"{machine.device}, {count(machine.threads, 'thread')}",
         "training": _describe_kernels(chosen),
         "precision": f"{precision} for most trainings",
         "load": _describe_load(now),

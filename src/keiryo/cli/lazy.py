@@ -122,7 +122,8 @@ def _make_command(name: str, place: str) -> Any:
         if isinstance(one.show_default, str):
             one.help, one.show_default = f"{one.help}  [default: {one.show_default}]", False
         if one.min is not None:
-            one.metavar, one.min, one.max = "<int>", None, None
+            kind = "<float>" if isinstance(one.default, float) else "<int>"
+            one.metavar, one.min, one.max = kind, None, None
     return command
 
 
@@ -165,8 +166,8 @@ def _with_options(function: Any) -> Any:
 
         option = typer.Option(
             metavar="FILE",
-            help="TOML file with options by name, such as epochs = 30; or the plan.json in the "
-            "folder of a comparison. The command line takes precedence.",
+            help="TOML file with options by name, such as epochs = 30; or the file with the plan "
+            "in the folder of an earlier run. The command line takes precedence.",
             callback=read,
             is_eager=True,  # before the options whose defaults it gives
             rich_help_panel=RUN,
@@ -194,9 +195,17 @@ def _read_config(context: Any, path: Path | None, fields: Mapping[str, Any], pla
     if path is None:
         return None
     from keiryo.cli.parameters.configuration import read_configuration
-    from keiryo.plan_option import check_options
+    from keiryo.plan_option import check_options, flag_of
 
-    found = read_configuration(path, [one.name for one in context.command.params])
+    # A switch that is not named as its field, such as --no-dilation of is_dilated.
+    switches = {
+        flag: name
+        for name in fields
+        if (flag := flag_of(plan, name).lstrip("-").replace("-", "_")) != name
+    }
+    names = [one.name for one in context.command.params]
+    found = read_configuration(path, [*names, *switches])
+    found |= {switches[flag]: not found.pop(flag) for flag in [*found] if flag in switches}
     try:
         check_options(plan, {name: found[name] for name in found if name in fields})
     except InputError as error:

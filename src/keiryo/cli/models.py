@@ -29,5 +29,7 @@ def models(json: options.Json = False) -> None:
     typer.echo(
         "\nThe default of each option comes first. Write NAME or NAME:key=value,...\n"
         "for example mobilenet_v2:width=0.5,norm=group. Also: timm/NAME if timm is installed,\n"
-        "and your own model as FILE.py:FACTORY or package.module:FACTORY."
+        "and your own model as FILE.py:FACTORY or package.module:FACTORY.\n"
+        "densenet is the form for images of 32 px, without a stem. At 224 px it takes 14 G MACs\n"
+        "and 13 times the memory of densenet121, which is for those."
     )

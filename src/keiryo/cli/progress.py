@@ -15,10 +15,16 @@ from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.training import Epoch
 from keiryo.report import words
+from keiryo.sentences import count
 
 if TYPE_CHECKING:  # which would load torch
     from keiryo.comparison.plan import Plan, TrialPlan
     from keiryo.comparison.trial.process import TrialReport
+
+
+# After these seconds of a training, the time that it takes is told.
+SECONDS_BEFORE_ESTIMATE = 3.0
+SHORTEST_ESTIMATE_SECONDS = 10.0
 
 
 class ComparisonListener(Terminal, Listener):
@@ -32,10 +38,14 @@ class ComparisonListener(Terminal, Listener):
         self._share = 0.0
         self._packing_since = 0.0
         self._time_left: TimeLeft | None = None
+        self._first_report: float | None = None
+        self._estimates_told: set[str] = set()
+        self._is_timed = False
 
     def planned(self, plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> None:
         self.clear_bar()
         self._time_left = TimeLeft(plan, costs)
+        self._is_timed = plan.minutes is not None
         for line in plan_lines(plan, costs, images):
             self.say(line)
         self.working("reading images")
@@ -73,6 +83,7 @@ class ComparisonListener(Terminal, Listener):
     def trial_started(self, trial: "TrialPlan", number: int, total: int) -> None:
         self.say(f"[{number + 1}/{total}] {_name(trial)}")
         self._share = 0.0
+        self._first_report = None
         if self._time_left is not None:
             self._time_left.begin(trial)
         self.working("starting its process")
@@ -93,8 +104,23 @@ class ComparisonListener(Terminal, Listener):
             total = self._time_left and self._time_left.estimate(report.seconds_left)
             if total:
                 figures.append(f"of all about {words.duration(total)}")
+            self._tell_estimate(trial, report.seconds_left, total)
             figures.append(words.rate(report.images_per_second))
             self.show_bar("training", report.share, " · ".join(figures))
+
+    def _tell_estimate(self, trial: "TrialPlan", left: float, total: float | None) -> None:
+        """Write, once for each candidate, how long its training and all will take."""
+        now = time.monotonic()
+        if self._first_report is None:
+            self._first_report = now
+        candidate = trial.record.candidate
+        if self._is_timed or candidate in self._estimates_told:
+            return
+        if now - self._first_report >= SECONDS_BEFORE_ESTIMATE:
+            self._estimates_told.add(candidate)
+            of_all = f", and all some {words.duration(total)}" if total else ""
+            if (total or left) >= SHORTEST_ESTIMATE_SECONDS:
+                self.say(f"  this training takes about {words.duration(left)} more{of_all}")
 
     def trial_paused(self, trial: Trial) -> None:
         self.clear_bar()
@@ -153,13 +179,11 @@ def show_progress() -> Iterator[ComparisonListener]:
 def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> list[str]:
     """Return what is going to be done, in lines; `images` is the number of images listed."""
     trials = plan.trials()
-    what = words.count(len(plan.models), "network")
+    what = count(len(plan.models), "network")
     if len(trials) > len(plan.models):
         what += f", {len(trials)} trainings"
     budget = (
-        words.count(plan.epochs or 0, "epoch")
-        if plan.minutes is None
-        else f"{plan.minutes:g} min each"
+        count(plan.epochs or 0, "epoch") if plan.minutes is None else f"{plan.minutes:g} min each"
     )
     seeds = f"seed {plan.seed}"
     if plan.seeds > 1:
@@ -168,7 +192,7 @@ def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> l
     lines = [
         f"Plan: {what}, {budget}; {images:,} images at {plan.size} px, batch {plan.batch}, "
         f"{seeds}{folds}, recipe {plan.recipe}; on {plan.device}, "
-        f"{words.count(plan.threads, 'thread')}"
+        f"{count(plan.threads, 'thread')}"
     ]
     width = max(map(len, plan.models))
     for model in plan.models:
@@ -190,7 +214,7 @@ def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> l
         total = words.duration(60 * plan.minutes * len(trials))
         lines.append(f"  {total} of training in all; measuring takes a few minutes more")
     elif not plan.stop_early and len(trials) > 1:
-        lines.append("  The first training shows how long all will take.")
+        lines.append("  A few steps of each show how long it and all will take.")
     return lines
 
 

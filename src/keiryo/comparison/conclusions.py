@@ -5,8 +5,9 @@ Each check takes the comparison and returns a finding, or None.
 
 from keiryo.comparison.rank import latency_to_judge
 from keiryo.records.base import Finding
-from keiryo.records.comparison import Comparison, Trial
-from keiryo.records.findings import count, gravest_first
+from keiryo.records.comparison import NO_BETTER_THAN_BASELINE, Comparison, Trial
+from keiryo.records.findings import gravest_first
+from keiryo.sentences import count
 
 LARGEST_DIFFERENCE_OF_SHARES = 0.1
 NEAR_LIMIT = 0.1
@@ -22,7 +23,7 @@ def conclude(comparison: Comparison) -> list[Finding]:
 
 
 def no_better_than_baseline(comparison: Comparison) -> Finding | None:
-    """Find a recommended model that may be no better than always naming the largest class."""
+    """Find a best model that may be no better than always naming the largest class."""
     trial = _recommended(comparison)
     baseline = comparison.data.baseline
     if trial is None or trial.val_accuracy is None or trial.val_accuracy_interval is None:
@@ -46,11 +47,11 @@ def no_better_than_baseline(comparison: Comparison) -> Finding | None:
         f"{guessing:.1%}"
     )
     return Finding(
-        code="no_better_than_baseline",
+        code=NO_BETTER_THAN_BASELINE,
         severity="error",
-        evidence=f"the recommended {comparison.recommended} classifies {trial.val_accuracy:.1%} of "
-        f"the held-out images correctly, and always naming the largest class gives {baseline:.1%}"
-        f"{balanced}",
+        evidence=f"the best model, {comparison.recommended}, classifies {trial.val_accuracy:.1%} "
+        "of the held-out images correctly, and always naming the largest class gives "
+        f"{baseline:.1%}{balanced}",
         advice=advice,
     )
 

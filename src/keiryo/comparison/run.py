@@ -112,7 +112,7 @@ def run_comparison(
     with folder.occupy():
         if resume:
             folder.clear_leftovers()
-            pack = check_unchanged(plan, out, source)
+            pack, opened = check_unchanged(plan, out, opened)
             folder.write_plan(plan)  # some options may have been given anew
         else:
             pack = None

@@ -4,6 +4,7 @@ Their code may print, end the program or raise anything. Output goes to standard
 else becomes one line that names the file and the line in it.
 """
 
+import argparse
 import difflib
 import importlib
 import importlib.util
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from torch import nn
 
@@ -130,7 +131,7 @@ def _arguments(
 def _run_users_code(spec: str, name: str) -> Iterator[None]:
     """Run a block of the user's code, and turn whatever it does into InputError."""
     try:
-        with output_to_stderr(), _siblings_of(name):
+        with output_to_stderr(), _siblings_of(name), _argparse_raises():
             yield
     except (InputError, UnknownModuleError, KeyboardInterrupt, GeneratorExit):
         raise
@@ -141,6 +142,12 @@ def _run_users_code(spec: str, name: str) -> Iterator[None]:
             f"{spec}: ends the program by sys.exit{said}, {place}; put what is to run as a "
             "program under `if __name__ == '__main__':`"
         ) from None
+    except _ArgumentsError as error:
+        place = _place_in(error.__traceback__, name)
+        raise InputError(
+            f"{spec}: reads the command line by argparse ({one_line(error)}), {place}; put what is "
+            "to run as a program under `if __name__ == '__main__':`"
+        ) from None
     except SyntaxError as error:
         where = f"{error.filename}, line {error.lineno}"
         raise InputError(f"{spec}: {type(error).__name__} in {where}: {error.msg}") from None
@@ -149,6 +156,25 @@ def _run_users_code(spec: str, name: str) -> Iterator[None]:
             f"{spec}: failed with {type(error).__name__}: {one_line(error)} "
             f"({_place_in(error.__traceback__, name)})"
         ) from error
+
+
+class _ArgumentsError(Exception):
+    """The user's module reads arguments that are not there."""
+
+
+@contextmanager
+def _argparse_raises() -> Iterator[None]:
+    """Let argparse raise an exception in this block, where it would print its usage and exit."""
+
+    def refuse(self: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise _ArgumentsError(message)
+
+    before = argparse.ArgumentParser.error
+    argparse.ArgumentParser.error = refuse
+    try:
+        yield
+    finally:
+        argparse.ArgumentParser.error = before
 
 
 def _place_in(trace: TracebackType | None, name: str) -> str:

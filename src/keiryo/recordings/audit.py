@@ -7,9 +7,11 @@ from functools import cached_property
 
 from keiryo.recordings.pack import PackedRecording, RecordingPack
 from keiryo.records.base import Finding, ImageGroup, Severity
-from keiryo.records.findings import count, findings_of_left_out, gravest_first
+from keiryo.records.findings import findings_of_left_out, gravest_first
+from keiryo.sentences import count
 
 FEW_RECORDINGS = 5
+SHORTEST_SHOWN_SECONDS = 0.1
 
 # Code of the reason why a recording is left out -> severity, words, advice.
 LEFT_OUT_FINDINGS: dict[str, tuple[Severity, str, str]] = {
@@ -227,10 +229,12 @@ def silent_ends(evidence: RecordingEvidence) -> Iterator[Finding]:
     """Find recordings whose silent ends were cut off: `trimmed`."""
     pack = evidence.pack
     if trimmed := [recording.trimmed for recording in evidence.recordings if recording.trimmed]:
+        seconds = sum(trimmed) / pack.rate
+        shown = f"{seconds:.1f}" if seconds >= SHORTEST_SHOWN_SECONDS else f"{seconds:.2g}"
         yield Finding(
             code="trimmed",
             severity="info",
-            evidence=f"{sum(trimmed) / pack.rate:.1f} s of silence cut off the ends of "
+            evidence=f"{shown} s of silence cut off the ends of "
             f"{len(trimmed)} of {len(pack)} recordings: all that is "
             f"{pack.header.form.trim_db:g} dB below the loudest sample",
             advice="--trim-db chooses another threshold.",

@@ -3,19 +3,12 @@
 A recording has one value of each category. The network gets the numbers of the values.
 """
 
-import csv
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Literal, NamedTuple
 
-from keiryo.data.items import SPLIT_NAMES
 from keiryo.errors import InputError
 from keiryo.records.base import Record
-
-PATH_COLUMN, SPLIT_COLUMN = "path", "split"
-SEPARATORS = (",", ";", "\t", "|")  # the first of equally frequent ones is taken
 
 
 class Category(Record):
@@ -58,7 +51,7 @@ def find_conditions(
         rows = [[match[group] if match else None for group in groups] for match in matches]
         missing = [text for text, row in zip(texts, rows, strict=True) if None in row]
         if texts and not missing:
-            return _number_values(groups, [[str(value) for value in row] for row in rows])
+            return number_values(groups, [[str(value) for value in row] for row in rows])
         unmatched = unmatched or missing
     raise InputError(
         f"{unmatched[0]}: does not match --condition '{pattern}'"
@@ -66,75 +59,6 @@ def find_conditions(
         + (", nor do all names with their folders" if paths else "")
         + "; change the pattern, or move the other files out"
     )
-
-
-class ConditionTable(NamedTuple):
-    """The rows of a table: paths relative to its folder, conditions, and splits if it has any."""
-
-    paths: list[str]
-    conditions: Conditions
-    splits: list[Literal["train", "val"]] | None
-
-
-def read_condition_table(path: Path) -> ConditionTable:
-    """Return the paths that a CSV lists, the conditions in its other columns, and its splits.
-
-    The column `path` is relative to the folder of the CSV. A column `split` puts each recording on
-    a side (`keiryo.data.items.SPLIT_NAMES`; test counts as held out). Each other column is a
-    category. Columns are separated by commas, semicolons, tabs or bars. LJSpeech's metadata.csv,
-    `NAME|TEXT|TEXT` without a heading for the files wavs/NAME.wav, has no conditions. Raises
-    InputError if the CSV has no column `path` or if a value is missing.
-    """
-    paths: list[str] = []
-    values: list[list[str]] = []
-    splits: list[Literal["train", "val"]] = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            if (of_ljspeech := _ljspeech_path(first)) and (path.parent / of_ljspeech).is_file():
-                names = [_ljspeech_path(line) for line in (first, *file) if line.strip()]
-                return ConditionTable(names, no_conditions(len(names)), None)
-            separator = max(SEPARATORS, key=first.count)
-            file.seek(0)
-            rows = csv.reader(file, delimiter=separator)
-            heading = [name.strip() for name in next(rows, [])]
-            lowered = [name.lower() for name in heading]
-            if PATH_COLUMN not in lowered:
-                raise InputError(f"{path}: has no column 'path'; give path,label")
-            if "" in heading or len(set(lowered)) < len(lowered):
-                raise InputError(f"{path}: two columns have the same name, or one has none")
-            for row in rows:
-                if not row:
-                    continue
-                row = [value.strip() for value in row]
-                if len(row) != len(heading) or "" in row:
-                    raise InputError(
-                        f"{path}, line {rows.line_num}: {len(heading)} values are needed "
-                        f"({', '.join(heading)}), and none may be empty"
-                    )
-                by_column = dict(zip(lowered, row, strict=True))
-                paths.append(by_column.pop(PATH_COLUMN))
-                if SPLIT_COLUMN in by_column:
-                    split = by_column.pop(SPLIT_COLUMN)
-                    if split.lower() not in SPLIT_NAMES:
-                        raise InputError(
-                            f"{path}, line {rows.line_num}: split '{split}'; give one of "
-                            f"{', '.join(SPLIT_NAMES)}"
-                        )
-                    splits.append("train" if SPLIT_NAMES[split.lower()] == "train" else "val")
-                values.append([*by_column.values()])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a readable CSV in UTF-8: {error}") from None
-    if not paths:
-        raise InputError(f"{path}: has no rows below its heading")
-    names = [n for n in heading if n.lower() not in (PATH_COLUMN, SPLIT_COLUMN)]
-    return ConditionTable(paths, _number_values(names, values), splits or None)
-
-
-def _ljspeech_path(line: str) -> str:
-    """Return the path of the recording that a line of LJSpeech's metadata.csv is about."""
-    name, bar, _ = line.partition("|")
-    return f"wavs/{name.strip()}.wav" if bar and name.strip() else ""
 
 
 def written_conditions(values: Mapping[str, str]) -> str:
@@ -216,7 +140,8 @@ def no_conditions(recordings: int) -> Conditions:
     return Conditions(categories=[], labels=[[] for _ in range(recordings)])
 
 
-def _number_values(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Conditions:
+def number_values(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Conditions:
+    """Return the conditions of categories `names`, of which each of `rows` has its values."""
     categories = [
         Category(name=name, values=sorted({row[column] for row in rows}, key=_sort_key))
         for column, name in enumerate(names)

@@ -4,6 +4,7 @@ import numpy as np
 
 # A click is shorter than this, and so many times as loud as all else.
 CLICK_SECONDS = 0.005
+SHORTEST_AROUND_CLICK = 40  # times as long
 CLICK_FACTOR = 10.0
 # An offset is the median of the means of windows, if these hardly differ from each other.
 WINDOWS_PER_SECOND = 20
@@ -26,6 +27,7 @@ class Levels:
         self._lows: list[float] = []
         self._highs: list[float] = []
         self._means: list[np.ndarray] = []
+        self._sum = 0.0
         self._loudest = np.empty(0, np.float32)
         self._most = max(1, round(CLICK_SECONDS * rate))
         self._click_at: int | None = None
@@ -45,6 +47,7 @@ class Levels:
         if len(loud) > self._most:
             loud = np.partition(loud, len(loud) - self._most)[-self._most :]
         self._loudest = np.sort(np.concatenate((self._loudest, loud)))[-self._most :]
+        self._sum += float(block.sum(dtype=np.float64))
         self.samples += len(block)
 
     @property
@@ -68,7 +71,9 @@ class Levels:
         """Return the constant part of the samples; 0 if there is none to speak of."""
         means = np.concatenate(self._means)
         if len(means) < FEWEST_WINDOWS:
-            return 0.0
+            # Too short for that, unless no sample is on the other side of zero.
+            is_one_sided = min(self._lows) > LEAST_OFFSET or max(self._highs) < -LEAST_OFFSET
+            return self._sum / self.samples if is_one_sided else 0.0
         median = float(np.median(means))
         spread = float(np.median(np.abs(means - median)))
         return median if abs(median) > max(LEAST_OFFSET, OFFSET_SPREADS * spread) else 0.0
@@ -92,37 +97,56 @@ class Levels:
 
     def _has_click(self) -> bool:
         rest = float(self._loudest[0])
-        is_short = self.samples >= 2 * WINDOWS_PER_SECOND * self._most
+        is_short = self.samples >= SHORTEST_AROUND_CLICK * self._most
         return is_short and 0 < rest < self.peak / CLICK_FACTOR
 
 
 class Clipping:
-    """Counts the clipped crests of blocks (frames, channels)."""
+    """Counts the clipped crests of blocks (frames, channels), above and below zero.
+
+    Both are apart, since 16 bits end at 32,767 and at -32,768.
+    """
 
     def __init__(self) -> None:
-        self.loudest = 0.0
-        self._runs = 0
+        self._sides = (_ClippedSide(), _ClippedSide())
         self._frames = 0
+
+    @property
+    def loudest(self) -> float:
+        """The loudest sample."""
+        return max(side.highest for side in self._sides)
 
     def add(self, block: np.ndarray) -> None:
         """Add a block of at least one frame."""
-        loudness = np.abs(block)
-        loudest = float(loudness.max())
         self._frames += len(block)
-        if loudest > self.loudest:
-            self.loudest, self._runs = loudest, 0
-        if loudest < self.loudest:
-            return
-        flat = loudness == self.loudest
-        run = flat[1 : 1 - CLIPPED_RUN].copy()
-        for later in range(2, CLIPPED_RUN + 1):
-            run &= flat[later : len(flat) - CLIPPED_RUN + later]
-        leaps = loudness[:-CLIPPED_RUN] < LEAP * self.loudest
-        self._runs += int((run[: len(leaps)] & leaps).sum())
+        for side, values in zip(self._sides, (block, -block), strict=True):
+            side.add(values)
 
     def notes(self) -> dict[str, str]:
         """Return a note if crests were clipped, by the code of its finding."""
         enough = max(FEWEST_CLIPPED, CLIPPED_SHARE * self._frames)
-        if self._runs < enough or self.loudest < SOFTEST_CLIPPED:
+        runs = sum(side.runs for side in self._sides)
+        if runs < enough or self.loudest < SOFTEST_CLIPPED:
             return {}
-        return {"clipped": f"{self._runs} crests cut off at {self.loudest:.2f} of full scale"}
+        return {"clipped": f"{runs} crests cut off at {self.loudest:.2f} of full scale"}
+
+
+class _ClippedSide:
+    """Counts the crests that leap to the highest value and stay there."""
+
+    def __init__(self) -> None:
+        self.highest = 0.0
+        self.runs = 0
+
+    def add(self, block: np.ndarray) -> None:
+        highest = float(block.max())
+        if highest > self.highest:
+            self.highest, self.runs = highest, 0
+        if highest < self.highest or self.highest <= 0:
+            return
+        flat = block == self.highest
+        run = flat[1 : 1 - CLIPPED_RUN].copy()
+        for later in range(2, CLIPPED_RUN + 1):
+            run &= flat[later : len(flat) - CLIPPED_RUN + later]
+        leaps = block[:-CLIPPED_RUN] < LEAP * self.highest
+        self.runs += int((run[: len(leaps)] & leaps).sum())

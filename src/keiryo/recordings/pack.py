@@ -30,7 +30,8 @@ class PackedRecording(Record):
     `samples` and `trimmed`, the number cut off its ends, are at the pack's rate. `rate` and
     `channels` are those of the file. `was_beyond_full_scale` is true if the file was louder than
     full scale. `labels` are the numbers of its values, by category. `notes` say what was wrong with
-    it, by the code of their finding. `split` is its owner's; None: keiryo splits.
+    it, by the code of their finding. `split` is its owner's; None: keiryo splits. `content` is the
+    digest of the file; "" in packs of earlier versions and of recordings that are made.
     """
 
     name: str
@@ -43,6 +44,7 @@ class PackedRecording(Record):
     was_beyond_full_scale: bool
     notes: dict[str, str] = {}
     split: Literal["train", "val"] | None = None
+    content: str = ""
 
 
 class LeftOutRecording(Record):
@@ -51,6 +53,7 @@ class LeftOutRecording(Record):
     name: str
     code: str
     reason: str
+    content: str = ""
 
 
 class RecordingPackHeader(SealedHeader):

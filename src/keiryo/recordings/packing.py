@@ -173,10 +173,13 @@ def _fill(
                     was_beyond_full_scale=made.was_beyond_full_scale,
                     notes=found.notes | made.notes,
                     split=None if source.splits is None else source.splits[index],
+                    content=source.content(index) or "",
                 )
                 header.recordings.append(packed)
             elif isinstance(made, UnusableRecordingError):
-                left = LeftOutRecording(name=name, code=made.code, reason=str(made))
+                left = LeftOutRecording(
+                    name=name, code=made.code, reason=str(made), content=source.content(index) or ""
+                )
                 header.left_out.append(left)
             progress(index + 1, len(source.names))
         file.seek(0)

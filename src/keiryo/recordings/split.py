@@ -12,7 +12,7 @@ from keiryo.recordings.near_copies import groups_of_near_copies
 from keiryo.recordings.pack import RecordingPack
 from keiryo.recordings.pieces import cut_where_alone
 from keiryo.records.base import Finding, ImageGroup
-from keiryo.records.findings import count
+from keiryo.sentences import count
 
 FEWEST_GROUPS = 5
 

@@ -139,6 +139,8 @@ class Difference(Record):
 
 
 SIGNIFICANCE_LEVEL = 0.05
+# The code of the finding that the best model may be no better than guessing.
+NO_BETTER_THAN_BASELINE = "no_better_than_baseline"
 TABLE_HEADINGS = ("model", "seed", "held out", "latency", "size", "parameters")
 
 
@@ -215,6 +217,11 @@ class Comparison(Record):
     def as_accurate(self) -> list[str]:
         """The candidates that the held-out images cannot tell from the most accurate one."""
         return [each.candidate for each in self.differences if not each.is_told_apart]
+
+    @property
+    def advises_against_best(self) -> bool:
+        """True if the best model may be no better than always naming the largest class."""
+        return any(finding.code == NO_BETTER_THAN_BASELINE for finding in self.findings)
 
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows: the trials, the recommended one in bold."""

@@ -1,29 +1,17 @@
-"""Findings: their order, and sentences about them that several rooms use."""
+"""Findings: their order, and those about items that were left out."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from keiryo.records.base import Finding, Severity
+from keiryo.sentences import count
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
-NAMED = 8
 
 
 def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings by severity, most severe first; equal ones keep their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-
-
-def count(number: int, one: str, many: str) -> str:
-    """Return a number with its noun: `one` for 1, else `many` (1 image is, 2 images are)."""
-    return f"{number} {one if number == 1 else many}"
-
-
-def some_of(names: Sequence[str], *, joint: str = ", ") -> str:
-    """Return the first of `names` in a sentence, and how many more there are."""
-    if len(names) <= NAMED + 1:  # to name one more is no longer than to count it
-        return joint.join(names)
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def findings_of_left_out(

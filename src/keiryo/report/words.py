@@ -20,11 +20,6 @@ def number(value: float | None) -> str:
     return f"{value:.0f}"
 
 
-def count(value: int, noun: str) -> str:
-    """Return a number with its noun: 1 thread, 2 threads."""
-    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
-
-
 def size(value: float | None) -> str:
     """Return bytes in decimal units: 2871234 as 2.87 MB."""
     if value is None:

@@ -18,6 +18,7 @@ from keiryo.train.listener import TrainingListener, TrainingProgress
 from keiryo.train.optimizer.averaging import WeightAverage
 from keiryo.train.optimizer.without_compiler import step_without_compiler
 from keiryo.train.recipe import make_optimizer
+from keiryo.train.remaining import RemainingTime
 from keiryo.train.score import Sums
 from keiryo.train.stopwatch import Stopwatch
 from keiryo.train.task import AnyBatch, EvaluationStoppedError, Task
@@ -55,7 +56,9 @@ class Training(Generic[AnyBatch]):
         self._until = 1.0
         self._stopwatch = Stopwatch()
         self._load_watch = LoadWatch()
+        self._remaining = RemainingTime(budget, task.cost_of_step)
         self.evaluation_seconds = 0.0  # of the last evaluation
+        self._full_evaluation_seconds = 0.0  # of one at the end, by the last one
         self._next_checkpoint = SHORTEST_CHECKPOINT_INTERVAL_SECONDS
         self.position = Position(fingerprint=fingerprint)
         if checkpoint is not None:
@@ -154,6 +157,7 @@ class Training(Generic[AnyBatch]):
                 position.last_evaluation_seconds = self.task.expected_evaluation_seconds(
                     position.last_step_seconds, self.share()
                 )
+            self._remaining.note_step(position, self.share())
             listener.on_progress(self._progress())
             if self.share() >= 1.0:
                 break
@@ -256,7 +260,7 @@ class Training(Generic[AnyBatch]):
         # The listener may take long: it generates a sound after an epoch of a WaveNet.
         listened = self._lap()
         position.evaluation_seconds += listened
-        last = self.task.last_evaluation_seconds(took, share)
+        last = self._full_evaluation_seconds = self.task.last_evaluation_seconds(took, share)
         position.last_evaluation_seconds = last + listened
         position.epoch_started_at_seconds = position.seconds
 
@@ -317,7 +321,13 @@ class Training(Generic[AnyBatch]):
             share=share,
             epoch=self.position.epoch + 1,
             examples_per_second=self.examples_per_second(),
-            seconds_left=self.position.seconds * max(0.0, self._until - share) / max(share, 1e-9),
+            seconds_left=self._remaining.seconds(
+                self.position,
+                share,
+                until=self._until,
+                evaluation_seconds=self._full_evaluation_seconds
+                or self.position.last_evaluation_seconds,
+            ),
         )
 
     def _save(self, sums: Sums) -> None:

@@ -60,6 +60,10 @@ class Task(Protocol[AnyBatch]):
         """Return the learning rate of the next step. Called once before each step."""
         ...
 
+    def cost_of_step(self, share: float) -> float:
+        """Return the time of a step at `share`, relative to that of the last step: 0 to 1."""
+        ...
+
     def add_gradients(
         self, batch: AnyBatch, share: float, sums: Sums, watch: StepWatch | None
     ) -> Tensor:

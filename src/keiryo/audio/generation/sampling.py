@@ -29,9 +29,9 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
-            raise InputError(f"temperature: must be 0 or more, is {self.temperature}")
+            raise InputError(f"--temperature {self.temperature:g}: give 0 or more")
         if not 0 < self.top_p <= 1:
-            raise InputError(f"top_p: must be above 0 and at most 1, is {self.top_p}")
+            raise InputError(f"--top-p {self.top_p:g}: give a number above 0, at most 1")
 
 
 class Draws:

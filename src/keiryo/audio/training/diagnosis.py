@@ -1,12 +1,15 @@
 """The diagnosis of a WaveNet's training: checks shared with images, and its own."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keiryo.audio.training.objective import NATS_PER_BIT
+from keiryo.recordings.mu_law import CODES
 from keiryo.records.base import Finding
 from keiryo.records.findings import gravest_first
-from keiryo.records.wavenet import Sound
+from keiryo.records.wavenet import Sound, WaveNetTraining
+from keiryo.train.checkpoint import Position
 from keiryo.train.diagnosis import gradients, learning, steps
 from keiryo.train.diagnosis.evidence import Evidence
 
@@ -42,6 +45,24 @@ class SoundEvidence(Evidence):
     @property
     def chance_loss(self) -> float:
         return self.guessing
+
+
+def evidence_of(position: Position, record: WaveNetTraining) -> SoundEvidence:
+    """Return the evidence of the training `record`, whose loop ended at `position`."""
+    return SoundEvidence(
+        classes=CODES,
+        batch=record.batch,
+        history=position.history,
+        snapshots=position.snapshots,
+        failure=record.error if record.status == "failed" else None,
+        guessing=record.guessing_bits_per_sample * NATS_PER_BIT,
+        train_bits=record.train_bits_per_sample,
+        val_bits=record.val_bits_per_sample,
+        gap_error_bits=_gap_error(record),
+        conditions_save_bits=record.conditions_save_bits_per_sample,
+        sounds=record.sounds,
+        is_whole=record.status == "done",
+    )
 
 
 # Checks of images, with advice for a WaveNet.
@@ -163,7 +184,7 @@ def ignores_conditions(evidence: SoundEvidence) -> Finding | None:
     return Finding(
         code="conditions_ignored",
         severity="warning",
-        evidence=f"with the conditions of other recordings, held-out ones have {saved:+.4f} bits "
+        evidence=f"with the conditions of other recordings, held-out ones take {saved:+.4f} bits "
         "per sample: the network does not use the conditions yet",
         advice="Give it more --minutes or --epochs; see whether the conditions are those of the "
         "recordings.",
@@ -208,3 +229,9 @@ def _pairs_of_levels(sounds: Sequence[Sound]) -> list[tuple[float, float]]:
         elif sound.epoch is None and real is not None:
             pairs.append((real, level))
     return pairs
+
+
+def _gap_error(record: WaveNetTraining) -> float | None:
+    """Return the standard error of the difference between held-out and training bits."""
+    val, train = record.val_bits_standard_error, record.train_bits_standard_error
+    return None if val is None or train is None else math.hypot(val, train)

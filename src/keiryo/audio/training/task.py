@@ -82,6 +82,9 @@ class WaveNetTask:
     def learning_rate(self, share: float) -> float:
         return self.recipe.learning_rate * learning_rate_factor(self.recipe, share)
 
+    def cost_of_step(self, share: float) -> float:
+        return 1.0
+
     def add_gradients(
         self, batch: ChunkBatch, share: float, sums: Sums, watch: StepWatch | None
     ) -> Tensor:

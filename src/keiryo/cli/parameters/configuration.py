@@ -1,4 +1,4 @@
-"""Options read from a file: TOML with the names of options, or the plan.json of a comparison."""
+"""Options read from a file: TOML with the names of options, or the plan of an earlier run."""
 
 import difflib
 import json
@@ -11,7 +11,10 @@ from keiryo.errors import InputError
 
 # What a plan records beside options.
 RECORDED = frozenset(
-    {"format_version", "preset", "pretrained_digests", "split_by", "data_fingerprint"}
+    {
+        *("format_version", "preset", "pretrained_digests", "split_by", "data_fingerprint"),
+        *("begun_epochs", "begun_minutes"),
+    }
 )
 NEVER_IN_A_FILE = frozenset({"config", "help"})
 # Of two that exclude each other, the one on the command line is taken.
@@ -25,7 +28,7 @@ def read_configuration(path: Path, names: Collection[str]) -> dict[str, Any]:
     InputError for a file that cannot be read and for an unknown option.
     """
     given = _read(path)
-    if "format_version" in given:  # a plan.json
+    if "format_version" in given:  # a plan
         given = {
             name: value
             for name, value in given.items()
@@ -59,8 +62,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise InputError(f"--config {path}: cannot be read: {reason}") from None
     try:
         given = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except ValueError as error:
-        raise InputError(f"--config {path}: neither TOML nor a plan.json: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"--config {path}: neither TOML nor a plan: {error}") from None
     if not isinstance(given, dict):
         raise InputError(f"--config {path}: give options by name")
     return given

@@ -14,6 +14,7 @@ from keiryo.cli.tables.table import (
     say,
     say_command,
 )
+from keiryo.files import shown
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.places import REPORT_FILE
 from keiryo.records.speed import TORCH
@@ -63,7 +64,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
     for finding in comparison.findings:
         text = f"{finding.severity}: {finding.evidence}. {finding.advice}"
         say(console, text, SEVERITY_STYLES[finding.severity])
-    if comparison.recommended_trial:
+    if comparison.recommended_trial and comparison.advises_against_best:
+        say(console, f"Recommended: none; {comparison.recommended} is the best, but see the error")
+    elif comparison.recommended_trial:
         trial = out / comparison.recommended_trial
         because = choice.reason(comparison)
         say(console, f"Recommended: {comparison.recommended}" + (f", {because}" if because else ""))
@@ -76,7 +79,7 @@ def print_table(comparison: Comparison, out: Path) -> None:
         say(console, "Recommended: none, since no model is within the limits")
     else:
         say(console, "Recommended: none, since no model has finished")
-    say_command(console, "Report:      ", str(out / REPORT_FILE))
+    say_command(console, "Report:      ", shown(out / REPORT_FILE))
 
 
 def _table(comparison: Comparison, figures: Sequence[str]) -> Table:

@@ -8,6 +8,7 @@ from rich.text import Text
 from keiryo.cli.tables.table import make_table, needed_width, open_console, say
 from keiryo.records.speed import Latency, LayerSpeed, Load, Speed
 from keiryo.report import words
+from keiryo.sentences import count
 
 NOT_MEASURED = "-"
 # Columns that a narrow terminal can do without, in this order.
@@ -45,7 +46,7 @@ def print_speeds(speeds: Sequence[Speed], *, torch_version: str) -> None:
     latency = first.latency_ms
     shape = first.input_shape
     size = f"{first.size} px" if shape is None else "x".join(map(str, shape))
-    machine = f"{latency.device}, {words.count(latency.threads, 'thread')}"
+    machine = f"{latency.device}, {count(latency.threads, 'thread')}"
     machine = f"{first.mode} in {first.precision}, {size}, {machine}"
     console.print(Text(f"{machine}, torch {torch_version}; medians after warm-up", style="dim"))
     say_disturbed([speed.latency_ms for speed in speeds])
@@ -66,7 +67,7 @@ def print_engines(speeds: Sequence[Speed]) -> None:
     if left_out:
         say(console, f"--json also has: {', '.join(reversed(left_out))}.", "dim")
     latency = first.latency_ms
-    machine = f"{latency.device}, {words.count(latency.threads, 'thread')}"
+    machine = f"{latency.device}, {count(latency.threads, 'thread')}"
     say(
         console,
         f"Milliseconds per batch, medians after warm-up; {first.size} px, {machine}, from decoded "

@@ -38,7 +38,7 @@ def group(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@takes_fields(OPTIONS, before="out")
+@takes_fields(OPTIONS, before="out", config=True)
 def train(
     data: Annotated[
         str | None,
@@ -152,6 +152,13 @@ def generate(
         Literal["float32", "int8"],
         typer.Option(help="Type of the weights; int8 is faster and changes the sound a little."),
     ] = "float32",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(
+            help="Device to generate on; auto takes a GPU if there is one. A GPU pays for many "
+            "sounds at once, with --count."
+        ),
+    ] = "cpu",
     threads: Annotated[
         int,
         typer.Option(
@@ -194,6 +201,7 @@ def generate(
         count=count,
         seed=seed or 0,
         weights=weights,
+        device=device,
         threads=threads,
         out=out,
         raw=raw,

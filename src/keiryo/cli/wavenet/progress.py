@@ -8,7 +8,7 @@ from types import FrameType
 
 from rich.progress import Progress
 
-from keiryo.audio.run import WaveNetListener
+from keiryo.audio.listener import WaveNetListener
 from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
 from keiryo.recordings.audit import LEFT_OUT_FINDINGS
 from keiryo.records.wavenet import (
@@ -23,6 +23,9 @@ from keiryo.train.listener import TrainingProgress
 
 # Without a terminal there is no bar but a line now and then: a log tells that work goes on.
 SECONDS_BETWEEN_LINES = 30.0
+# After these seconds of the training, the time that it takes is told.
+SECONDS_BEFORE_ESTIMATE = 3.0
+SHORTEST_ESTIMATE_SECONDS = 10.0
 LONG_EVALUATION_SECONDS = 5.0
 MOST_NAMES = 3
 
@@ -40,6 +43,8 @@ class TerminalWaveNetListener(Terminal, WaveNetListener):
         self._held_out = ""
         self._last_line = time.monotonic()
         self._share = 0.0
+        self._first_step: float | None = None
+        self._has_told_estimate = False
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal: the first asks to save and end, a second does not wait for that."""
@@ -87,12 +92,23 @@ class TerminalWaveNetListener(Terminal, WaveNetListener):
 
     def progressed(self, progress: TrainingProgress) -> None:
         self._share = progress.share
+        self._tell_estimate(progress.seconds_left)
         self._show(
             f"epoch {progress.epoch}",
             progress.share,
             f"{words.duration(progress.seconds_left)} left · "
             f"{words.number(progress.examples_per_second)} samples/s{self._held_out}",
         )
+
+    def _tell_estimate(self, left: float) -> None:
+        """Write once how long the training will take."""
+        now = time.monotonic()
+        if self._first_step is None:
+            self._first_step = now
+        elif not self._has_told_estimate and now - self._first_step >= SECONDS_BEFORE_ESTIMATE:
+            self._has_told_estimate = True
+            if left >= SHORTEST_ESTIMATE_SECONDS:
+                self.say(f"  the training takes about {words.duration(left)} more")
 
     def evaluating(self, seconds: float) -> None:
         expected = f"some {words.duration(seconds)}" if seconds else ""

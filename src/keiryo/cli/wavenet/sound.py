@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import torch
 import typer
 
 from keiryo.audio.generation.generate import CHUNK_SAMPLES
@@ -22,8 +24,10 @@ from keiryo.audio.saved import SavedWaveNet, load_wavenet
 from keiryo.cli.options import check_is_new
 from keiryo.errors import InputError
 from keiryo.kernels.compiling import watch_compiling
+from keiryo.processes import hide_library_remarks
 from keiryo.recordings.conditions import choose_labels
 from keiryo.recordings.forming import read_recording
+from keiryo.train.device import choose_device
 
 STANDARD_OUTPUT = "-"
 DEFAULT_OUT = "sound.wav"
@@ -61,6 +65,7 @@ def write_sound(
     count: int,
     seed: int,
     weights: WeightKind,
+    device: Literal["auto", "cpu", "cuda"],
     threads: int,
     out: str | None,
     raw: bool,
@@ -85,10 +90,12 @@ def write_sound(
         raise InputError(f"--count {count}: {where} takes one sound; give a file's name")
     if raw and play:
         raise InputError("--raw and --play: give one of the two")
+    chosen = _choose_device(device, weights)
     paths = [] if is_streamed or play else _paths(out, count, raw=raw, force=force)
     network, description = load_wavenet(model)
     if (steps := description.checkpoint_steps) is not None:
         typer.echo(f"{model}: a training that has not ended; after {steps} steps", err=True)
+    network.to(chosen)
     labels = choose_labels(description.categories, condition)
     samples = max(1, round(seconds * description.rate))
     if paths:
@@ -125,6 +132,16 @@ def write_sound(
     except FloatingPointError as error:
         raise InputError(f"{model}: cannot generate from it: {error}") from None
     _say_speed(clock, count, description.rate, "" if is_streamed or play else out)
+
+
+def _choose_device(device: str, weights: WeightKind) -> torch.device:
+    """Return the device to generate on; raise InputError if there is none, or not for `weights`."""
+    if device == "cuda" and weights == "int8":
+        raise InputError("--weights int8 and --device cuda: int8 is for the processor alone")
+    has_gpu = torch.cuda.is_available()
+    if device == "auto":
+        device = "cuda" if has_gpu and weights == "float32" else "cpu"
+    return choose_device(device)
 
 
 def _say_compiling() -> None:
@@ -205,7 +222,8 @@ def _paths(out: str, count: int, *, raw: bool, force: bool) -> list[Path]:
 def _before(prime: Path, description: SavedWaveNet) -> np.ndarray:
     if not prime.is_file():
         raise InputError(f"--prime {prime}: no such file")
-    samples, _ = read_recording(prime, rate=description.rate)
+    with hide_library_remarks():
+        samples, _ = read_recording(prime, rate=description.rate)
     if description.normalized and (peak := float(np.abs(samples).max())) > 0:
         samples = samples / peak
     return samples

@@ -1,6 +1,6 @@
 """The images of a comparison as a source: of its data, or of its own pack if the data is away."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keiryo.comparison.plan import PACK_FOLDER, Plan, pack_place
@@ -12,11 +12,12 @@ from keiryo.data.sources.source import Source
 from keiryo.errors import InputError
 from keiryo.files import shown
 from keiryo.records.base import Finding
+from keiryo.sealed_pack import data_away
 
 
 @dataclass(frozen=True)
 class OpenedImages:
-    """The source of a comparison's images, with a finding if it is not the data itself."""
+    """The source of a comparison's images, with findings if it is not the whole data."""
 
     source: Source
     findings: tuple[Finding, ...] = ()
@@ -36,35 +37,35 @@ def open_images(
         packed = out / PACK_FOLDER
         if not resume or not is_pack(packed):
             raise
-        finding = Finding(
-            code="data_away",
-            severity="info",
-            evidence=f"the comparison continues with its own pack, since its data is away: "
-            f"{shown(str(error))}",
-            advice="Nothing to do: the pack holds all images, and their checksums are right.",
-        )
+        finding = data_away("comparison", shown(str(error)))
         return OpenedImages(PackSource(str(packed)), (finding,))
 
 
-def check_unchanged(plan: Plan, out: Path, source: Source) -> Pack | None:
-    """Return the pack in `out` to continue with; None if it must be made, or is the data itself.
+def check_unchanged(
+    plan: Plan, out: Path, opened: OpenedImages
+) -> tuple[Pack | None, OpenedImages]:
+    """Return the pack in `out` to continue with, and what was opened, with all findings.
 
-    Raises InputError if it holds other images than `source`.
+    The pack is None if it must be made, or is the data itself. Images that are no longer there are
+    no hindrance, since the pack holds them. Raises InputError if there are new or other images.
     """
-    place = pack_place(out, plan)
+    source = opened.source
     if isinstance(source, PackSource):
         if plan.data_fingerprint not in (None, source.content_fingerprint()):
             _refuse(plan, out, "has changed")
-        return None
+        return None, opened
     try:
-        pack = open_pack(place)
+        pack = open_pack(pack_place(out, plan))
     except InputError:
-        return None  # not there, or damaged: made again
+        return None, opened  # not there, or damaged: made again
     if pack.header.fingerprint != source.fingerprint():
-        changes = difference(pack.survey, source)
-        if changes:
-            _refuse(plan, out, changes)
-    return pack
+        found = difference(pack.survey, source)
+        if not found.is_held:
+            _refuse(plan, out, f"has changed ({found.words})" if found.words else "has changed")
+        if found.gone:
+            gone = found.finding("comparison")
+            opened = replace(opened, findings=(*opened.findings, gone))
+    return pack, opened
 
 
 def _refuse(plan: Plan, out: Path, changes: str) -> None:

@@ -6,7 +6,7 @@ from keiryo.data.survey.split import Splits, split_images
 from keiryo.data.survey_record import Survey
 from keiryo.files import shown
 from keiryo.records.base import Finding
-from keiryo.records.findings import count, some_of
+from keiryo.sentences import count, some_of
 
 
 def check_folds(plan: Plan, survey: Survey) -> list[Finding]:

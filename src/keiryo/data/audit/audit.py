@@ -10,7 +10,8 @@ from keiryo.data.audit.evidence import DataEvidence
 from keiryo.data.survey_record import Survey
 from keiryo.records.base import Finding, Severity
 from keiryo.records.data import DataCheck, UnreadableImage
-from keiryo.records.findings import count, findings_of_left_out, gravest_first, some_of
+from keiryo.records.findings import findings_of_left_out, gravest_first
+from keiryo.sentences import count, some_of
 from keiryo.version import __version__
 
 IMBALANCE_RATIO = 3.0

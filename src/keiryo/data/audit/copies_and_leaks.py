@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from keiryo.data.audit.evidence import DataEvidence
 from keiryo.records.base import Finding
-from keiryo.records.findings import count, some_of
+from keiryo.sentences import count, some_of
 
 
 def conflicting_labels(evidence: DataEvidence) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from keiryo.data.image.facts import BLANK_CONTRAST, EXAMINED_SIDE, ImageFacts
 from keiryo.data.survey_record import Survey
 from keiryo.records.base import Finding, Severity
 from keiryo.records.data import Fit
-from keiryo.records.findings import count
+from keiryo.sentences import count
 
 # An image is dark if the mean plus two standard deviations of its grey values is below this.
 DARK = 40.0

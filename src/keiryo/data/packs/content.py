@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from keiryo.data.packs.pack import PackHeader
 from keiryo.data.sources.source import Source
 from keiryo.data.survey_record import Survey
-from keiryo.records.findings import count
+from keiryo.sealed_pack import Difference
 
 READERS = 8  # threads; reading waits for the disk more than it computes
 
@@ -27,17 +27,14 @@ def holds_images_of(header: PackHeader, source: Source) -> bool:
     """Return whether the pack of `header` was made of the images of `source`."""
     if header.fingerprint == source.fingerprint():
         return True
-    return has_contents(header.survey) and difference(header.survey, source) == ""
+    return has_contents(header.survey) and difference(header.survey, source).is_none
 
 
-def difference(survey: Survey, source: Source) -> str:
-    """Return how the images of `source` differ from those of `survey`, "" if they do not.
-
-    Every file is read. Returns "has changed" if one of the two does not tell the content.
-    """
+def difference(survey: Survey, source: Source) -> Difference:
+    """Return how the images of `source` differ from those of `survey`. Every file is read."""
     contents = _contents_of(source)
     if contents is None or not has_contents(survey):
-        return "has changed"
+        return Difference(is_known=False)
     then: Counter[Kind] = Counter(
         (survey.classes[image.label], image.split, image.facts.content) for image in survey.images
     )
@@ -51,12 +48,7 @@ def difference(survey: Survey, source: Source) -> str:
     unreadable = Counter(entry.content for entry in survey.left_out)
     gone += (unreadable - new).total()
     added = (new - unreadable).total()
-    words = [
-        f"{count(number, 'image', 'images')} {what}"
-        for number, what in ((added, "new"), (gone, "no longer there"))
-        if number
-    ]
-    return f"has changed ({', '.join(words)})" if words else ""
+    return Difference(added, gone)
 
 
 def _contents_of(source: Source) -> Sequence[str] | None:

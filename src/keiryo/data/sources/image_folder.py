@@ -17,7 +17,7 @@ from keiryo.data.sources.image_files import FileSource, FoundImage, open_images
 from keiryo.data.sources.unread import find_unread, list_formats
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
-from keiryo.records.findings import count
+from keiryo.sentences import count
 
 
 def is_folder(data: str) -> bool:

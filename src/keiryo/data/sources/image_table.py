@@ -1,22 +1,17 @@
 """A CSV file that lists images, with the columns path, label and, optionally, split."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from keiryo.data.items import SPLIT_NAMES, Split
 from keiryo.data.sources.image_files import FileSource, FoundImage, open_images
+from keiryo.data.sources.table_rows import TableRows, find_file
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
-from keiryo.records.findings import count
+from keiryo.sentences import count
 
-SEPARATORS = (",", ";", "\t", "|")
 NEEDED_COLUMNS = ("path", "label")
-# Excel may name the separator in a line above the heading.
-SEPARATOR_LINE = "sep="
-LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -40,17 +35,13 @@ def open_table(data: str) -> FileSource:
     Raises InputError for a missing column, incomplete rows, unknown splits, or if no file exists.
     """
     table = Path(data)
-    try:
-        text = table.read_bytes().decode("utf-8-sig")
-        rows = list(_read_rows(table, text))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{table}: not a readable CSV in UTF-8: {error}") from None
+    rows = list(_read_rows(table))
     if not rows:
         raise InputError(f"{table}: has no rows below its heading")
     found: list[FoundImage] = []
     missing: list[TableRow] = []
     for row in rows:
-        image = _find_file(table.parent, row.path)
+        image = find_file(table.parent, row.path)
         if image is None:
             missing.append(row)
         else:
@@ -63,19 +54,12 @@ def open_table(data: str) -> FileSource:
     return open_images(data, found, list(_find_missing(missing, {row.label for row in found})))
 
 
-def _read_rows(table: Path, text: str) -> Iterator[TableRow]:
-    above = 0
-    if text.lower().startswith(SEPARATOR_LINE):
-        above, text = 1, text.partition("\n")[2]
-    separator, names = _read_heading(table, text)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    next(rows, None)
+def _read_rows(table: Path) -> Iterator[TableRow]:
+    rows = TableRows(table, NEEDED_COLUMNS, give="path,label or path,label,split")
+    names = [name.lower() for name in rows.names]
     faults: dict[str, list[int]] = {}
-    for cells in rows:
-        line = rows.line_num + above
-        row = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
-        if not any(row.values()):
-            continue  # spreadsheets write such rows below the last one
+    for line, cells in rows:
+        row = dict(zip(names, cells, strict=False))
         split = row.get("split", "").lower()
         if not all(row.get(name) for name in NEEDED_COLUMNS):
             faults.setdefault("path or label is empty", []).append(line)
@@ -85,38 +69,7 @@ def _read_rows(table: Path, text: str) -> Iterator[TableRow]:
         else:
             known = SPLIT_NAMES[split] if split else None
             yield TableRow(line, row["path"], row["label"], known)
-    for fault, lines in faults.items():
-        raise InputError(f"{table}, {_list_lines(lines)}: {fault}")
-
-
-def _read_heading(table: Path, text: str) -> tuple[str, list[str]]:
-    """Return the separator and the names of the columns, in lower case."""
-    most: list[str] = []
-    for separator in SEPARATORS:
-        lines = csv.reader(
-            io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True
-        )
-        names = [name.strip().lower() for name in next(lines, [])]
-        if set(NEEDED_COLUMNS) <= set(names):
-            return separator, names
-        if len(names) > len(most):
-            most = names
-    missing = " and ".join(f"'{name}'" for name in NEEDED_COLUMNS if name not in most)
-    has = f"its columns are {', '.join(repr(name) for name in most)}" if most else "it is empty"
-    raise InputError(
-        f"{table}: has no column {missing} ({has}); give path,label or path,label,split"
-    )
-
-
-def _find_file(folder: Path, path: str) -> Path | None:
-    """Return the file at `path`, which may be written with the backslashes of Windows."""
-    for written in (path, path.replace("\\", "/")):
-        try:
-            if (folder / written).is_file():
-                return folder / written
-        except (OSError, ValueError):  # a name too long for the system, say
-            continue
-    return None
+    rows.refuse_faults(faults)
 
 
 def _find_missing(missing: Sequence[TableRow], labels: set[str]) -> Iterator[Finding]:
@@ -137,11 +90,3 @@ def _find_missing(missing: Sequence[TableRow], labels: set[str]) -> Iterator[Fin
             advice="Correct the paths of its images.",
             files=empty,
         )
-
-
-def _list_lines(lines: Sequence[int]) -> str:
-    if len(lines) == 1:
-        return f"line {lines[0]}"
-    shown = ", ".join(map(str, lines[:LISTED]))
-    more = f" and {len(lines) - LISTED} more" if len(lines) > LISTED else ""
-    return f"lines {shown}{more}"

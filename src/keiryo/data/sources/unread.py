@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from keiryo.records.base import Finding
-from keiryo.records.findings import count
+from keiryo.sentences import count
 
 
 def find_unread(names: Sequence[str]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from keiryo.data.survey.identity import known_images
 from keiryo.data.survey_record import Survey
 from keiryo.errors import InputError
 from keiryo.records.base import Finding
-from keiryo.records.findings import some_of
+from keiryo.sentences import some_of
 
 __all__ = ["FOLDS", "SplitBy", "Splits", "has_own_split", "split_images"]
 

@@ -14,7 +14,7 @@ from keiryo.data.survey.near_copies import find_near_copies, join_groups
 from keiryo.data.survey.reading_pool import divide_into_parts, read_parts
 from keiryo.data.survey_record import NearCopy, Survey
 from keiryo.records.base import Finding
-from keiryo.records.findings import count, some_of
+from keiryo.sentences import count, some_of
 
 
 def survey(

@@ -17,8 +17,10 @@ from keiryo.models.weights.foreign_names import (
     current_name,
     foreign_namings,
 )
-from keiryo.models.weights.weight_file import Weights, first_few
+from keiryo.models.weights.weight_file import Weights
+from keiryo.sentences import some_of
 
+NAMED_TENSORS = 3
 BATCH_COUNT = "num_batches_tracked"  # older files lack it, and batch norm does not need it
 VGG_NAMES = tuple(f"vgg{depth}" for depth in VGG_COLUMNS)
 ADVICE = "name the model, with its options, that these weights belong to"
@@ -77,14 +79,14 @@ def fit_weights(
         state[ours] = tensor
     if missing:
         raise InputError(
-            f"{weights.path}: lacks {len(missing)} tensors of {spec} ({first_few(missing)}); "
-            f"{ADVICE}"
+            f"{weights.path}: lacks {len(missing)} tensors of {spec} "
+            f"({some_of(missing, most=NAMED_TENSORS)}); {ADVICE}"
         )
     known = set(theirs.values())
     if left_over := [name for name in given if name not in known]:
         raise InputError(
             f"{weights.path}: holds {len(left_over)} tensors that {spec} does not have "
-            f"({first_few(left_over)}); {ADVICE}"
+            f"({some_of(left_over, most=NAMED_TENSORS)}); {ADVICE}"
         )
     return FittedWeights(state, naming.mean, naming.std, replaces_classifier=bool(replaced))
 
@@ -121,8 +123,9 @@ def _choose_naming(
     chosen = max(namings, key=count_found)  # the first of equal ones, so its own before others
     if not count_found(chosen):
         raise InputError(
-            f"{weights.path}: none of its {len(given)} tensors ({first_few(sorted(given))}) is "
-            f"named as in {spec} {_libraries(spec)}; {ADVICE}"
+            f"{weights.path}: none of its {len(given)} tensors "
+            f"({some_of(sorted(given), most=NAMED_TENSORS)}) is named as in "
+            f"{spec} {_libraries(spec)}; {ADVICE}"
         )
     if chosen is not own:
         _check_batch_norm(weights, spec, shapes)

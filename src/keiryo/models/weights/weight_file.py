@@ -25,7 +25,6 @@ PREFIXES = ("module.", "_orig_mod.")
 SAFETENSORS_LENGTH_BYTES = 8  # such a file begins with the header's length
 ZIP_START = b"PK\x03\x04"
 PICKLE_START = b"\x80"
-NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,6 @@ def read_weights(path: Path) -> Weights:
         )
     _check_values(weights)
     return weights
-
-
-def first_few(names: list[str]) -> str:
-    """Return the first few of `names`, for a message."""
-    return ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
 
 
 def _read_safetensors(path: Path) -> Weights:

@@ -67,8 +67,8 @@ def read_sound_blocks(path: Path) -> Iterator[np.ndarray]:
     with _open(path) as (sound, _):
         if sound.frames == 0:
             raise UnusableRecordingError("no_samples", "there is not one sample in it")
-        if sound.frames > MOST_FRAMES:  # libsndfile gives this for FLAC written to a pipe
-            reason = "it does not say how long it is; save it again, not through a pipe"
+        if sound.frames > MOST_FRAMES:  # FLAC written to a pipe, and then cut short
+            reason = "it does not say how long it is, and its last frame is not whole"
             raise UnusableRecordingError("unreadable", reason)
         done = 0
         while True:

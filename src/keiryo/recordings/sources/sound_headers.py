@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from keiryo.recordings.sources.flac_length import mended_length
+
 # Programs that write to a pipe do not know the length. They give the largest signed or unsigned
 # number, or nearly.
 UNKNOWN_LENGTHS = (range(0x7FFF_F000, 0x8000_0000), range(0xFFFF_F000, 0x1_0000_0000))
@@ -55,7 +57,7 @@ class MendedFile(io.FileIO):
 
 
 def check_header(path: Path) -> HeaderCheck:
-    """Compare the length in the header of a WAV or OGG file with what is there.
+    """Compare the length in the header of a WAV, FLAC or OGG file with what is there.
 
     Raises CutShortError if more than a few bytes are missing. Files of other kinds pass.
     """
@@ -69,6 +71,9 @@ def check_header(path: Path) -> HeaderCheck:
                 return _check_wav(file, size, ">")
             case b"OggS":
                 return _check_ogg(file, size)
+            case b"fLaC" if (mended := mended_length(file)) is not None:
+                words = "its header gives no length; all samples there were read"
+                return HeaderCheck({"length_missing": words}, mended)
     return HeaderCheck()
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from keiryo.files import fingerprint_of_files
+from keiryo.files import digest_of_file, fingerprint_of_files
 from keiryo.recordings.conditions import Conditions
 from keiryo.recordings.sources.sound_files import SoundFormat, read_sound_blocks, read_sound_format
 from keiryo.records.base import Finding
@@ -33,6 +33,14 @@ class RecordingSource(ABC):
         self.names = names
         self.conditions = conditions
         self.findings = findings
+
+    def files(self) -> Sequence[Path]:
+        """Return the files that the recordings are read from; empty if they are made."""
+        return ()
+
+    def content(self, index: int) -> str | None:
+        """Return a digest of the file of recording `index`; None if it is made, not read."""
+        return None
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -66,6 +74,12 @@ class FileRecordings(RecordingSource):
         super().__init__(name, names, conditions, findings)
         self._paths = paths
         self.splits = splits
+
+    def files(self) -> Sequence[Path]:
+        return self._paths
+
+    def content(self, index: int) -> str:
+        return digest_of_file(self._paths[index])
 
     def fingerprint(self) -> str:
         head = self.conditions.model_dump_json()

@@ -95,6 +95,10 @@ class ImageTask:
             return self._peak * learning_rate_factor(self.recipe, share)
         return self._peak * self._fine_tuning.begin_step(self.recipe, share)
 
+    def cost_of_step(self, share: float) -> float:
+        size, last = self._size(training_size, share), self._size(training_size, 1.0)
+        return 1.0 if size is None or last is None else (size / last) ** 2
+
     def add_gradients(
         self, batch: Batch | DeviceBatch, share: float, sums: Sums, watch: StepWatch | None
     ) -> Tensor:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keiryo.records.base import Finding
-from keiryo.records.findings import some_of
+from keiryo.sentences import some_of
 from keiryo.statistics import area_under_roc
 from keiryo.train.classification.label_errors import find_suspect_labels
 from keiryo.train.diagnosis.batch_norm import statistics_lag
