@@ -16,7 +16,7 @@ from conftest import Finished
 from keiryo.comparison.images.splitting import split_of_plan
 from keiryo.comparison.plan import Plan, comparison_folder, make_plan, resume_plan
 from keiryo.comparison.pretrained.pretrained_download import fetch_weights
-from keiryo.comparison.pretrained.pretrained_option import places_of
+from keiryo.comparison.pretrained_option import places_of
 from keiryo.data.survey.identity import encode_marks, mark_of
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing, SavedModel, read_description, save_model

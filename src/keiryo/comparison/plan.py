@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from keiryo.comparison.options import ComparisonOptions
-from keiryo.comparison.pretrained.pretrained_option import with_absolute_paths
+from keiryo.comparison.pretrained_option import with_absolute_paths
 from keiryo.data.augmentation.amounts import Augmentation, change_augmentation
 from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_named_set

@@ -1,1 +1,1 @@
-"""Pretrained weights of a comparison: the option, the files, and what is checked beforehand."""
+"""Pretrained weights of a comparison: the files, and what is checked beforehand."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from keiryo.comparison.plan import Plan
 from keiryo.comparison.pretrained.pretrained_download import fetch_weights
-from keiryo.comparison.pretrained.pretrained_option import places_of
+from keiryo.comparison.pretrained_option import places_of
 from keiryo.data.sources.download import Progress, no_progress
 from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.identity import decode_marks
