@@ -4,7 +4,7 @@ A network can then generate with any ONNX runtime: in C, on a phone, in a browse
 """
 
 import importlib
-import io
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -67,22 +67,20 @@ def _encode_step(network: WaveNet, description: SavedWaveNet) -> bytes:
 
     step = WaveNetStep(network).eval()
     inputs = step.first_inputs(2, [0] * len(network.configuration.labels))
-    encoded = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
+        file = Path(folder, "step.onnx")
         torch.onnx.export(
             step,
             kwargs=inputs,
-            f=encoded,
+            f=file,
             dynamo=False,
             input_names=list(inputs),
             output_names=OUTPUTS,
             dynamic_axes={name: {0: "streams"} for name in [*inputs, *OUTPUTS]},
             opset_version=OPERATOR_SET,
         )
-    model = onnx.load_from_string(encoded.getvalue())
-    # The exporter names this size instead of saying that it is the state's.
-    model.graph.output[1].type.tensor_type.shape.dim[1].dim_value = step.state_elements
+        model = onnx.load(file)
     model.metadata_props.add(key=DESCRIPTION_KEY, value=description.model_dump_json())
     return model.SerializeToString()
 
