@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 # Before PyTorch is imported, here and in the processes that tests start: of two processes with
 # two threads each, one would otherwise spin on the core that the other computes on.
@@ -36,6 +38,29 @@ def slow_if(slow: bool, *values: object) -> pytest.ParameterSet:
     return pytest.param(*values, marks=[pytest.mark.slow] if slow else [])
 
 
+# A module runs in one process. The longest go first, so that none is left when others are idle.
+LONGEST = (
+    "cli/test_compare.py",
+    "train/test_loop.py",
+    "train/test_diagnosis.py",
+    "test_written_before.py",
+    "models/test_contract.py",
+    "cli/test_data.py",
+    "test_documentation.py",
+    "cost/test_live_bytes.py",
+    "data/packs/test_packing.py",
+    "cli/test_wavenet_command.py",
+    "comparison/test_pretrained_weights.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest modules first."""
+    tests = Path(__file__).parent
+    place = {tests / name: index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 class Finished(NamedTuple):
     """How a command ended."""
 
@@ -59,6 +84,41 @@ def keiryo(
         return Finished(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
+
+
+def run_command(*arguments: object) -> Finished:
+    """Run the command line in this process: for fixtures that several tests share.
+
+    The outputs hold what the processes that it starts print, as in a shell.
+    """
+    with ExitStack() as stack:
+        monkeypatch = stack.enter_context(pytest.MonkeyPatch.context())
+        monkeypatch.setattr(sys, "argv", ["keiryo", *map(str, arguments)])
+        out = stack.enter_context(_output_to_file(1))
+        err = stack.enter_context(_output_to_file(2))
+        with (
+            open(1, "w", buffering=1, encoding="utf-8", closefd=False) as stdout,
+            open(2, "w", buffering=1, encoding="utf-8", closefd=False) as stderr,
+            redirect_stdout(stdout),
+            redirect_stderr(stderr),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        for file in (out, err):
+            file.seek(0)
+        return Finished(int(ended.value.code or 0), out.read(), err.read())
+
+
+@contextmanager
+def _output_to_file(descriptor: int) -> Iterator[IO[str]]:
+    kept = os.dup(descriptor)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        os.dup2(file.fileno(), descriptor)
+        try:
+            yield file
+        finally:
+            os.dup2(kept, descriptor)
+            os.close(kept)
 
 
 def write_images(folder: Path, *, classes: int, each: int, size: int = 40) -> Path:

@@ -66,7 +66,7 @@ def test_a_stopped_comparison_continues(keiryo: Keiryo, copy: Callable[[str], Pa
     folder = copy("stopped")
     before = read(folder / TRIAL, "trial.json")["history"]
     assert 0 < len(before) < 40
-    assert keiryo("compare", "--resume", "--out", folder).status == 0
+    assert keiryo("compare", "--resume", "--wait-for-quiet", 0, "--out", folder).status == 0
     after = read(folder / TRIAL, "trial.json")
     assert after["status"] == "done"
     assert after["history"][: len(before)] == before

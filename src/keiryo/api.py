@@ -1,24 +1,22 @@
-"""The functions of `import keiryo` that join several rooms."""
+"""The functions of `import keiryo` that join several rooms.
+
+Each imports what it needs when it is called: a comparison needs nothing of WaveNets, and neither
+needs the report before it has results.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from keiryo.audio import plan as wavenet_plan
-from keiryo.audio.listener import WaveNetListener
-from keiryo.audio.run import run_wavenet_training
-from keiryo.audio.typed_options import WaveNetPlanOptions
-from keiryo.comparison.listener import Listener, Listeners
-from keiryo.comparison.plan import comparison_folder, make_plan, resume_plan
-from keiryo.comparison.run import run_comparison
-from keiryo.comparison.typed_options import PlanOptions
 from keiryo.errors import InputError
-from keiryo.loggers import make_loggers
-from keiryo.measure.machine import usable_cores
-from keiryo.records.comparison import Comparison
-from keiryo.records.wavenet import WaveNetTraining
-from keiryo.report.page import write_report
-from keiryo.report.wavenet_page import write_wavenet_report
+
+if TYPE_CHECKING:
+    from keiryo.audio.listener import WaveNetListener
+    from keiryo.audio.typed_options import WaveNetPlanOptions
+    from keiryo.comparison.listener import Listener
+    from keiryo.comparison.typed_options import PlanOptions
+    from keiryo.records.comparison import Comparison
+    from keiryo.records.wavenet import WaveNetTraining
 
 
 def compare(
@@ -30,10 +28,10 @@ def compare(
     resume: bool = False,
     measure_again: bool = False,
     force: bool = False,
-    listener: Listener | None = None,
+    listener: "Listener | None" = None,
     log: str | Sequence[str] | None = None,
-    **options: Unpack[PlanOptions],
-) -> Comparison:
+    **options: "Unpack[PlanOptions]",
+) -> "Comparison":
     """Train `models` side by side on `data`, measure and rank them, and write the report.
 
     `options` are those of `keiryo compare`, explained in `keiryo.comparison.options`; `preset`
@@ -42,6 +40,11 @@ def compare(
     are measured again. `log` names loggers, `tensorboard` and `mlflow`, that are told of each trial
     beside `listener`. Raises InputError for what is not possible.
     """
+    from keiryo.comparison.listener import Listeners
+    from keiryo.comparison.plan import comparison_folder, make_plan, resume_plan
+    from keiryo.comparison.run import run_comparison
+    from keiryo.loggers import make_loggers
+
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     if data is not None:
         given["data"] = str(data)
@@ -62,6 +65,8 @@ def compare(
         listener=listeners,
         measure_again=measure_again,
     )
+    from keiryo.report.page import write_report
+
     write_report(comparison, folder)
     return comparison
 
@@ -72,15 +77,19 @@ def train_wavenet(
     out: str | Path,
     resume: bool = False,
     force: bool = False,
-    listener: WaveNetListener | None = None,
-    **options: Unpack[WaveNetPlanOptions],
-) -> WaveNetTraining:
+    listener: "WaveNetListener | None" = None,
+    **options: "Unpack[WaveNetPlanOptions]",
+) -> "WaveNetTraining":
     """Train a WaveNet on the recordings `data`, without it on `tones`, and write the report.
 
     `options` are those of `keiryo wavenet train`, explained in `keiryo.audio.options`. The model
     and all else goes into the folder `out`. With `resume`, the training there continues, or
     begins if there is none. Raises InputError for what is not possible.
     """
+    from keiryo.audio import plan as wavenet_plan
+    from keiryo.audio.listener import WaveNetListener, run_wavenet_training
+    from keiryo.measure.machine import usable_cores
+
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     if data is not None:
         given["data"] = str(data)
@@ -93,5 +102,7 @@ def train_wavenet(
     training = run_wavenet_training(
         plan, folder, resume=resume, force=force, listener=listener or WaveNetListener()
     )
+    from keiryo.report.wavenet_page import write_wavenet_report
+
     write_wavenet_report(training, folder)
     return training

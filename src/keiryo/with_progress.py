@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from keiryo import api
-from keiryo.audio.listener import WaveNetListener
-from keiryo.audio.typed_options import WaveNetPlanOptions
-from keiryo.cli.progress import show_progress
-from keiryo.cli.wavenet.progress import show_wavenet_progress
-from keiryo.comparison.listener import Listener
-from keiryo.comparison.typed_options import PlanOptions
-from keiryo.records.comparison import Comparison
-from keiryo.records.wavenet import WaveNetTraining
+
+if TYPE_CHECKING:
+    from keiryo.audio.listener import WaveNetListener
+    from keiryo.audio.typed_options import WaveNetPlanOptions
+    from keiryo.comparison.listener import Listener
+    from keiryo.comparison.typed_options import PlanOptions
+    from keiryo.records.comparison import Comparison
+    from keiryo.records.wavenet import WaveNetTraining
 
 
 def compare(
@@ -24,11 +24,11 @@ def compare(
     resume: bool = False,
     measure_again: bool = False,
     force: bool = False,
-    listener: Listener | None = None,
+    listener: "Listener | None" = None,
     progress: bool = True,
     log: str | Sequence[str] | None = None,
-    **options: Unpack[PlanOptions],
-) -> Comparison:
+    **options: "Unpack[PlanOptions]",
+) -> "Comparison":
     """Train `models` side by side on `data`, measure and rank them, and write the report.
 
     `options` are those of `keiryo compare`, explained in `keiryo.comparison.options`; `preset`
@@ -39,7 +39,7 @@ def compare(
     are told of each trial as well. Raises InputError for what is not possible.
     """
 
-    def run(told: Listener | None) -> Comparison:
+    def run(told: "Listener | None") -> "Comparison":
         return api.compare(
             data,
             models,
@@ -55,6 +55,8 @@ def compare(
 
     if listener is not None or not progress:
         return run(listener)
+    from keiryo.cli.progress import show_progress
+
     with show_progress() as shown:
         return run(shown)
 
@@ -65,10 +67,10 @@ def train_wavenet(
     out: str | Path,
     resume: bool = False,
     force: bool = False,
-    listener: WaveNetListener | None = None,
+    listener: "WaveNetListener | None" = None,
     progress: bool = True,
-    **options: Unpack[WaveNetPlanOptions],
-) -> WaveNetTraining:
+    **options: "Unpack[WaveNetPlanOptions]",
+) -> "WaveNetTraining":
     """Train a WaveNet on the recordings `data`, without it on `tones`, and write the report.
 
     `options` are those of `keiryo wavenet train`, explained in `keiryo.audio.options`. The model
@@ -77,12 +79,14 @@ def train_wavenet(
     `listener` of your own is told instead. Raises InputError for what is not possible.
     """
 
-    def run(told: WaveNetListener | None) -> WaveNetTraining:
+    def run(told: "WaveNetListener | None") -> "WaveNetTraining":
         return api.train_wavenet(
             data, out=out, resume=resume, force=force, listener=told, **options
         )
 
     if listener is not None or not progress:
         return run(listener)
+    from keiryo.cli.wavenet.progress import show_wavenet_progress
+
     with show_wavenet_progress() as shown:
         return run(shown)

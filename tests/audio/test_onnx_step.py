@@ -68,6 +68,9 @@ def test_the_file_gives_the_same_for_any_number_of_streams(option: str, tmp_path
     assert exported.checked_steps > configuration.receptive_field
     assert exported.largest_difference < 1e-4
     session = onnxruntime.InferenceSession(exported.path)
+    state = session.get_inputs()[1]
+    assert state.shape == ["streams", WaveNetStep(given.network).state_elements]
+    assert session.get_outputs()[1].shape == state.shape
     kept = session.get_modelmeta().custom_metadata_map[DESCRIPTION_KEY]
     assert json.loads(kept)["rate"] == 8000
 

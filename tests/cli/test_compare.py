@@ -3,35 +3,45 @@
 import csv
 import html
 import json
+import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from conftest import Finished, write_images
+from conftest import Finished, run_command, write_images
 from keiryo import api
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import TrialPlan
+from keiryo.comparison.plan import PACK_FOLDER, PLAN_FILE, TrialPlan, read_plan
+from keiryo.comparison.trial.job import prepare_job
+from keiryo.comparison.trial.trial import run_trial
 from keiryo.data.survey.identity import decode_marks
 from keiryo.errors import InputError
 from keiryo.models.saved import read_description
 from keiryo.models.tensor_file import write_tensors
 from keiryo.processes import SHORT_SPINNING
-from keiryo.records.comparison import DataSummary, Trial
+from keiryo.records.comparison import Comparison, DataSummary, Trial
 from keiryo.records.training import Epoch
 from keiryo.train.checkpoint import Position
+from keiryo.train.listener import TrainingListener
 
+STANDARD_ERROR = 2  # its file descriptor
 SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--wait-for-quiet", 0]
-TWO_MODELS = "mobilenet_v2:width=0.35,resnet18"
-TINY = "densenet:layers=2-2,growth=4"  # the fastest to train and to measure
+# The fastest to train and to measure: without a norm, its training loads no compiled kernels.
+TINY = "densenet:layers=2-2,growth=4,norm=none"
+TINY_FOLDER = "densenet-layers=2-2-growth=4-norm=none-seed0"
+TWO_MODELS = ["mobilenet_v2:width=0.35", TINY]
 
 
 def run_for_real(*arguments: object) -> subprocess.Popen[str]:
@@ -57,13 +67,12 @@ def compared(
 ) -> tuple[Path, dict[str, object]]:
     """One comparison whose results several tests look at."""
     out = tmp_path_factory.mktemp("compared") / "out"
-    process = run_for_real(
-        "compare", flower_folder, "--models", TWO_MODELS, "--epochs", 2, *SMALL,
-        "--out", out, "--json",
+    finished = run_command(
+        "compare", flower_folder, "--models", ",".join(TWO_MODELS), "--epochs", 2, *SMALL,
+        "--log", "tensorboard", "--out", out, "--json",
     )  # fmt: skip
-    stdout, stderr = process.communicate(timeout=240)
-    assert process.returncode == 0, stderr
-    return out, json.loads(stdout)
+    assert finished.status == 0, finished.err
+    return out, json.loads(finished.out)
 
 
 def test_results_hold_every_key_that_scripts_rely_on(
@@ -94,7 +103,7 @@ def test_results_hold_every_key_that_scripts_rely_on(
         model = read_description(out / trial["folder"] / "model.safetensors")
         assert model.trained_on is not None
         assert len(decode_marks(model.trained_on)) == results["data"]["train_images"]
-    assert sorted(results["ranking"]) == sorted(TWO_MODELS.split(","))
+    assert sorted(results["ranking"]) == sorted(TWO_MODELS)
     assert results["recommended"] == results["ranking"][0]
     table = (out / "results.csv").read_text().splitlines()
     assert len(table) == 3
@@ -108,11 +117,21 @@ def test_the_report_stands_alone(compared: tuple[Path, dict[str, object]]) -> No
     body = body[body.index("</script>") :]  # behind the inlined Plotly
     assert body.count("src=") == body.count('src="data:image/jpeg;base64,')
     assert "href=" not in body
-    for text in ("Recommended", *TWO_MODELS.split(","), "keiryo predict", "cores"):
+    for text in ("Recommended", *TWO_MODELS, "keiryo predict", "cores"):
         assert text in body
-    for name in ("mobilenet_v2-width=0.35-seed0", "resnet18-seed0"):
+    for name in ("mobilenet_v2-width=0.35-seed0", TINY_FOLDER):
         with Image.open(out / "curves" / f"{name}.png") as curve:
             assert curve.width > 500
+
+
+def test_trials_are_logged_to_tensorboard(compared: tuple[Path, dict[str, object]]) -> None:
+    out, _ = compared
+    for trial in Comparison.model_validate_json((out / "results.json").read_bytes()).trials:
+        run = out / "tensorboard" / Path(trial.folder).name
+        events = EventAccumulator(str(run), size_guidance={"scalars": 0}).Reload()
+        logged = [point.value for point in events.Scalars("epoch/val_loss")]
+        assert logged == pytest.approx([epoch.val_loss for epoch in trial.history], abs=1e-4)
+        assert events.Scalars("trial/latency_ms/p50")[0].value > 0
 
 
 def test_the_winner_labels_new_images(
@@ -197,7 +216,7 @@ def test_nothing_is_overwritten_and_done_trials_are_not_run_again(
     refused = keiryo(*arguments)
     assert refused.status == 2
     assert "--resume" in refused.err
-    written = (out / "trials" / "resnet18-seed0" / "model.safetensors").stat().st_mtime_ns
+    written = (out / "trials" / TINY_FOLDER / "model.safetensors").stat().st_mtime_ns
     resumed = keiryo("compare", "--resume", "--measure-again", "--out", out, "--json")
     assert resumed.status == 0
     again = json.loads(resumed.out)
@@ -208,66 +227,93 @@ def test_nothing_is_overwritten_and_done_trials_are_not_run_again(
         now["latency_ms"] != then["latency_ms"]
         for now, then in zip(again["trials"], printed["trials"], strict=True)
     )
-    assert (out / "trials" / "resnet18-seed0" / "model.safetensors").stat().st_mtime_ns == written
+    assert (out / "trials" / TINY_FOLDER / "model.safetensors").stat().st_mtime_ns == written
     changed = keiryo("compare", "--resume", "--epochs", 3, "--out", out)
     assert changed.status == 2
     assert "--epochs 3" in changed.err
 
 
-def histories(out: Path) -> list[list[dict[str, float]]]:
-    trials = json.loads((out / "results.json").read_text())["trials"]
-    return [
-        [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in trial["history"]]
-        for trial in trials
-    ]
+def train_whole(stopped: Path, out: Path) -> Trial:
+    """Train the trial of a comparison that was stopped anew, in this process and without a stop."""
+    out.mkdir()
+    shutil.copy(stopped / PLAN_FILE, out)
+    shutil.copytree(stopped / PACK_FOLDER, out / PACK_FOLDER)
+    plan = read_plan(out)
+    (planned,) = plan.trials()
+    (out / planned.folder).mkdir(parents=True)
+    return run_trial(prepare_job(out, plan, planned), lambda _: TrainingListener(), until=1.0)
 
 
-def stop_in_training(process: subprocess.Popen[str], signal_number: int) -> int:
-    """Send the signal once it has trained for a while; return the exit status."""
+def without_times(history: list[Epoch]) -> list[dict[str, float]]:
+    return [epoch.model_dump(exclude={"seconds"}) for epoch in history]
+
+
+TRAINS = re.compile("epoch [2-9]")
+
+
+@contextmanager
+def interrupted_in_training() -> Iterator[None]:
+    """Interrupt this process, as Ctrl-C does, once its command has trained for a while."""
+    has_ended = threading.Event()
+
+    def interrupt() -> None:
+        while not has_ended.wait(0.05):
+            with suppress(OSError):  # until the command begins, this may be a pipe
+                if TRAINS.search(os.pread(STANDARD_ERROR, 1 << 20, 0).decode()):
+                    os.kill(os.getpid(), signal.SIGINT)
+                    return
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()
+
+
+def kill_in_training(process: subprocess.Popen[str]) -> None:
+    """Kill the process once it has trained for a while."""
     assert process.stderr is not None
     for line in process.stderr:
-        if re.search(r"epoch [2-9]", line):
+        if TRAINS.search(line):
             break
-    process.send_signal(signal_number)
+    process.kill()
     process.communicate(timeout=60)
-    return process.returncode
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_what_was_interrupted_and_killed_goes_on_to_the_same_bits(
     flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
 ) -> None:
-    whole, out = tmp_path / "whole", tmp_path / "out"
+    out = tmp_path / "out"
     trial = Path("trials", "mobilenet_v1-width=0.25-seed0")
-    arguments = [
-        "compare",
-        flower_folder,
-        "--models",
-        "mobilenet_v1:width=0.25",
-        "--epochs",
-        12,
-        *SMALL,
-    ]
-    interrupted = run_for_real(*arguments, "--out", out)
-    assert stop_in_training(interrupted, signal.SIGINT) == 130
+    with interrupted_in_training():
+        interrupted = run_command(
+            "compare", flower_folder, "--models", "mobilenet_v1:width=0.25", "--epochs", 12,
+            *SMALL, "--out", out,
+        )  # fmt: skip
+    assert interrupted.status == 130
     results = json.loads((out / "results.json").read_text())
     assert results["complete"] is False
     assert [trial["status"] for trial in results["trials"]] == ["stopped"]
     assert (out / "report.html").exists()
     assert (out / trial / "checkpoint.safetensors").exists()
 
-    killed = run_for_real("compare", "--resume", "--out", out)
-    assert stop_in_training(killed, signal.SIGKILL) == -signal.SIGKILL
+    kill_in_training(run_for_real("compare", "--resume", "--out", out))
 
     def is_running() -> bool:
         listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
         return f"trial.process {out}" in listing.stdout
 
     wait_for(lambda: not is_running(), seconds=20)
-    assert keiryo("compare", "--resume", "--out", out).status == 0
-    assert keiryo(*arguments, "--out", whole).status == 0
-    assert histories(out) == histories(whole)
-    weights = [(folder / trial / "model.safetensors").read_bytes() for folder in (out, whole)]
-    assert weights[0] == weights[1]
+    resumed = keiryo("compare", "--resume", "--out", out, "--json")
+    assert resumed.status == 0
+    whole = train_whole(out, tmp_path / "whole")
+    (finished,) = Comparison.model_validate_json(resumed.out).trials
+    assert without_times(finished.history) == without_times(whole.history)
+    weights = [folder / trial / "model.safetensors" for folder in (out, tmp_path / "whole")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
     assert not (out / trial / "checkpoint.safetensors").exists()
 
 
@@ -298,7 +344,7 @@ def test_the_worse_half_is_stopped_early_and_the_others_come_to_the_same_bits(
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         api.compare(
-            flower_folder, TWO_MODELS.split(","), epochs=2, size=32, batch=8, threads=1,
+            flower_folder, TWO_MODELS, epochs=2, size=32, batch=8, threads=1,
             wait_for_quiet=0.0, stop_early=True, out=out, listener=KilledBetweenRungs(),
         )  # fmt: skip
     finished = keiryo("compare", "--resume", "--stop-early", "--out", out)
@@ -423,21 +469,40 @@ def killed(classes):
 """
 
 
-def test_a_trial_that_crashes_is_reported_and_the_others_go_on(
-    flower_folder: Path,
-    tmp_path: Path,
-    keiryo: Callable[..., Finished],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    mine = tmp_path / "mine.py"
+@pytest.fixture(scope="module")
+def rough(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished]:
+    """A comparison in which images and models are at fault; and how the command ended."""
+    root = tmp_path_factory.mktemp("rough")
+    folder = write_images(root / "my set", classes=2, each=10)
+    image = Image.open(folder / "daisy" / "000.jpg")
+    whole = (folder / "daisy" / "001.jpg").read_bytes()
+    (folder / "daisy" / "cut off.jpg").write_bytes(whole[:400])
+    (folder / "daisy" / "text.jpg").write_text("no image")
+    (folder / "daisy" / "zero.jpg").write_bytes(b"")
+    (folder / "daisy" / "写真 'é\".png").write_bytes((folder / "daisy" / "002.jpg").read_bytes())
+    image.convert("CMYK").save(folder / "daisy" / "print.jpg")
+    image.convert("I;16").save(folder / "dandelion" / "deep.png")
+    image.convert("P").save(folder / "dandelion" / "palette.gif")
+    image.save(folder / "dandelion" / "moving.gif", save_all=True, append_images=[image.rotate(90)])
+    image.resize((1, 1)).save(folder / "dandelion" / "dot.png")
+    (folder / "rose").mkdir()
+    image.rotate(180).save(folder / "rose" / "only.png")
+    mine = root / "mine.py"
     mine.write_text(CRASHERS)
-    out = tmp_path / "out"
     models = f"{mine}:raising,{mine}:killed,{TINY},resnet18"
-    finished = keiryo(
-        "compare", flower_folder, "--models", models, "--epochs", 1, *SMALL,
-        "--max-params", 2_000_000, "--out", out,
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+        finished = run_command(
+            "compare", folder, "--models", models, "--epochs", 1, *SMALL,
+            "--max-params", 2_000_000, "--out", root / "out", "--resume",
+        )  # fmt: skip
+    return root / "out", finished
+
+
+def test_a_trial_that_crashes_is_reported_and_the_others_go_on(
+    rough: tuple[Path, Finished],
+) -> None:
+    out, finished = rough
     assert finished.status == 0
     raised, killed, done, spared = json.loads((out / "results.json").read_text())["trials"]
     assert raised["status"] == killed["status"] == "failed"
@@ -513,27 +578,8 @@ def test_a_comparison_goes_on_with_images_that_were_touched_moved_or_are_away(
         api.compare(write_images(tmp_path / "other", classes=2, each=9), out=out, resume=True)
 
 
-def test_a_messy_folder_is_trained_on_and_its_mess_listed(
-    tmp_path: Path, keiryo: Callable[..., Finished]
-) -> None:
-    folder = write_images(tmp_path / "my set", classes=2, each=10)
-    image = Image.open(folder / "daisy" / "000.jpg")
-    whole = (folder / "daisy" / "001.jpg").read_bytes()
-    (folder / "daisy" / "cut off.jpg").write_bytes(whole[:400])
-    (folder / "daisy" / "text.jpg").write_text("no image")
-    (folder / "daisy" / "zero.jpg").write_bytes(b"")
-    (folder / "daisy" / "写真 'é\".png").write_bytes((folder / "daisy" / "002.jpg").read_bytes())
-    image.convert("CMYK").save(folder / "daisy" / "print.jpg")
-    image.convert("I;16").save(folder / "dandelion" / "deep.png")
-    image.convert("P").save(folder / "dandelion" / "palette.gif")
-    image.save(folder / "dandelion" / "moving.gif", save_all=True, append_images=[image.rotate(90)])
-    image.resize((1, 1)).save(folder / "dandelion" / "dot.png")
-    (folder / "rose").mkdir()
-    image.rotate(180).save(folder / "rose" / "only.png")
-    out = tmp_path / "out"
-    finished = keiryo(
-        "compare", folder, "--models", TINY, "--epochs", 1, *SMALL, "--out", out, "--resume"
-    )
+def test_a_messy_folder_is_trained_on_and_its_mess_listed(rough: tuple[Path, Finished]) -> None:
+    out, finished = rough
     assert finished.status == 0  # there was nothing to resume, so it began
     assert "class 'rose' has only one image" in finished.err.replace("\n", " ")
     assert "class &#39;rose&#39; has only one image" in (out / "report.html").read_text()

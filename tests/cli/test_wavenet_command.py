@@ -23,6 +23,7 @@ from conftest import Finished
 from keiryo import api
 from keiryo.audio.plan import CHECKPOINT_FILE
 from keiryo.audio.saved import load_wavenet, save_wavenet
+from keiryo.cli.main import main
 from keiryo.cli.wavenet.sound import write_sound
 from keiryo.models.tensor_file import read_tensors
 from keiryo.records.places import REPORT_FILE
@@ -181,13 +182,18 @@ def test_several_sounds_at_once_are_those_of_one(
 
 
 def test_sound_is_streamed_onto_standard_output(
-    trained: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    trained: Path,
+    tmp_path: Path,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    command = [
-        sys.executable, "-m", "keiryo", "wavenet", "generate", str(trained), "--condition",
-        CONDITION, "--seconds", "0.1", "--out", "-",
-    ]  # fmt: skip
-    whole = subprocess.run(command, capture_output=True, check=True).stdout
+    command = ["keiryo", "wavenet", "generate", str(trained), "--condition", CONDITION]
+    monkeypatch.setattr(sys, "argv", [*command, "--seconds", "0.1", "--out", "-"])
+    capfdbinary.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    whole = capfdbinary.readouterr().out
     (tmp_path / "streamed.wav").write_bytes(whole)
     samples, rate = samples_of(tmp_path / "streamed.wav")
     assert (samples.shape, rate) == ((800,), 8000)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from conftest import Finished
+from conftest import Finished, run_command
 from keiryo.comparison.images.splitting import split_of_plan
 from keiryo.comparison.plan import Plan, comparison_folder, make_plan, resume_plan
 from keiryo.comparison.pretrained.pretrained_download import fetch_weights
@@ -140,38 +140,52 @@ def test_an_address_that_cannot_be_checked_or_reached(
 SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--epochs", 1, "--wait-for-quiet", 0]
 
 
-def test_a_comparison_begins_with_the_weights_and_only_with_them(
-    flower_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
-) -> None:
+@pytest.fixture(scope="module")
+def fine_tuned(
+    tmp_path_factory: pytest.TempPathFactory, flower_folder: Path
+) -> tuple[Path, Path, Comparison]:
+    """Weights, the folder of a comparison that began with them in two folds, and the comparison."""
+    root = tmp_path_factory.mktemp("fine_tuned")
+    weights, out = root / "w.pth", root / "out"
     torch.manual_seed(0)
-    state, weights, out = build(MODEL, classes=9).state_dict(), tmp_path / "w.pth", tmp_path / "out"
-    torch.save(state, weights)
-    command = [
-        "train",
-        MODEL,
-        flower_folder,
-        *SMALL,
-        "--pretrained",
-        weights,
-        "--fine-tune",
-        "head",
-    ]
-    finished = keiryo(*command, "--out", out, "--json")
+    torch.save(build(MODEL, classes=9).state_dict(), weights)
+    finished = run_command(
+        "train", MODEL, flower_folder, *SMALL, "--folds", 2, "--pretrained", weights,
+        "--fine-tune", "head", "--out", out, "--json",
+    )  # fmt: skip
     assert finished.status == 0, finished.err
-    comparison = Comparison.model_validate_json(finished.out)
-    assert (comparison.fine_tune, comparison.trials[0].pretrained) == ("head", "w.pth")
-    trained = load_file(out / comparison.trials[0].folder / "model.safetensors")
-    differing = [name for name in state if not torch.equal(state[name], trained[name])]
-    assert differing == ["classifier.weight", "classifier.bias"]
-    report = (out / "report.html").read_text()
-    assert "fine-tuned (head)" in report
-    description = read_description(out / comparison.trials[0].folder / "model.safetensors")
-    assert description.preprocessing.mean == IMAGENET_MEAN
+    return weights, out, Comparison.model_validate_json(finished.out)
+
+
+def test_a_comparison_begins_with_the_weights_and_only_with_them(
+    fine_tuned: tuple[Path, Path, Comparison],
+    flower_folder: Path,
+    tmp_path: Path,
+    keiryo: Callable[..., Finished],
+) -> None:
+    weights, out, comparison = fine_tuned
+    assert comparison.fine_tune == "head"
+    state = torch.load(weights)
+    for trial in comparison.trials:
+        assert trial.pretrained == "w.pth"
+        trained = load_file(out / trial.folder / "model.safetensors")
+        differing = [name for name in state if not torch.equal(state[name], trained[name])]
+        assert differing == ["classifier.weight", "classifier.bias"]
+        description = read_description(out / trial.folder / "model.safetensors")
+        assert description.preprocessing.mean == IMAGENET_MEAN
+    assert "fine-tuned (head)" in (out / "report.html").read_text()
 
     weights.write_bytes(weights.read_bytes() + b"\0")
     resumed = keiryo("train", MODEL, flower_folder, "--resume", "--out", out)
     assert resumed.status == 2
     assert "w.pth: has changed since the comparison was begun" in resumed.err
+
+
+def test_each_fold_holds_out_other_images(fine_tuned: tuple[Path, Path, Comparison]) -> None:
+    _, _, comparison = fine_tuned
+    assert [trial.fold for trial in comparison.trials] == [1, 2]
+    held_out = sum(trial.val_images or 0 for trial in comparison.trials)
+    assert comparison.suspects_among == held_out > 0
 
 
 @pytest.mark.parametrize(

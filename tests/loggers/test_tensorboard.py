@@ -1,8 +1,6 @@
 """What the event files hold, read back as TensorBoard reads them."""
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import api_pb2, metadata
 from trials import DATA, MODEL, begin, epoch, record, tell_again, tell_epochs
 
-from conftest import Finished, write_images
 from keiryo.comparison.listener import Listener, Listeners
 from keiryo.comparison.trial.process import TrialReport
 from keiryo.loggers import make_loggers
@@ -195,19 +192,3 @@ def test_listeners_tell_of_every_event(tmp_path: Path) -> None:
     both.trial_finished(record(trial, 2))
     for out in (tmp_path, tmp_path / "copy"):
         assert points(read(out), "epoch/val_loss") == [(1, 3.0), (2, 1.5)]
-
-
-def test_the_command_line_logs_what_it_trains(
-    tmp_path: Path, keiryo: Callable[..., Finished]
-) -> None:
-    folder = write_images(tmp_path / "set", classes=2, each=8)
-    finished = keiryo(
-        "train", MODEL, folder, "--epochs", 2, "--size", 32, "--batch", 8, "--threads", 1,
-        "--out", tmp_path / "out", "--log", "tensorboard", "--json",
-    )  # fmt: skip
-    assert finished.status == 0
-    (trial,) = json.loads(finished.out)["trials"]
-    events = read(tmp_path / "out")
-    logged = [value for _, value in points(events, "epoch/val_loss")]
-    assert logged == pytest.approx([epoch["val_loss"] for epoch in trial["history"]], abs=1e-4)
-    assert points(events, "trial/latency_ms/p50")[0][1] > 0

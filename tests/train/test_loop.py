@@ -1,3 +1,4 @@
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from keiryo.train.listener import TrainingListener, TrainingProgress
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES
 
+OTHER = "mobilenet_v1:width=0.25"
 SIZE = 64  # small enough, and half of it is still a size to train at
 TRIED_RECIPES = {
     "plain": RECIPES["plain"],
@@ -95,6 +97,19 @@ def make_training(
     )
 
 
+@pytest.fixture(scope="module")
+def whole_training(image_set: ImageSet) -> Callable[[str], Training]:
+    """The training of each recipe that nothing stopped; not to be changed."""
+
+    @functools.cache
+    def train(recipe: str) -> Training:
+        training = make_training(image_set, recipe=recipe)
+        assert training.run(TrainingListener())
+        return training
+
+    return train
+
+
 def stop_after(steps: int) -> Callable[[], bool]:
     asked = 0
 
@@ -113,10 +128,13 @@ def without_seconds(history: list[Epoch]) -> list[dict[str, float]]:
 @pytest.mark.parametrize("recipe", TRIED_RECIPES)
 @pytest.mark.parametrize("steps", [1, 4, 5, 7, 13])
 def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
-    recipe: str, steps: int, image_set: ImageSet, tmp_path: Path
+    recipe: str,
+    steps: int,
+    image_set: ImageSet,
+    whole_training: Callable[[str], Training],
+    tmp_path: Path,
 ) -> None:
-    whole = make_training(image_set, recipe=recipe)
-    assert whole.run(TrainingListener())
+    whole = whole_training(recipe)
     checkpoint = tmp_path / "checkpoint.safetensors"
     first = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
     assert not first.run(TrainingListener(wants_stop=stop_after(steps)))
@@ -138,10 +156,14 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_bits(
     ],
 )
 def test_a_training_that_pauses_goes_on_to_the_same_bits(
-    recipe: str, shares: list[float], epochs_by_then: list[int], image_set: ImageSet, tmp_path: Path
+    recipe: str,
+    shares: list[float],
+    epochs_by_then: list[int],
+    image_set: ImageSet,
+    whole_training: Callable[[str], Training],
+    tmp_path: Path,
 ) -> None:
-    whole = make_training(image_set, recipe=recipe)
-    whole.run(TrainingListener())
+    whole = whole_training(recipe)
     checkpoint = tmp_path / "checkpoint.safetensors"
     for number, (share, epochs) in enumerate(zip(shares, epochs_by_then, strict=True), start=1):
         training = make_training(image_set, recipe=recipe, checkpoint=checkpoint)
@@ -167,7 +189,7 @@ def test_a_training_that_pauses_goes_on_to_the_same_bits(
 
 
 def test_a_pause_at_the_last_step_of_an_epoch_comes_after_its_evaluation(
-    image_set: ImageSet, tmp_path: Path
+    image_set: ImageSet, whole_training: Callable[[str], Training], tmp_path: Path
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     stopped = make_training(image_set, checkpoint=checkpoint)
@@ -175,8 +197,7 @@ def test_a_pause_at_the_last_step_of_an_epoch_comes_after_its_evaluation(
     assert (stopped.position.step, stopped.position.history) == (5, [])
     paused = make_training(image_set, checkpoint=checkpoint)
     assert paused.run(TrainingListener(), until=1 / 3)
-    whole = make_training(image_set)
-    whole.run(TrainingListener())
+    whole = whole_training("keiryo")
     assert without_seconds(paused.position.history) == without_seconds(whole.position.history[:1])
 
 
@@ -220,10 +241,13 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("steps", [3, 5, 9])
 def test_a_checkpoint_written_on_the_way_gives_the_same_bits_after_a_kill(
-    steps: int, image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    steps: int,
+    image_set: ImageSet,
+    whole_training: Callable[[str], Training],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = make_training(image_set)
-    whole.run(TrainingListener())
+    whole = whole_training("keiryo")
     # After every step, where it is otherwise after some seconds.
     monkeypatch.setattr(loop, "SHORTEST_CHECKPOINT_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr(loop, "CHECKPOINT_INTERVAL_FACTOR", 0)
@@ -262,22 +286,23 @@ def test_a_checkpoint_that_cannot_be_gone_on_with_is_named(
     checkpoint = tmp_path / "checkpoint.safetensors"
     make_training(image_set, checkpoint=checkpoint).run(TrainingListener(wants_stop=stop_after(3)))
     with pytest.raises(InputError, match=r"checkpoint\.safetensors: from another model.*remove it"):
-        make_training(image_set, checkpoint=checkpoint, network=build("vgg11", classes=5))
+        make_training(image_set, checkpoint=checkpoint, network=build(OTHER, classes=5))
     data = checkpoint.read_bytes()
     checkpoint.write_bytes(data[: len(data) // 3])
     with pytest.raises(InputError, match=r"checkpoint\.safetensors: damaged.*remove it"):
         make_training(image_set, checkpoint=checkpoint)
 
 
-def with_shades(image_set: ImageSet) -> ImageSet:
+def with_shades(image_set: ImageSet, *, size: int) -> ImageSet:
     """Give each class a shade of its own, under noise, which is easily learnt."""
-    noise = np.random.default_rng(0).integers(0, 60, image_set.images.shape)
+    noise = np.random.default_rng(0).integers(0, 60, (len(image_set.images), size, size, 3))
     shades = (noise + 40 * image_set.labels[:, None, None, None]).astype(np.uint8)
-    return replace(image_set, images=shades)
+    preprocessing = image_set.preprocessing.model_copy(update={"size": size})
+    return replace(image_set, images=shades, preprocessing=preprocessing)
 
 
 def test_a_network_learns_what_can_be_learnt(image_set: ImageSet) -> None:
-    training = make_training(with_shades(image_set), recipe="plain", epochs=200)
+    training = make_training(with_shades(image_set, size=SIZE), recipe="plain", epochs=200)
     training.run(TrainingListener())
     history = training.position.history
     assert len(history) == 200
@@ -387,8 +412,7 @@ def test_a_budget_of_time_ends_the_training_and_the_schedule(image_set: ImageSet
 
 @pytest.mark.parametrize("recipe", ["plain", "keiryo"])
 def test_a_real_model_learns_under_either_recipe(recipe: str, image_set: ImageSet) -> None:
-    shades = with_shades(image_set)
-    small_images = replace(shades, images=np.ascontiguousarray(shades.images[:, ::2, ::2]))
+    small_images = with_shades(image_set, size=32)
     torch.manual_seed(0)
     network = build("densenet:layers=1-1,growth=8", classes=5)
     training = make_training(small_images, recipe=recipe, epochs=4, network=network)

@@ -17,8 +17,10 @@ SMALL_CHANNELS, SMALL_SIDE, SMALL_LAYERS = 8, 4, 15
 FLOAT32_BYTES = 4
 # From a size that fits the first cache to one that fits none.
 TOUCHED_BYTES = tuple(2**power for power in range(14, 29, 2))
-REPEATS = 15
 SECONDS_EACH = 0.02
+# Measurements of a size: so many, or fewer when they have taken long enough in all.
+FEWEST_REPEATS, MOST_REPEATS = 5, 15
+ENOUGH_SECONDS = 0.3
 
 
 def measure_profile(
@@ -100,6 +102,11 @@ def _seconds(run: Callable[[], Tensor], device: str) -> float:
             torch.cuda.synchronize()
         return time.perf_counter() - started
 
-    time_runs(3)
-    count = max(1, round(SECONDS_EACH / max(time_runs(3) / 3, 1e-7)))
-    return min(time_runs(count) / count for _ in range(REPEATS))
+    once = min(time_runs(1) for _ in range(3))
+    count = max(1, round(SECONDS_EACH / max(once, 1e-7)))
+    times: list[float] = []
+    while len(times) < FEWEST_REPEATS or (
+        len(times) < MOST_REPEATS and sum(times) < ENOUGH_SECONDS
+    ):
+        times.append(time_runs(count))
+    return min(times) / count

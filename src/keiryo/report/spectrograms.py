@@ -13,6 +13,8 @@ from keiryo.report.colors import HELD_OUT, MODELS
 WINDOW_SECONDS = 0.025  # as is usual for speech
 SHOWN_DB = 70.0
 MOST_STEPS = 400
+# For labels of any length that occurs; Matplotlib takes as long to find them as to draw.
+MARGINS = {"left": 0.125, "right": 0.965, "bottom": 0.15, "top": 0.975, "hspace": 0.12}
 COLORS = {"recording": HELD_OUT, "generated": MODELS[1]}
 
 
@@ -35,9 +37,9 @@ def draw_sound(
 
     The axis of the samples ends at `peak`, so that soft sounds are no flat lines.
     """
-    figure = Figure(figsize=(4.6, 2.7), dpi=100, layout="constrained")
+    figure = Figure(figsize=(4.6, 2.7), dpi=100)
     canvas = FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2), gridspec_kw=MARGINS)
     times = np.arange(len(samples)) / rate
     above.plot(times, samples, color=COLORS[kind], linewidth=0.5)
     above.set(ylim=(-peak, peak), yticks=(-peak, 0, peak), yticklabels=_labels(peak))

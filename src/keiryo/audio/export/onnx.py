@@ -4,13 +4,10 @@ A network can then generate with any ONNX runtime: in C, on a phone, in a browse
 """
 
 import importlib
-import io
-import logging
+import tempfile
 import time
 import warnings
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +21,9 @@ from keiryo.files import replace_file
 from keiryo.models.wavenet import WaveNet
 from keiryo.records.wavenet import ExportedStep
 
-NEEDED = ("onnx", "onnxscript", "onnxruntime")
-OPERATOR_SET = 18
+NEEDED = ("onnx", "onnxruntime")
+OPERATOR_SET = 17
+OUTPUTS = ["outputs", "next_state"]
 # The most that outputs may differ at any step, since float32 sums are in another order.
 TOLERANCE = 1e-3
 # Steps past the receptive field, so that the oldest sample in it is checked too.
@@ -65,27 +63,24 @@ def export_step(path: Path, network: WaveNet, description: SavedWaveNet) -> Expo
 
 
 def _encode_step(network: WaveNet, description: SavedWaveNet) -> bytes:
+    import onnx
+
     step = WaveNetStep(network).eval()
     inputs = step.first_inputs(2, [0] * len(network.configuration.labels))
-    streams = torch.export.Dim("streams")
-    shapes: dict[str, Any] = {name: {0: streams} for name in inputs}
-    # Silence the exporter, which prints its progress and warnings about torch.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    logging.getLogger("onnxscript").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
+        file = Path(folder, "step.onnx")
+        torch.onnx.export(
             step,
             kwargs=inputs,
-            dynamo=True,
-            dynamic_shapes=shapes,
+            f=file,
+            dynamo=False,
             input_names=list(inputs),
-            output_names=["outputs", "next_state"],
+            output_names=OUTPUTS,
+            dynamic_axes={name: {0: "streams"} for name in [*inputs, *OUTPUTS]},
             opset_version=OPERATOR_SET,
-            verbose=False,
         )
-    assert program is not None
-    model = program.model_proto
+        model = onnx.load(file)
     model.metadata_props.add(key=DESCRIPTION_KEY, value=description.model_dump_json())
     return model.SerializeToString()
 

@@ -73,6 +73,8 @@ class WaveNetStep(nn.Module):
         local: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         configuration = self.configuration
+        # Sizes as numbers, not read off tensors: the exporter would compute those at every step.
+        channels, gates = configuration.residual_channels, configuration.gate_channels
         earlier = self._taps - 1
         newest = sample.float() + 1 if configuration.output == "softmax" else sample
         history = torch.cat((state[:, :earlier], newest[:, None]), dim=1)
@@ -81,14 +83,13 @@ class WaveNetStep(nn.Module):
         conditions = self._condition_sums(labels, local)
         skips = torch.zeros(1, configuration.skip_channels)
         for index, dilation in enumerate(configuration.dilations):
-            channels = x.shape[1]
             row = dilation * channels
             heard = torch.cat((state[:, at : at + earlier * row], x), dim=1)
             at += earlier * row
             new_state.append(heard[:, channels:])
             taps = [heard[:, tap * row : tap * row + channels] for tap in range(earlier)]
             pair = torch.cat((*taps, x), dim=1) @ self.get_buffer(f"filter_gate_{index}")
-            filtered, gate = (pair + conditions[index]).chunk(2, dim=1)
+            filtered, gate = (pair + conditions[index]).split(gates, dim=1)
             z = torch.tanh(filtered) * torch.sigmoid(gate)
             sums = torch.addmm(
                 self.get_buffer(f"both_bias_{index}"), z, self.get_buffer(f"both_{index}")
@@ -138,4 +139,4 @@ class WaveNetStep(nn.Module):
             total = total + torch.cat(parts, dim=1) @ self.get_buffer("condition_of_global")
         if local is not None:
             total = total + local @ self.get_buffer("condition_of_local")
-        return total.chunk(len(self.configuration.dilations), dim=1)
+        return total.split(2 * self.configuration.gate_channels, dim=1)
