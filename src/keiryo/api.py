@@ -87,7 +87,8 @@ def train_wavenet(
     begins if there is none. Raises InputError for what is not possible.
     """
     from keiryo.audio import plan as wavenet_plan
-    from keiryo.audio.listener import WaveNetListener, run_wavenet_training
+    from keiryo.audio.listener import WaveNetListener
+    from keiryo.audio.run import run_wavenet_training
     from keiryo.measure.machine import usable_cores
 
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
