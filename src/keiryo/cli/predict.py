@@ -125,11 +125,11 @@ def _writer(
 ) -> "ExplanationWriter":
     from keiryo.explanation.heat_map import Explainer
     from keiryo.explanation.writing import ExplanationWriter
-    from keiryo.models.saved import SourceChangedWarning, find_model_file
+    from keiryo.models.saved import SourceChangedWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SourceChangedWarning)  # told already
-        explainer = Explainer(find_model_file(artifact), source=source)
+        explainer = Explainer(artifact, source=source)
     return ExplanationWriter(explainer, folder, also, force=force)
 
 

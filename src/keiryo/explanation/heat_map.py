@@ -24,7 +24,7 @@ from torch import Tensor
 from keiryo.data.image.fit import fit_image
 from keiryo.errors import InputError
 from keiryo.explanation.feature_maps import FeatureMaps
-from keiryo.models.saved import channels_last, load_model, normalize
+from keiryo.models.saved import channels_last, find_model_file, load_model, normalize
 from keiryo.models.users_module import users_forward
 
 # A classifier may be a little attention over the feature map; a transformer is not explained by the
@@ -47,14 +47,14 @@ class HeatMap:
 
 
 class Explainer:
-    """Draws up heat maps of a trained model, from its file.
+    """Draws up heat maps of a trained model: a trial's folder, a comparison's, or its file.
 
     `source` is the FILE.py of a user's own network, if it is not where it was. Raises InputError if
     the network has no feature map that its classes are computed from.
     """
 
-    def __init__(self, path: Path, *, source: Path | None = None) -> None:
-        network, self._description = load_model(path, source=source)
+    def __init__(self, artifact: Path, *, source: Path | None = None) -> None:
+        network, self._description = load_model(find_model_file(artifact), source=source)
         self._network = channels_last(network)
         size = self._description.preprocessing.size
         self._run(np.zeros((size, size, 3), np.uint8))

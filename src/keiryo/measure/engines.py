@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from pydantic import ValidationError
 
 from keiryo.errors import InputError, one_line
-from keiryo.processes import may_spin
+from keiryo.processes import may_spin, without_output
 from keiryo.records.speed import TORCH
 
 if TYPE_CHECKING:  # which would load torch
     from keiryo.models.saved import SavedModel
 
+SILENT = 4  # of ONNX Runtime's levels of severity: what ends the process
 Run = Callable[[], object]
 
 
@@ -82,12 +84,18 @@ def _describe_onnx(file: Path) -> "SavedModel":
     from keiryo_runtime.predictor import DESCRIPTION_KEY
 
     try:
-        keiryo_runtime.load(file)
+        with without_output():  # ONNX Runtime prints remarks about some damaged files
+            keiryo_runtime.load(file)
     except keiryo_runtime.ModelError as error:
         raise InputError(one_line(str(error))) from None
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = SILENT
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
-    return SavedModel.model_validate_json(metadata[DESCRIPTION_KEY])
+    try:
+        return SavedModel.model_validate_json(metadata[DESCRIPTION_KEY])
+    except ValidationError:
+        raise InputError(f"{file}: its description is damaged; export it again") from None
 
 
 def _open_with_torch(
