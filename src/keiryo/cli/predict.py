@@ -57,12 +57,14 @@ def predict(
 
     An image that cannot be read is named, and the others are classified; the exit status is then 2.
     """
+    from keiryo.cli.live.terminal import show_working
     from keiryo.errors import InputError
     from keiryo.export.given_images import list_images
 
     if json and csv:
         raise InputError("--json and --csv: give one of the two")
-    predictor = _load(artifact, model_source)
+    with show_working("loading the model"):
+        predictor = _load(artifact, model_source)
     answers = _answers(predictor, list_images(images), top)
     if json:
         failures = _print_json(answers)
