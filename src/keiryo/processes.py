@@ -19,6 +19,7 @@ SHORT_SPINNING = {
     "OPENCV_THREAD_POOL_ACTIVE_WAIT_WORKER": "0",
 }
 USERS_POLICY = "OMP_WAIT_POLICY"
+STANDARD_ERROR = 2  # the number of its file
 
 
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -81,14 +82,10 @@ def hide_library_remarks() -> Iterator[None]:
     What Python writes there is shown. Where standard error is no file of the system, as in a
     notebook, nothing is hidden.
     """
-    shown = sys.stderr
-    try:
+    shown, errors = sys.stderr, -1
+    with contextlib.suppress(AttributeError, ValueError, io.UnsupportedOperation):
         errors = shown.fileno()
-        is_own = errors == sys.__stderr__.fileno()  # pyright: ignore[reportOptionalMemberAccess]
-    except (AttributeError, ValueError, io.UnsupportedOperation):
-        yield
-        return
-    if not is_own:
+    if errors != STANDARD_ERROR:
         yield
         return
     shown.flush()

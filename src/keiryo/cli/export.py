@@ -52,7 +52,10 @@ def export(
     The file takes decoded images (uint8, RGB) and gives probabilities: the preprocessing is inside.
     It is compared with the trained network on the held-out images.
     """
-    from keiryo.comparison.exporting.checked_export import export_model
+    from keiryo.cli.live.terminal import show_working
+
+    with show_working("loading PyTorch"):
+        from keiryo.comparison.exporting.checked_export import export_model
     from keiryo.measure.machine import usable_cores
 
     exported = export_model(

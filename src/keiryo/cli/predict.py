@@ -85,6 +85,7 @@ def predict(
 
     An image that cannot be read is named, and the others are classified; the exit status is then 2.
     """
+    from keiryo.cli.live.terminal import show_working
     from keiryo.errors import InputError
     from keiryo.export.given_images import list_images
 
@@ -93,7 +94,8 @@ def predict(
     if explain is None and (explain_class is not None or force):
         option = "--force" if explain_class is None else f"--explain-class {explain_class}"
         raise InputError(f"{option}: only with --explain DIR; add it, or leave this out")
-    predictor = _load(artifact, model_source)
+    with show_working("loading the model"):
+        predictor = _load(artifact, model_source)
     writer = None
     if explain is not None:
         writer = _writer(artifact, model_source, explain, explain_class, force=force)

@@ -88,8 +88,11 @@ def weigh(
     json: options.Json = False,
 ) -> None:
     """Count the cost of models: parameters, multiply-accumulates, memory, receptive field."""
-    from keiryo.bench.weighed_names import WaveNetSpec, read_model
-    from keiryo.bench.weighing import weigh_model, with_measured_times
+    from keiryo.cli.live.terminal import show_working
+
+    with show_working("loading PyTorch"):
+        from keiryo.bench.weighed_names import WaveNetSpec, read_model
+        from keiryo.bench.weighing import weigh_model, with_measured_times
     from keiryo.cli.tables.weighing import print_layers, print_weighings
     from keiryo.cost.refusals import InputShapeError
     from keiryo.cost.roofline import with_predicted_times

@@ -110,3 +110,13 @@ def watch_silence(terminal: Terminal) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+@contextmanager
+def show_working(activity: str) -> Iterator[None]:
+    """Show what is going on until the block ends, which writes nothing itself."""
+    with open_progress() as progress:
+        terminal = Terminal(progress)
+        terminal.working(activity)
+        with watch_silence(terminal):
+            yield

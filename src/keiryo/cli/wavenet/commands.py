@@ -63,16 +63,16 @@ def train(
     training in samples/. --resume with more --epochs or --minutes continues a training that has
     ended, at the learning rate that the schedule of the longer training has there.
     """
-    from keiryo import api
-    from keiryo.audio.plan import wavenet_folder
     from keiryo.cli.wavenet.progress import show_wavenet_progress
-    from keiryo.recordings.conditions import written_conditions
     from keiryo.report import words
 
     folder = shlex.quote(str(out))
     continue_with = f"keiryo: stopped; continue with: keiryo wavenet train --resume --out {folder}"
     try:
         with show_wavenet_progress() as listener:
+            listener.working("loading PyTorch")
+            from keiryo import api
+
             training = api.train_wavenet(
                 data,
                 out=out,
@@ -82,6 +82,8 @@ def train(
                 **given,
             )
     except KeyboardInterrupt:  # before the training began, or a second one
+        from keiryo.audio.plan import wavenet_folder
+
         if wavenet_folder(out).has_plan:
             typer.echo(continue_with, err=True)
         raise
@@ -98,6 +100,8 @@ def train(
             f"{training.real_time_factor or 0.0:.1f} times real time\n"
             f"Report: {out / 'report.html'}"
         )
+        from keiryo.recordings.conditions import written_conditions
+
         chosen = training.sounds[-1].conditions if training.sounds else {}
         told = written_conditions(chosen)
         with_condition = f" --condition {shlex.quote(told)}" if told else ""
@@ -186,8 +190,11 @@ def generate(
     force: options.ForceFile = False,
 ) -> None:
     """Generate sound from a trained WaveNet; write it to a file or play it."""
-    from keiryo.cli.wavenet.sound import write_sound
+    from keiryo.cli.live.terminal import show_working
     from keiryo.errors import InputError
+
+    with show_working("loading PyTorch"):
+        from keiryo.cli.wavenet.sound import write_sound
 
     if argmax and temperature is not None:
         raise InputError("--argmax and --temperature: give one of the two")

@@ -21,6 +21,7 @@ from keiryo.audio.generation.sampling import Sampling
 from keiryo.audio.generation.sound import make_sound
 from keiryo.audio.generation.wav import SAMPLE_BYTES, SoundWriter, encode_pcm, stream_header
 from keiryo.audio.saved import SavedWaveNet, load_wavenet
+from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
 from keiryo.cli.options import check_is_new
 from keiryo.errors import InputError
 from keiryo.kernels.compiling import watch_compiling
@@ -34,6 +35,7 @@ DEFAULT_OUT = "sound.wav"
 EXIT_INTERRUPTED = 130
 # Short pieces, so that the first comes soon.
 SHORTEST_CHUNK = 250
+COMPILING = "compiling kernels, once per machine: some 15 s"
 
 
 @dataclass
@@ -113,16 +115,19 @@ def write_sound(
         threads=threads,
         chunk=max(SHORTEST_CHUNK, min(CHUNK_SAMPLES, samples // 8)),
     )
-    timed = _timed(pieces, clock)
     try:
-        with watch_compiling(_say_compiling):
-            if play:
-                play_sound(timed, description.rate)
-            elif is_streamed:
-                _stream(timed, samples, description.rate, raw=raw)
-            else:
-                writers = [SoundWriter(path, samples, description.rate, raw=raw) for path in paths]
-                _write(timed, writers)
+        with open_progress() as bars:
+            terminal = Terminal(bars)
+            timed = _timed(pieces, clock, samples, description.rate, terminal)
+            with watch_silence(terminal), watch_compiling(lambda: terminal.say(COMPILING)):
+                if play:
+                    play_sound(timed, description.rate)
+                elif is_streamed:
+                    _stream(timed, samples, description.rate, raw=raw)
+                else:
+                    _write(
+                        timed, [SoundWriter(p, samples, description.rate, raw=raw) for p in paths]
+                    )
     except KeyboardInterrupt:
         if not paths or not clock.samples:
             raise
@@ -142,10 +147,6 @@ def _choose_device(device: str, weights: WeightKind) -> torch.device:
     if device == "auto":
         device = "cuda" if has_gpu and weights == "float32" else "cpu"
     return choose_device(device)
-
-
-def _say_compiling() -> None:
-    typer.echo("compiling kernels, once per machine: some 15 s", err=True)
 
 
 def _write(pieces: Iterator[np.ndarray], writers: Sequence[SoundWriter]) -> None:
@@ -180,9 +181,15 @@ def _check_space(paths: Sequence[Path], samples: int) -> None:
         )
 
 
-def _timed(pieces: Iterator[np.ndarray], clock: Clock) -> Iterator[np.ndarray]:
+def _timed(
+    pieces: Iterator[np.ndarray], clock: Clock, samples: int, rate: int, terminal: Terminal
+) -> Iterator[np.ndarray]:
+    """Yield `pieces`; note when they come, and show how many of the `samples` there are."""
+    terminal.working("generating")
     for piece in pieces:
         clock.tick(piece.shape[1])
+        made = f"{clock.samples / rate:.1f} of {samples / rate:.1f} s of sound"
+        terminal.show_bar("generating", clock.samples / samples, made)
         yield piece
 
 
