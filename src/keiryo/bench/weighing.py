@@ -22,13 +22,15 @@ def weigh_model(
     spec: ModelSpec | WaveNetSpec,
     inputs: Inputs,
     *,
-    classes: int,
+    classes: int | None,
     name: str | None = None,
     batch: int = 1,
     dtype: str = "float32",
     training: bool = False,
 ) -> Weighing:
     """Weigh the model that `spec` names, for `classes` classes; the result is called `name`.
+
+    None is a network without a classifier, or one of the user's own as it is.
 
     It takes no memory for weights, unless the forward of a user's own model needs values.
     Raises InputError if the model cannot be built, or does not take the inputs.
@@ -76,7 +78,7 @@ def with_measured_times(
     if isinstance(spec, WaveNetSpec):
         network = WaveNet(spec.configuration).eval()
     else:
-        network = channels_last(build(spec, classes=weighing.classes or 1).eval())
+        network = channels_last(build(spec, classes=weighing.classes).eval())
     examples = [
         value.to(memory_format=torch.channels_last)
         if isinstance(value, Tensor) and value.dim() == 4
