@@ -119,8 +119,8 @@ def build(spec: str | ModelSpec, *, classes: int | None) -> nn.Module:
 
     Returns a module from images (N, 3, H, W) to logits (N, classes). Weights are initialised
     at random by torch's default generator. If `classes` is None, the network has no classifier and
-    returns features; a user's own network is then taken as it is. Raises InputError for an unknown model or option,
-    or a factory that cannot be found or called.
+    returns features; a user's own network is then taken as it is. Raises InputError for an unknown
+    model or option, or a factory that cannot be found or called.
     """
     if isinstance(spec, str):
         spec = parse_spec(spec)

@@ -27,7 +27,7 @@ _declared: list[torch.library.Library] = []
 
 
 def build_timm_network(spec: str, classes: int | None) -> nn.Module:
-    """Return the network that `spec`, `timm/NAME`, names; without a classifier if `classes` is None.
+    """Return the network that `spec`, `timm/NAME`, names; `classes` None: without a classifier.
 
     Raises InputError if there is none of this name.
     """

@@ -48,7 +48,7 @@ def as_text(weighing: "Weighing") -> str:
         return "  ".join([name.ljust(room), *cells]).rstrip()
 
     rule = "─" * (room + sum(2 + widths[title] for title in shown))
-    table = [line(COLUMNS[0], {title: title for title in shown}), rule]
+    table = [line(COLUMNS[0], dict(zip(shown, shown, strict=True))), rule]
     table += [line(name, figures) for name, (*_, figures) in zip(names, rows, strict=True)]
     table += [rule, line("total", sums), ""]
     totals = [_folded(f"{title}: {value}") for title, value in _totals(weighing)]
