@@ -31,9 +31,9 @@ def measure_layers(
     """Time `network` on `inputs`, then again with a clock around the modules of `names`.
 
     `named` are inputs by keyword. `network` is in evaluation mode, on the device of the inputs. A
-    module's time is the sum of all its calls. One that is called with tensors of several shapes has a time for each: `NAME` of
-    the first, `NAME#2` of the second, as a weighing has its rows. The clocks add a few microseconds
-    to each layer, and nothing to `whole`.
+    module's time is the sum of all its calls. One that is called with tensors of several shapes has
+    a time for each: `NAME` of the first, `NAME#2` of the second, as a weighing has its rows. The
+    clocks add a few microseconds to each layer, and nothing to `whole`.
     """
     keywords = dict(named or {})
     tensors = [leaf for leaf in tree_leaves((inputs, keywords)) if isinstance(leaf, Tensor)]

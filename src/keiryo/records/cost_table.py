@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from keiryo.records.costs import LayerCost, Weighing
 
-COLUMNS = ("layer", "type", "output", "parameters", "MACs", "share")
+COLUMNS: tuple[str, ...] = ("layer", "type", "output", "parameters", "MACs", "share")
 # The columns of words; numbers are aligned right.
 WORDS = 2
 WIDTH = 80  # characters of a line, as a terminal has them
