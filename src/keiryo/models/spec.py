@@ -16,9 +16,9 @@ from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.models import densenet, mobilenet, resnet, vgg
+from keiryo.models.classifier import PROVISIONAL_CLASSES, without_classifier
 from keiryo.models.timm_models import TIMM_PREFIX, build_timm_network
 from keiryo.models.users_module import FILE_SUFFIX, UnknownModuleError, build_users_network
-from keiryo.models.weights.classifier import PROVISIONAL_CLASSES, without_classifier
 
 OptionValue = str | int | float | tuple[int, ...]
 Factory = Callable[..., nn.Module]
