@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
+from keiryo.cost import weigh
 from keiryo.cost.running.shortcuts import SHORTCUTS
 from keiryo.cost.running.simpler_forms import SIMPLER_FORMS
 
@@ -179,3 +180,28 @@ def test_forms_of_a_view(shape: list[int], first: int, last: int, is_transposed:
             # Whatever PyTorch would refuse has no simpler form.
             result, expected = simpler[0](*simpler[1]), operator(*arguments)
             assert (result.shape, result.stride()) == (expected.shape, expected.stride())
+
+
+def test_a_second_weighing_with_known_calls_is_the_same() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1) for _ in range(3))
+            self.register_buffer("scale", torch.ones(4, 1, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for layer in self.layers:
+                # Alike but for the type of a number, an argument by keyword, the strides.
+                x = layer(x) * 2 + layer(x).long() * 2 + layer(x).long() * 2.0
+                parts = torch.topk(x.transpose(2, 3), 3, dim=1, largest=False)
+                x = torch.cat([parts.values, x[:, :1]], dim=1).sort(dim=1, descending=True)[0]
+                self.scale = self.scale + 1  # replaces the buffer
+            return x * self.scale
+
+    network = Mixed()
+    first = weigh(network, (4, 8, 8)), weigh(network, (4, 9, 9)), weigh(network, (4, 8, 8), batch=2)
+    again = weigh(network, (4, 8, 8)), weigh(network, (4, 9, 9)), weigh(network, (4, 8, 8), batch=2)
+    for before, after in zip(first, again, strict=True):
+        assert (before.layers, before.macs) == (after.layers, after.macs)
+    plain = weigh(network, torch.zeros(1, 4, 8, 8), rules={"none::such": lambda *_: 0})
+    assert plain.layers == first[0].layers

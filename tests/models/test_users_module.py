@@ -68,6 +68,16 @@ def test_a_width_is_not_taken_for_the_number_of_classes(mine: Path) -> None:
     assert sum(p.numel() for p in network.parameters()) == 13 * 16 + 17 * 7
 
 
+@pytest.mark.parametrize("factory", ["instance", "no_argument", "Net"])
+def test_without_a_number_of_classes_a_network_is_taken_as_it_is(mine: Path, factory: str) -> None:
+    assert isinstance(build(f"{mine}:{factory}", classes=None), nn.Module)
+
+
+def test_a_factory_that_needs_the_number_of_classes_says_so(mine: Path) -> None:
+    with pytest.raises(InputError, match="needs a value for 'classes'; give the number"):
+        build(f"{mine}:net", classes=None)
+
+
 @pytest.mark.parametrize(
     ("factory", "hint"),
     [

@@ -1,9 +1,10 @@
 """The cost of models by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from keiryo.bench.weighed_names import WaveNetSpec
 from keiryo.cost import weigh
@@ -22,13 +23,15 @@ def weigh_model(
     spec: ModelSpec | WaveNetSpec,
     inputs: Inputs,
     *,
-    classes: int,
+    classes: int | None,
     name: str | None = None,
     batch: int = 1,
     dtype: str = "float32",
     training: bool = False,
 ) -> Weighing:
     """Weigh the model that `spec` names, for `classes` classes; the result is called `name`.
+
+    None is a network without a classifier, or one of the user's own as it is.
 
     It takes no memory for weights, unless the forward of a user's own model needs values.
     Raises InputError if the model cannot be built, or does not take the inputs.
@@ -69,37 +72,47 @@ def with_measured_times(
     """Return `weighing` with the measured time of each layer on this machine's processor.
 
     It runs as keiryo runs models: channels last, in inference mode. An operator in a module's
-    own forward is not measured by itself. Rows of one layer share its time by their work.
+    own forward is not measured by itself.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     if isinstance(spec, WaveNetSpec):
         network = WaveNet(spec.configuration).eval()
     else:
-        network = channels_last(build(spec, classes=weighing.classes or 1).eval())
-    examples = [
-        value.to(memory_format=torch.channels_last)
-        if isinstance(value, Tensor) and value.dim() == 4
-        else value
-        for value in read_inputs(inputs, batch=batch).examples("cpu", like=network).positional
-    ]
+        network = channels_last(build(spec, classes=weighing.classes).eval())
+    examples = tree_map_only(
+        Tensor,
+        lambda tensor: (
+            tensor.to(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+        ),
+        read_inputs(inputs, batch=batch).examples("cpu", like=network),
+    )
     # A layer has a row for each shape of its inputs, and one clock.
     rows: dict[str, list[LayerCost]] = {}
     for layer in weighing.layers:
         rows.setdefault(layer.name.partition("#")[0], []).append(layer)
     with users_forward(weighing.model):
-        times = measure_layers(network, examples, list(rows))
+        times = measure_layers(network, examples.positional, list(rows), named=examples.named)
     layers = [
-        layer.model_copy(update={"measured_ms": _part(times.layers.get(name), layer, rows[name])})
+        layer.model_copy(update={"measured_ms": _time_of(layer, rows[name], times.layers, name)})
         for layer in weighing.layers
         for name in (layer.name.partition("#")[0],)
     ]
     return weighing.model_copy(update={"layers": layers, "measured_ms": times.whole})
 
 
-def _part(time: float | None, row: LayerCost, rows: Sequence[LayerCost]) -> float | None:
-    """Return the part of a layer's `time` that falls to one of its `rows`, by their work."""
-    if time is None:
+def _time_of(
+    row: LayerCost, rows: Sequence[LayerCost], times: Mapping[str, float], name: str
+) -> float | None:
+    """Return the time of one of the `rows` of the layer `name`.
+
+    If the layer was not timed for just these rows, they share its time by their work.
+    """
+    parts = [times[key] for key in times if key.partition("#")[0] == name]
+    if not parts:
         return None
+    if len(parts) == len(rows):
+        return times[row.name]
+    time = sum(parts)
     work = [max(1, one.macs + one.elements) for one in rows]
     return time * max(1, row.macs + row.elements) / sum(work)

@@ -17,6 +17,19 @@ DEFAULT_INPUT = "3x224x224"
 DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
 
 
+def read_classes(text: str | int) -> int | None:
+    """Read a number of classes, or none; raise BadParameter for anything else."""
+    if text == "none":
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise typer.BadParameter(f"'{text}' is neither a whole number from 1 on nor none.")
+    return number
+
+
 def weigh(
     models: Annotated[
         list[str],
@@ -31,11 +44,20 @@ def weigh(
         typer.Option(
             metavar="[NAME=]CxHxW[:FORMAT]",
             help="Shape of one example, without the batch; 128:int64 for 128 token numbers. A "
-            "model with several inputs takes the option once for each; NAME gives a keyword.",
+            "model with several inputs takes the option once for each. NAME gives a keyword, and "
+            "batch.image a key of a dictionary.",
             show_default=DEFAULT_INPUT,
         ),
     ] = None,
-    classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = DEFAULT_CLASSES,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N|none",
+            parser=read_classes,
+            help="Number of classes; none for a network without a classifier, or one of your own "
+            "as it is.",
+        ),
+    ] = DEFAULT_CLASSES,
     batch: Annotated[int, typer.Option(min=1, help="Number of examples at once.")] = 1,
     dtype: Annotated[
         str,

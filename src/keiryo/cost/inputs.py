@@ -116,14 +116,15 @@ def read_inputs(inputs: Inputs, *, batch: int = 1) -> Given:
         keywords = [value.keyword if isinstance(value, Sizes) else None for value in values]
         pairs = list(zip(keywords, values, strict=True))
         positional = [value for keyword, value in pairs if keyword is None]
-        return Given(positional, {name: value for name, value in pairs if name is not None}, batch)
+        named = {name: value for name, value in pairs if name is not None}
+        return Given(positional, _nested(named), batch)
     return Given([_read(inputs)], {}, batch)
 
 
 def read_sizes(text: str) -> Sizes:
     """Read sizes joined by x, and a number format after a colon: 3x224x224, 128:int64.
 
-    A keyword may stand in front: mask=128:bool.
+    A keyword may stand in front, mask=128:bool, or a key of a dictionary: batch.image=3x64x64.
     """
     keyword, equals, rest = text.rpartition("=")
     sizes, _, dtype = rest.partition(":")
@@ -150,13 +151,29 @@ def read_dtype(name: str) -> torch.dtype:
     return dtype
 
 
+def _nested(named: dict[str, Any]) -> dict[str, Any]:
+    """Return `named` with a dictionary for each keyword whose names have points: batch.image."""
+    nested: dict[str, Any] = {}
+    for name, value in named.items():
+        *outer, last = name.split(".")
+        place = nested
+        for part in outer:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise InputError(f"input {name}: {part} is given as an input, and as a dictionary")
+        if last in place:
+            raise InputError(f"input {name}: is given twice")
+        place[last] = value
+    return nested
+
+
 def _read(value: Any) -> Any:
     """Return `value` with sizes as `Sizes`, and arrays of NumPy as tensors."""
     if isinstance(value, (Tensor, Sizes)):
         return value
     if type(value).__module__ == "numpy":
         return _from_numpy(value)
-    if isinstance(value, str) and re.fullmatch(r"([A-Za-z_]\w*=)?\d+([x×]\d+)*(:\w+)?", value):
+    if isinstance(value, str) and re.fullmatch(r"([A-Za-z_][\w.]*=)?\d+([x×]\d+)*(:\w+)?", value):
         return read_sizes(value)
     if isinstance(value, (list, tuple)):
         if _are_numbers(value):

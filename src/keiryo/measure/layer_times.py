@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -22,16 +22,22 @@ class LayerTimes(NamedTuple):
 
 
 def measure_layers(
-    network: nn.Module, inputs: Sequence[Tensor], names: Collection[str]
+    network: nn.Module,
+    inputs: Sequence[Any],
+    names: Collection[str],
+    *,
+    named: Mapping[str, Any] | None = None,
 ) -> LayerTimes:
     """Time `network` on `inputs`, then again with a clock around the modules of `names`.
 
-    `network` is in evaluation mode, on the device of `inputs`. A module's time is the sum of
-    all its calls. One that is called with tensors of several shapes has a time for each: `NAME` of
-    the first, `NAME#2` of the second, as a weighing has its rows. The clocks add a few microseconds
-    to each layer, and nothing to `whole`.
+    `named` are inputs by keyword. `network` is in evaluation mode, on the device of the inputs. A
+    module's time is the sum of all its calls. One that is called with tensors of several shapes has
+    a time for each: `NAME` of the first, `NAME#2` of the second, as a weighing has its rows. The
+    clocks add a few microseconds to each layer, and nothing to `whole`.
     """
-    is_cuda = any(tensor.is_cuda for tensor in inputs)
+    keywords = dict(named or {})
+    tensors = [leaf for leaf in tree_leaves((inputs, keywords)) if isinstance(leaf, Tensor)]
+    is_cuda = any(tensor.is_cuda for tensor in tensors)
 
     def now() -> float:
         if is_cuda:
@@ -43,13 +49,13 @@ def measure_layers(
     with torch.inference_mode():
         for _ in range(WARMUP_RUNS + RUNS):
             started = now()
-            network(*inputs)
+            network(*inputs, **keywords)
             wholes.append(now() - started)
         spent: dict[str, float] = {}
         with _clocks(network, names, spent, now):
             for run in range(WARMUP_RUNS + RUNS):
                 spent.clear()
-                network(*inputs)
+                network(*inputs, **keywords)
                 if run >= WARMUP_RUNS:
                     for name, seconds in spent.items():
                         times.setdefault(name, []).append(seconds)

@@ -12,7 +12,7 @@ from keiryo.errors import InputError
 from keiryo.models.spec import FACTORIES, ModelSpec, build
 
 
-def build_weightless(spec: ModelSpec, *, classes: int) -> nn.Module:
+def build_weightless(spec: ModelSpec, *, classes: int | None) -> nn.Module:
     """Build the model that `spec` names with tensors that hold no data ("meta").
 
     A user's factory that needs data is called again with real tensors. Raises InputError as

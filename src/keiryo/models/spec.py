@@ -16,6 +16,7 @@ from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.models import densenet, mobilenet, resnet, vgg
+from keiryo.models.classifier import PROVISIONAL_CLASSES, without_classifier
 from keiryo.models.timm_models import TIMM_PREFIX, build_timm_network
 from keiryo.models.users_module import FILE_SUFFIX, UnknownModuleError, build_users_network
 
@@ -113,12 +114,13 @@ def parse_specs(text: str) -> list[ModelSpec]:
     return parsed
 
 
-def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
+def build(spec: str | ModelSpec, *, classes: int | None) -> nn.Module:
     """Build the model that `spec` names, for `classes` classes.
 
     Returns a module from images (N, 3, H, W) to logits (N, classes). Weights are initialised
-    at random by torch's default generator. Raises InputError for an unknown model or option,
-    or a factory that cannot be found or called.
+    at random by torch's default generator. If `classes` is None, the network has no classifier and
+    returns features; a user's own network is then taken as it is. Raises InputError for an unknown
+    model or option, or a factory that cannot be found or called.
     """
     if isinstance(spec, str):
         spec = parse_spec(spec)
@@ -130,7 +132,8 @@ def build(spec: str | ModelSpec, *, classes: int) -> nn.Module:
     if spec.name.startswith(TIMM_PREFIX):
         return build_timm_network(spec.name, classes)
     try:
-        return FACTORIES[spec.name](classes, **dict(spec.options))
+        network = FACTORIES[spec.name](classes or PROVISIONAL_CLASSES, **dict(spec.options))
+        return without_classifier(network) if classes is None else network
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
         raise InputError(f"{spec}: cannot be built: {error}") from error
 

@@ -26,12 +26,15 @@ REGISTRATIONS = ("_meta_registrations.py", "_autograd_registrations.py")
 _declared: list[torch.library.Library] = []
 
 
-def build_timm_network(spec: str, classes: int) -> nn.Module:
-    """Return the network that `spec`, `timm/NAME`, names; raise InputError if there is none."""
+def build_timm_network(spec: str, classes: int | None) -> nn.Module:
+    """Return the network that `spec`, `timm/NAME`, names; `classes` None: without a classifier.
+
+    Raises InputError if there is none of this name.
+    """
     timm = _import_timm(spec)
     name = spec.removeprefix(TIMM_PREFIX)
     try:
-        return timm.create_model(name, pretrained=False, num_classes=classes)
+        return timm.create_model(name, pretrained=False, num_classes=classes or 0)
     except RuntimeError as error:
         nearest = difflib.get_close_matches(name, timm.list_models(), n=1)
         suggestion = f"; did you mean {TIMM_PREFIX}{nearest[0]}?" if nearest else ""

@@ -42,8 +42,11 @@ class UnknownModuleError(Exception):
     """There is no module of this name."""
 
 
-def build_users_network(name: str, factory: str, classes: int) -> nn.Module:
+def build_users_network(name: str, factory: str, classes: int | None) -> nn.Module:
     """Return the network that `factory`, in the file or module `name`, makes for `classes`.
+
+    If `classes` is None, the number of classes is the factory's own, and a network is taken as it
+    is.
 
     Raises InputError, in one line, for everything that is wrong with the file, the factory or what
     it returns; UnknownModuleError if `name` is no file and no module.
@@ -57,9 +60,11 @@ def build_users_network(name: str, factory: str, classes: int) -> nn.Module:
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise InputError(f"{spec}: {name} has no '{factory}'{hint}")
     if isinstance(made, nn.Module):
+        if classes is None:
+            return made
         raise InputError(
             f"{spec}: is a network, whose number of classes is fixed; name a function or class "
-            f"that makes one ({CALL})"
+            f"that makes one ({CALL}); `keiryo weigh --classes none` takes it as it is"
         )
     if not callable(made):
         raise InputError(f"{spec}: is no function or class, but {type(made).__name__} ({CALL})")
@@ -90,13 +95,16 @@ def users_forward(name: str) -> Iterator[None]:
 
 
 def _arguments(
-    spec: str, factory: Callable[..., Any], classes: int
+    spec: str, factory: Callable[..., Any], classes: int | None
 ) -> tuple[tuple[int, ...], dict[str, int]]:
     """Return the arguments that hand the number of classes to `factory`, and nothing else."""
     try:
         parameters = list(inspect.signature(factory).parameters.values())
     except (TypeError, ValueError):  # a builtin without a signature
-        return (classes,), {}
+        return (() if classes is None else (classes,)), {}
+    if classes is None:
+        _check_needs_nothing(spec, parameters)
+        return (), {}
     by_name = {one.name: one for one in parameters}
     takers = [by_name[name] for name in CLASSES_PARAMETERS if name in by_name]
     if takers:
@@ -125,6 +133,15 @@ def _arguments(
     raise InputError(
         f"{spec}: takes {takes}; give it a parameter `classes` or `num_classes` ({CALL})"
     )
+
+
+def _check_needs_nothing(spec: str, parameters: list[inspect.Parameter]) -> None:
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    for one in parameters:
+        if one.default is inspect.Parameter.empty and one.kind not in optional:
+            raise InputError(
+                f"{spec}: needs a value for '{one.name}'; give the number of classes (not none)"
+            )
 
 
 @contextmanager

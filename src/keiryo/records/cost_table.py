@@ -1,34 +1,72 @@
 """A weighing as a table, for `print` and for notebooks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from keiryo.records.costs import Weighing
+    from keiryo.records.costs import LayerCost, Weighing
 
-COLUMNS = ("layer", "type", "output", "parameters", "MACs", "share")
+COLUMNS: tuple[str, ...] = ("layer", "type", "output", "parameters", "MACs", "share")
 # The columns of words; numbers are aligned right.
 WORDS = 2
-LONGEST_NAME = 32
+WIDTH = 80  # characters of a line, as a terminal has them
+NARROWEST_LAYER = 28
+SHORTEST_KIND = 8
+# The columns that are left out first where the names of layers would get too little room.
+_LEAVE_OUT_FIRST = ("output", "share")
 
 
 def as_text(weighing: "Weighing") -> str:
-    """Return the table in characters, at most 100 wide for names of usual length."""
-    rows = [(_shortened(name), _shortened(kind), *rest) for name, kind, *rest in _rows(weighing)]
-    everything = [COLUMNS, *rows, _sums(weighing)]
-    widths = [max(len(row[place]) for row in everything) for place in range(len(COLUMNS))]
+    """Return the table in characters, in lines of at most `WIDTH`.
 
-    def line(row: Sequence[str]) -> str:
-        cells = [
-            cell.ljust(width) if place < WORDS else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        return "  ".join(cells).rstrip()
+    Layers stand below their block, which has the sums of them. A class stands behind the name.
+    """
+    rows = [
+        (f"  {_within(layers[0], name)}" if is_inside else name, kind, figures)
+        for name, kind, layers, is_inside in _grouped(weighing)
+        for figures in [_figures(layers, weighing)]
+    ]
+    sums = dict(zip(COLUMNS[WORDS:], _sums(weighing)[WORDS:], strict=True))
+    shown = list(COLUMNS[WORDS:])
+    widths = {
+        title: max(len(title), len(sums[title]), *(len(figures[title]) for *_, figures in rows))
+        for title in shown
+    }
+    for title in _LEAVE_OUT_FIRST:
+        if WIDTH - sum(2 + widths[left] for left in shown) >= NARROWEST_LAYER:
+            break
+        shown.remove(title)
+    room = WIDTH - sum(2 + widths[title] for title in shown)
+    names = [_named(name, kind, room) for name, kind, _ in rows]
+    room = max(map(len, [COLUMNS[0], "total", *names]))
 
-    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-    table = [line(COLUMNS), rule, *map(line, rows), rule, line(_sums(weighing))]
-    return "\n".join([weighing.model, *table, "", *(f"{t}: {v}" for t, v in _totals(weighing))])
+    def line(name: str, figures: Mapping[str, str]) -> str:
+        cells = [figures[title].rjust(widths[title]) for title in shown]
+        return "  ".join([name.ljust(room), *cells]).rstrip()
+
+    rule = "─" * (room + sum(2 + widths[title] for title in shown))
+    table = [line(COLUMNS[0], dict(zip(shown, shown, strict=True))), rule]
+    table += [line(name, figures) for name, (*_, figures) in zip(names, rows, strict=True)]
+    table += [rule, line("total", sums), ""]
+    totals = [_folded(f"{title}: {value}") for title, value in _totals(weighing)]
+    return "\n".join([_folded(weighing.model), *table, *totals])
+
+
+def blocks_and_layers(weighing: "Weighing") -> "Iterator[tuple[str, list[LayerCost], bool]]":
+    """Yield a block's name with its layers before each of these, and layers without a block alone.
+
+    The last value is True for a block.
+    """
+    for block, members in groupby(weighing.layers, key=lambda layer: layer.block):
+        layers = list(members)
+        is_group = bool(block) and len(layers) > 1
+        if is_group:
+            yield block, layers, True
+        for layer in layers:
+            yield block if is_group else "", [layer], False
 
 
 def as_html(weighing: "Weighing") -> str:
@@ -57,16 +95,30 @@ def as_html(weighing: "Weighing") -> str:
 
 def _rows(weighing: "Weighing") -> list[tuple[str, ...]]:
     return [
-        (
-            layer.name,
-            layer.type,
-            "x".join(map(str, layer.output_shape[1:])) or "–",
-            f"{layer.parameters + layer.frozen_parameters:,}",
-            f"{layer.macs:,}",
-            _share(layer.macs, weighing.known_macs),
-        )
-        for layer in weighing.layers
+        (layer.name, layer.type, *_figures([layer], weighing).values()) for layer in weighing.layers
     ]
+
+
+def _figures(layers: "Sequence[LayerCost]", weighing: "Weighing") -> dict[str, str]:
+    """Return the cells of a row that sums up `layers`, by their columns."""
+    macs = sum(layer.macs for layer in layers)
+    parameters = sum(layer.parameters + layer.frozen_parameters for layer in layers)
+    output = "x".join(map(str, layers[-1].output_shape[1:])) or "–"
+    cells = (output, f"{parameters:,}", f"{macs:,}", _share(macs, weighing.known_macs))
+    return dict(zip(COLUMNS[WORDS:], cells, strict=True))
+
+
+def _grouped(weighing: "Weighing") -> "Iterator[tuple[str, str, list[LayerCost], bool]]":
+    """Yield the name and the kind of each row, its layers, and True if it stands in a block."""
+    for block, layers, is_block in blocks_and_layers(weighing):
+        if is_block:
+            yield block, layers[0].block_title, layers, False
+        else:
+            yield block or layers[0].name, layers[0].type, layers, bool(block)
+
+
+def _within(layer: "LayerCost", block: str) -> str:
+    return layer.name.removeprefix(f"{block}.")
 
 
 def _sums(weighing: "Weighing") -> tuple[str, ...]:
@@ -116,5 +168,18 @@ def _share(macs: int, of: int) -> str:
     return f"{100 * macs / of:.1f} %" if macs and of else "–"
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_NAME else f"…{text[1 - LONGEST_NAME :]}"
+def _named(name: str, kind: str, room: int) -> str:
+    """Return name and kind in at most `room` characters; the end of a name tells layers apart."""
+    indent = len(name) - len(name.lstrip())
+    own = name.strip()
+    left = room - indent - len(own) - 1
+    if left < len(kind):
+        kind = f"{kind[: max(left, SHORTEST_KIND) - 1]}…" if len(kind) > SHORTEST_KIND else kind
+        left = room - indent - len(kind) - 1
+        if len(own) > left:
+            own = f"…{own[len(own) - left + 1 :]}"
+    return f"{' ' * indent}{own} {kind}".rstrip()
+
+
+def _folded(text: str) -> str:
+    return "\n".join(wrap(text, WIDTH, subsequent_indent="  ")) or text

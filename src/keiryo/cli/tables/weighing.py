@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from rich.text import Text
 
 from keiryo.cli.tables.table import make_table, open_console, say
+from keiryo.records.cost_table import blocks_and_layers
 from keiryo.records.costs import LayerCost, Weighing
 from keiryo.report import weighing_words, words
 from keiryo.report.weighing_words import NOTHING
@@ -88,13 +88,11 @@ def print_layers(weighing: Weighing, *, sums_of: Weighing | None = None) -> None
 
 def _rows(weighing: Weighing) -> Iterator[tuple[str, list[LayerCost], bool]]:
     """Yield a name and layers for each row: a block's sum before its layers, then each alone."""
-    for block, members in groupby(weighing.layers, key=lambda layer: layer.block):
-        layers = list(members)
-        is_group = bool(block) and len(layers) > 1
-        if is_group:
+    for block, layers, is_block in blocks_and_layers(weighing):
+        if is_block:
             yield block, layers, True
-        for layer in layers:
-            yield f"  {_name_within(layer)}" if is_group else layer.name, [layer], False
+        else:
+            yield f"  {_name_within(layers[0])}" if block else layers[0].name, layers, False
 
 
 def _name_within(layer: LayerCost) -> str:

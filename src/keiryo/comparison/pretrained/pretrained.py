@@ -14,11 +14,11 @@ from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.identity import decode_marks
 from keiryo.errors import InputError
 from keiryo.files import shown
+from keiryo.models.classifier import classifier_name
 from keiryo.models.meta import build_weightless
 from keiryo.models.saved import MODEL_FILE, Preprocessing, find_model_file, read_description
 from keiryo.models.spec import parse_spec
 from keiryo.models.tensor_file import TensorFileError, read_text
-from keiryo.models.weights.classifier import classifier_name
 from keiryo.models.weights.matching import fit_weights, load_fitted
 from keiryo.models.weights.weight_file import read_weights
 from keiryo.records.places import RESULTS_FILE

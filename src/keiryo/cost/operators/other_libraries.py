@@ -1,6 +1,7 @@
 """Operators outside of PyTorch's main library: torchvision's, and those of quantised networks."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -42,10 +43,14 @@ def other_rule(operator: OpOverload) -> Rule | None:
 def _quantized_rule(name: str) -> Rule | None:
     if "prepack" in name or "unpack" in name or "reorder" in name or name.startswith("make_"):
         return no_work
-    if any(part in name for part in ("cell", "wrapped", "int4mm", "transpose", "md", "ptr")):
+    if any(part in name for part in ("cell", "wrapped", "int4mm", "md", "ptr")):
         return None
     if "linear" in name or name == "matmul":
         return _linear
+    if name.startswith("conv_transpose"):
+        return partial(_transposed_convolution, name.partition("_relu")[0])
+    if "transpose" in name:
+        return None
     if "conv" in name:
         return _convolution if name.startswith("conv") else None
     return visits
@@ -64,6 +69,15 @@ def _convolution(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
         weight = torch.ops.quantized.conv_unpack(weight)[0]
     size = outputs[0].numel()
     return Work(size * weight[0].numel(), size)
+
+
+def _transposed_convolution(name: str, arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:
+    # (input, packed weights, ...): the weight (C_in, C_out/groups, *K) is applied at each input.
+    source, weight = arguments[:2]
+    if not isinstance(weight, Tensor):
+        weight = getattr(torch.ops.quantized, f"{name}_unpack")(weight)[0]
+    positions = source.numel() // source.shape[1]
+    return Work(positions * weight.numel(), outputs[0].numel())
 
 
 def _deformable_convolution(arguments: Sequence[Any], outputs: Sequence[Tensor]) -> Work:

@@ -207,6 +207,7 @@ UNKNOWN = UnknownField()
 TensorField = Field | UnknownField | None  # None: a tensor that does not depend on the input
 
 
+@lru_cache(maxsize=64)
 def input_field(shape: Sequence[int]) -> Field | None:
     """Return the field of an input (N, C, *spatial); None for one without spatial axes."""
     if len(shape) < 3:

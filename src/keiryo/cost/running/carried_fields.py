@@ -47,7 +47,12 @@ def carry_on(
         first = outputs[0]
         if first.numel() * first.element_size() < first.untyped_storage().nbytes():
             fields = [UNKNOWN] * len(outputs)
-    for tensor, one in zip(outputs, fields, strict=True):
-        if one is not None:
-            setattr(tensor, FIELD_ATTRIBUTE, one)
+    hand_on(fields, outputs)
     return fields
+
+
+def hand_on(fields: Sequence[TensorField], outputs: Sequence[Tensor]) -> None:
+    """Let each of `outputs` carry its field."""
+    for tensor, field in zip(outputs, fields, strict=True):
+        if field is not None:
+            setattr(tensor, FIELD_ATTRIBUTE, field)

@@ -30,6 +30,7 @@ class Operator:
     keeps_field: bool = False  # the output has the first argument's receptive field
     follow: Follower = lose_field
     changes_first: bool = False
+    changes_arguments: bool = False
     makes_tensor: bool = False
     scratch: Estimate | None = None
     is_transform: bool = False
@@ -61,6 +62,7 @@ def _look_up(func: OpOverload) -> Operator:
         is_view=func.is_view or func is torch.ops.aten._unsafe_view.default,
         keeps_field=keeps_field(func, takes_tensors),
         follow=follower(func),
+        changes_arguments=func._schema.is_mutable,
         changes_first=bool(arguments) and func._schema.is_mutable and arguments[0].is_write,
         makes_tensor=not takes_tensors and any(a.name == "device" for a in arguments),
         scratch=scratch_estimate(func),

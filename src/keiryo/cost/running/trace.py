@@ -1,8 +1,8 @@
 """A run of a module that records, layer by layer, what its operators really do."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from keiryo.cost.operators.decide import rule_for
 from keiryo.cost.operators.own_rules import Rules
 from keiryo.cost.operators.work import NOTHING, Work
 from keiryo.cost.receptive_field.field import UNKNOWN, TensorField
-from keiryo.cost.running.carried_fields import carry_on, start_at_input
+from keiryo.cost.running.carried_fields import carry_on, field_of, hand_on, start_at_input
+from keiryo.cost.running.known_calls import MOST_FIELDS, CallFacts, known_calls, signature
 from keiryo.cost.running.live_bytes import LiveBytes
 from keiryo.cost.running.operator_table import Operator, operator_of
 from keiryo.cost.running.tensors import ByteCount, shapes_in, tensors_among
@@ -78,6 +79,22 @@ def _without_compiling() -> Iterator[None]:
 
     Not even a forward that was compiled is: the compiler would not hand its operators on.
     """
+    with ExitStack() as stack:
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        # A library may compile a function when it first calls it, as torchvision does.
+        stack.callback(setattr, torch, "compile", torch.compile)
+        torch.compile = _compile_nothing  # pyright: ignore
+        stack.enter_context(_with_attention_as_it_is())
+        yield
+
+
+def _compile_nothing(model: Any = None, **options: Any) -> Any:
+    return (lambda function: function) if model is None else model
+
+
+@contextmanager
+def _with_attention_as_it_is() -> Iterator[None]:
     flexible = sys.modules.get("torch.nn.attention.flex_attention")
     switch = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"
     was_on = getattr(flexible, switch, None)
@@ -117,8 +134,10 @@ class _Recorder(TorchDispatchMode):
         self.watched = WatchedModules(self.result, rules, self._bytes)
         self._takes_shortcuts = takes_shortcuts
         self._rules = rules
+        self._known = known_calls(real_bytes)
+        # Held here, since a forward may replace one, and another tensor could get its id.
         self._weights = {
-            id(tensor)
+            id(tensor): tensor
             for module in modules.values()
             for tensor in (*module._parameters.values(), *module._buffers.values())
         }
@@ -141,12 +160,31 @@ class _Recorder(TorchDispatchMode):
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result
-        result = None
-        if self._takes_shortcuts:
+        given: list[Tensor] = []
+        key = facts = result = None
+        if self._takes_shortcuts and not self._rules.operators:
+            key = signature(func, args, kwargs, given)
+            facts = self._known.get(key) if key is not None else None
+        if facts is not None:
+            result = facts.new_results()
+        if result is None and self._takes_shortcuts:
             result = weightless_result(func, operator, args, kwargs)
         if result is None:
             result = func(*args, **kwargs)
-        self._note(func, operator, args, kwargs, result)
+        outputs = [result] if isinstance(result, Tensor) else tensors_among((result,))
+        if key is None:
+            given = tensors_among(args)
+            if kwargs:
+                given += tensors_among(kwargs.values())
+        if facts is None:
+            own = self._rules.for_operator(func) if self._rules.operators else None
+            counted = operator if own is None else replace(operator, rule=own)
+            facts = self._find_out(counted, args, kwargs, given, outputs)
+            if key is not None:
+                facts.remember_results(operator, given, result)
+                self._known[key] = facts
+        fields = self._carry_on(operator, facts, args, kwargs, given, outputs)
+        self._count(operator, facts, given, outputs, fields[0] if fields else None)
         return result
 
     def _run_higher_order(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -155,33 +193,65 @@ class _Recorder(TorchDispatchMode):
         is_attention = name == "flex_attention"
         with _disable_current_modes():
             result = _attend_flexibly(args) if is_attention else func(*args, **kwargs)
-        rule = rule_for(FUSED_ATTENTION) if is_attention else None
+        operator = Operator(name, rule=rule_for(FUSED_ATTENTION) if is_attention else None)
         made = [result] if isinstance(result, Tensor) else tensors_among((result,))
-        self._count(Operator(name, rule=rule), args, kwargs, made, UNKNOWN)
+        given = tensors_among((args, kwargs))
+        facts = self._find_out(operator, args, kwargs, given, made)
+        self._count(operator, facts, given, made, UNKNOWN)
         return result
 
-    def _note(
-        self, func: OpOverload, operator: Operator, args: Any, kwargs: Any, result: Any
-    ) -> None:
-        outputs = [result] if isinstance(result, Tensor) else tensors_among((result,))
-        fields = carry_on(operator, args, kwargs, outputs)
+    def _find_out(
+        self, operator: Operator, args: Any, kwargs: Any, given: list[Tensor], outputs: list[Tensor]
+    ) -> CallFacts:
+        """Return what a call with these arguments costs, wherever it stands."""
+        facts = CallFacts()
+        facts.work = self._work(operator, args, kwargs, outputs)
+        if operator.scratch is not None:
+            facts.scratch = operator.scratch(args, outputs)
+        unit = self._bytes.unit
+        facts.sizes = [tensor.numel() * unit[tensor.dtype] for tensor in given]
+        facts.output_sizes = [tensor.numel() * unit[tensor.dtype] for tensor in outputs]
+        facts.moved = sum(facts.sizes) + sum(facts.output_sizes)
+        return facts
+
+    def _carry_on(
+        self,
+        operator: Operator,
+        facts: CallFacts,
+        args: Any,
+        kwargs: Any,
+        given: list[Tensor],
+        outputs: list[Tensor],
+    ) -> Sequence[TensorField]:
+        """Let the results carry their receptive fields, and return these."""
+        if operator.changes_first or operator.keeps_field:
+            fields = carry_on(operator, args, kwargs, outputs)
+        else:
+            before = [field_of(tensor) for tensor in given]
+            key = tuple(map(id, before))
+            known = facts.fields.get(key)
+            if known is None:
+                fields = carry_on(operator, args, kwargs, outputs)
+                if len(facts.fields) < MOST_FIELDS:
+                    facts.fields[key] = (before, fields)
+            else:
+                fields = known[1]
+                hand_on(fields, outputs)
         if UNKNOWN in fields and self.result.unknown_at is None:
             owner = self.watched.owner
             self.result.unknown_at = (owner.name if owner else "", operator.name)
-        if self._rules.operators:
-            own = self._rules.for_operator(func)
-            operator = operator if own is None else replace(operator, rule=own)
-        self._count(operator, args, kwargs, outputs, fields[0] if fields else None)
+        return fields
 
     def _count(
-        self, operator: Operator, args: Any, kwargs: Any, outputs: list[Tensor], field: TensorField
+        self,
+        operator: Operator,
+        facts: CallFacts,
+        given: list[Tensor],
+        outputs: list[Tensor],
+        field: TensorField,
     ) -> None:
-        owner = self.watched.owner
-        place = owner.name if owner else ""
-        macs, elements = self._work(operator, args, kwargs, outputs, place)
-        given = tensors_among(args)
-        if kwargs:
-            given += tensors_among(kwargs.values())
+        """Add a call with these `facts` to the layer that is being run."""
+        macs, elements = self._known_work(operator, facts)
         new_bytes = 0
         if not operator.is_view:
             # A tensor that is only passed on (a weight, say) is not new.
@@ -190,60 +260,66 @@ class _Recorder(TorchDispatchMode):
                 if id(tensor) not in handed_on:
                     new_bytes += self.memory.see(tensor)
         if operator.scratch is not None:
-            at_once = self.memory.now + operator.scratch(args, outputs)
+            at_once = self.memory.now + facts.scratch
             self.result.scratch_peak_bytes = max(self.result.scratch_peak_bytes, at_once)
         if not (macs or elements or new_bytes):
             return
         call = self.watched.layer
         if call is None:
+            owner = self.watched.owner
             call = LayerCall(
-                place,
+                owner.name if owner else "",
                 owner.module if owner else self._network,
                 [tuple(tensor.shape) for tensor in given],
                 operator=operator.name,
                 output_shapes=[tuple(tensor.shape) for tensor in outputs[:1]],
-                output_bytes=self._bytes.of(outputs[:1]),
+                output_bytes=sum(facts.output_sizes[:1]),
                 receptive_field=field,
             )
             self.result.calls.append(call)
         call.operators[operator.name] = call.operators.get(operator.name, 0) + 1
         call.macs += macs
         call.elements += elements
-        unit = self._bytes.unit
-        for tensor in outputs:
-            call.bytes_moved += tensor.numel() * unit[tensor.dtype]
-        for tensor in given:
-            size = tensor.numel() * unit[tensor.dtype]
-            call.bytes_moved += size
+        call.bytes_moved += facts.moved
+        for tensor, size in zip(given, facts.sizes, strict=True):
             if id(tensor) in self._weights:
                 call.weight_bytes += size
 
-    def _work(
-        self, operator: Operator, args: Any, kwargs: Any, outputs: list[Tensor], place: str
-    ) -> Work:
-        """Return what the rule of `operator` counts; without one, note that it is unknown."""
+    def _known_work(self, operator: Operator, facts: CallFacts) -> Work:
+        """Return the work of a call; if its operator is unknown, note where it was run."""
         if operator.is_transform:
             calls = self.result.transforms
             calls[operator.name] = calls.get(operator.name, 0) + 1
-        if operator.rule is not None:
-            if kwargs and operator.argument_names:
-                args = [
-                    *args,
-                    *(kwargs.get(name) for name in operator.argument_names[len(args) :]),
-                ]
-            try:
-                return operator.rule(args, outputs)
-            except InputError:
-                raise
-            except Exception as error:
-                if self._rules.for_operator_name(operator.name) is not None:
-                    raise InputError(
-                        f"rule for {operator.name}: failed with {type(error).__name__}: {error}"
-                    ) from error
+        if facts.work is not None:
+            return facts.work
         layer = self.watched.layer
         if layer is None or self._rules.for_module(layer.module) is None:
+            owner = self.watched.owner
+            place = owner.name if owner else ""
             self.result.unknown_operators.setdefault(operator.name, {})[place] = None
         return NOTHING
+
+    def _work(
+        self, operator: Operator, args: Any, kwargs: Any, outputs: list[Tensor]
+    ) -> Work | None:
+        """Return what the rule of `operator` counts; None without one."""
+        if operator.rule is None:
+            return None
+        if kwargs and operator.argument_names:
+            args = [
+                *args,
+                *(kwargs.get(name) for name in operator.argument_names[len(args) :]),
+            ]
+        try:
+            return operator.rule(args, outputs)
+        except InputError:
+            raise
+        except Exception as error:
+            if self._rules.for_operator_name(operator.name) is not None:
+                raise InputError(
+                    f"rule for {operator.name}: failed with {type(error).__name__}: {error}"
+                ) from error
+        return None
 
 
 def _attend_flexibly(args: Any) -> tuple[Tensor, Tensor, Tensor]:

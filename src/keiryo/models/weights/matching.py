@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from keiryo.errors import InputError
+from keiryo.models.classifier import classifier_name
 from keiryo.models.spec import FACTORIES, ModelSpec, all_options, parse_spec
 from keiryo.models.vgg import VGG_COLUMNS
-from keiryo.models.weights.classifier import classifier_name
 from keiryo.models.weights.foreign_names import (
     IMAGENET_MEAN,
     IMAGENET_STD,
