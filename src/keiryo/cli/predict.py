@@ -13,6 +13,7 @@ import typer
 from keiryo.cli import options
 
 if TYPE_CHECKING:  # which would load torch
+    from keiryo.export.exported_predictor import ExportedPredictor
     from keiryo.export.given_images import GivenImage
     from keiryo.export.predictor import Guess, Predictor
 
@@ -26,7 +27,7 @@ def predict(
         typer.Argument(
             metavar="ARTIFACT",
             help="Folder of a trial, OUT/trials/NAME, or its model.safetensors; or the folder of a "
-            "comparison, whose recommended model is taken.",
+            "comparison, whose recommended model is taken; or a file that `keiryo export` wrote.",
         ),
     ],
     images: Annotated[
@@ -74,8 +75,8 @@ def predict(
         raise typer.Exit(EXIT_INPUT)
 
 
-def _load(artifact: Path, source: Path | None) -> "Predictor":
-    from keiryo.export.predictor import load
+def _load(artifact: Path, source: Path | None) -> "Predictor | ExportedPredictor":
+    from keiryo.export.loading import load
     from keiryo.models.saved import SourceChangedWarning
 
     with warnings.catch_warnings(record=True, category=SourceChangedWarning) as caught:
@@ -87,7 +88,7 @@ def _load(artifact: Path, source: Path | None) -> "Predictor":
 
 
 def _answers(
-    predictor: "Predictor", given: "Iterator[GivenImage]", top: int
+    predictor: "Predictor | ExportedPredictor", given: "Iterator[GivenImage]", top: int
 ) -> "Iterator[tuple[str, list[Guess], str | None]]":
     """Yield the name of each image, its likeliest classes, and why there are none."""
     from keiryo.errors import InputError
