@@ -55,7 +55,7 @@ def _average(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
         sums = pixels.reshape(height, down, width, across, 3).sum((1, 3), dtype=np.int32)
         if down == across == 2:
             return ((sums + 2) >> 2).astype(np.uint8)
-        return np.rint(sums * np.float32(1 / (down * across))).astype(np.uint8)
+        return np.rint(sums.astype(np.float32) * np.float32(1 / (down * across))).astype(np.uint8)
     rows = _areas(pixels.shape[0], height)
     columns = _areas(pixels.shape[1], width)
     channels_first = pixels.transpose(2, 0, 1).astype(np.float32)
