@@ -49,6 +49,18 @@ def export(
         bool,
         typer.Option("--allow", help="Write the file even if it answers differently."),
     ] = False,
+    bundle: Annotated[
+        bool,
+        typer.Option(
+            "--bundle",
+            help="Write a folder that a colleague can run: the model, predict.py, requirements.txt "
+            "and a model card.",
+        ),
+    ] = False,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Licence of the model, for the model card.", show_default="not stated"),
+    ] = None,
     force: options.ForceFile = False,
     threads: options.Threads = None,
     json: options.Json = False,
@@ -68,6 +80,8 @@ def export(
         max_drop=max_drop / 100,
         allow=allow,
         force=force,
+        bundle=bundle,
+        licence=licence,
         threads=threads or usable_cores(),
         say=lambda message: typer.echo(message, err=True),
     )

@@ -65,6 +65,8 @@ ENGINES = {
     ".onnx": Engine("ONNX Runtime", "onnxruntime>=1.20", "onnxruntime", _open_onnx),
     ".xml": Engine("OpenVINO", "openvino>=2025.0", "openvino", _open_openvino),
 }
+# What pip installs with the runtime, as its pyproject.toml says.
+REQUIREMENTS = ("numpy>=1.26", "onnxruntime>=1.20", "pillow>=11")
 
 
 def find_exported_file(path: Path) -> Path | None:

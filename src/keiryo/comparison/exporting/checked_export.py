@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from keiryo.comparison.exporting.bundle import Bundle
 from keiryo.comparison.exporting.compared_images import ComparedImages, compared_images
 from keiryo.comparison.exporting.gate import Gate
 from keiryo.errors import InputError
@@ -29,12 +30,15 @@ def export_model(
     max_drop: float = MAX_DROP,
     allow: bool = False,
     force: bool = False,
+    bundle: bool = False,
+    licence: str | None = None,
     threads: int = 1,
     say: Say = lambda message: None,
 ) -> list[ExportedModel]:
     """Write a trained network for other runtimes: a trial's, a comparison's, or a model file's.
 
-    `to` names the targets. The files go into the folder `out`; None: that of the network. One is
+    `to` names the targets. The files go into the folder `out`; None: that of the network. With
+    `bundle`, each is in a folder that a colleague can run, whose model card says `licence`. One is
     written only if it answers as the trained network does on the held-out images, read anew from
     the data, or with `allow`. A rounded one may lose `max_drop` of the accuracy, as a share. Raises
     InputError if there is no trained network, if a file is in the way and not `force`, or if the
@@ -43,7 +47,12 @@ def export_model(
     targets = {name: find_target(name) for name in to}
     file = find_model_file(artifact)
     network, description = load_model(file)
-    places = {name: (out or file.parent) / target.name for name, target in targets.items()}
+    if licence is not None and not bundle:
+        raise InputError("--licence: stands in the model card of a bundle; add --bundle")
+    places = {
+        name: (out or file.parent) / (f"bundle-{name}" if bundle else target.name)
+        for name, target in targets.items()
+    }
     for path in places.values():
         if path.exists() and not force:
             raise InputError(f"{path}: exists; replace it with --force, or give another --out")
@@ -57,7 +66,7 @@ def export_model(
             f"Exporting {description.model} to {name} and comparing answers on {images.count:,} "
             "images ..."
         )
-        files, agreement = encode_in_agreement(trained, target, gate, max_drop, say)
+        files, agreement, probabilities = _encode(trained, target, gate, max_drop, say)
         holds = target.holds(agreement, max_drop)
         if not holds and not allow:
             raise InputError(
@@ -66,7 +75,21 @@ def export_model(
                 f"class, and a probability differs by up to {_largest(agreement):.2g}; --allow "
                 "writes it all the same"
             )
-        write_export(places[name], target, files)
+        if bundle:
+            Bundle(
+                target=name,
+                files=files,
+                description=description,
+                agreement=agreement,
+                holds=holds,
+                probabilities=probabilities,
+                images=images,
+                trial=file.parent,
+                licence=licence,
+                threads=threads,
+            ).write(places[name])
+        else:
+            _write(places[name], target, files)
         exported.append(
             ExportedModel(
                 path=str(places[name]),
@@ -82,26 +105,26 @@ def export_model(
     return exported
 
 
-def encode_in_agreement(
+def _encode(
     trained: TrainedNetwork, target: Target, gate: Gate, max_drop: float, say: Say
-) -> tuple[Files, Agreement]:
-    """Return the first attempt that holds, else the last, with its agreement."""
+) -> tuple[Files, Agreement, np.ndarray]:
+    """Return the first attempt that holds, else the last, its agreement and its probabilities."""
     files: Files = {}
-    agreement = None
+    measured = None
     for attempt, files in enumerate(target.attempts(trained)):
         if attempt:
             say(f"Too far from the trained network; attempt {attempt + 1} ...")
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder, target.name)
-            write_export(place, target, files)
-            agreement, _ = gate.measure(place, target)
-        if target.holds(agreement, max_drop):
+            _write(place, target, files)
+            measured = gate.measure(place, target)
+        if target.holds(measured[0], max_drop):
             break
-    assert agreement is not None
-    return files, agreement
+    assert measured is not None
+    return files, *measured
 
 
-def write_export(place: Path, target: Target, files: Files) -> None:
+def _write(place: Path, target: Target, files: Files) -> None:
     """Write an export to `place`, a file or a folder, whole or not at all."""
     if target.is_folder:
         with replace_folder(place) as temporary:
