@@ -1,7 +1,7 @@
 """An OpenVINO classifier in int8, quantised by NNCF after the training."""
 
 import logging
-import os
+import sys
 from collections.abc import Collection
 from importlib import import_module
 from typing import Any
@@ -23,12 +23,8 @@ def quantize_openvino(encoded: bytes, images: np.ndarray, in_float: Collection[s
     ONNX model, stay in float. Weights take half of their range (`overflow_fix`), so that processors
     without instructions for dot products of bytes do not saturate.
     """
-    # NNCF sends statistics of its use to Intel unless a file of the user's forbids it. This
-    # variable of its own switches that off.
-    os.environ.setdefault("NNCF_CI", "1")
     with silence("nncf", at=logging.WARNING):
-        nncf: Any = import_module("nncf")
-        advanced: Any = import_module("nncf.quantization.advanced_parameters")
+        nncf, advanced = _import_nncf()
         model = read_openvino(encoded)
         kept = [
             operation.get_friendly_name()
@@ -46,3 +42,17 @@ def quantize_openvino(encoded: bytes, images: np.ndarray, in_float: Collection[s
                 overflow_fix=advanced.OverflowFix.ENABLE
             ),
         )
+
+
+def _import_nncf() -> tuple[Any, Any]:
+    """Import NNCF without what sends statistics of its use to Intel, which it asks nobody about."""
+    name = "openvino_telemetry"
+    before = sys.modules.get(name)
+    sys.modules[name] = None  # pyright: ignore[reportArgumentType] # an import of it then fails
+    try:
+        return import_module("nncf"), import_module("nncf.quantization.advanced_parameters")
+    finally:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before

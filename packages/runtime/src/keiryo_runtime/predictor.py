@@ -74,7 +74,7 @@ class Predictor:
             return self._predict([images])[0]
         return self._predict(list(images))
 
-    def _predict(self, images: Sequence[AnyImage]) -> list[list[Guess]]:
+    def _predict(self, images: Sequence[Any]) -> list[list[Guess]]:
         squares: list[np.ndarray] = []
         for number, image in enumerate(images):
             try:
