@@ -14,9 +14,9 @@ from keiryo.comparison.exporting.model_card import CardFacts, write_model_card
 from keiryo.errors import InputError
 from keiryo.export.bundle.clean_run import run_bare
 from keiryo.export.bundle.script import predict_script
+from keiryo.export.bundle.timing import time_predictions
 from keiryo.export.bundle.wheel import pinned_requirements, runtime_wheel
 from keiryo.export.targets import Files
-from keiryo.export.timing import time_predictions
 from keiryo.files import replace_folder
 from keiryo.measure.machine import processor_name
 from keiryo.models.saved import SavedModel
