@@ -9,7 +9,7 @@ from keiryo.version import __version__
 
 if TYPE_CHECKING:
     from keiryo.cost.weighing import weigh as weigh
-    from keiryo.export.predictor import load as load
+    from keiryo.export.loading import load as load
     from keiryo.models.spec import build as build
     from keiryo.with_progress import compare as compare
     from keiryo.with_progress import train_wavenet as train_wavenet
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "build": "keiryo.models.spec",
     "compare": "keiryo.with_progress",
-    "load": "keiryo.export.predictor",
+    "load": "keiryo.export.loading",
     "train_wavenet": "keiryo.with_progress",
     "weigh": "keiryo.cost.weighing",
 }

@@ -1,7 +1,5 @@
 """Classifiers in int8: small, true on every processor, and with the worst layers in float."""
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
@@ -9,8 +7,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from keiryo.export.int8 import Int8Quantizer, encodings_in_int8
+from keiryo.export.int8 import Int8Quantizer
 from keiryo.export.onnx import encode_onnx, open_onnx
+from keiryo.export.trained import TrainedNetwork
 from keiryo.models.saved import Preprocessing, SavedModel
 from keiryo.models.spec import build
 
@@ -60,7 +59,7 @@ def test_weights_are_of_seven_bits_and_answers_those_of_exact_arithmetic(
     with torch.no_grad():
         network.classifier.weight.mul_(20)  # pyright: ignore
     encoded = encode_onnx(network, DESCRIPTION)
-    rounded = next(encodings_in_int8(encoded, images[:32]))
+    rounded = Int8Quantizer(encoded, images[:32]).quantize()
     onnx.checker.check_model(onnx.load_from_string(rounded))
     integers = [array for array in arrays(rounded) if array.dtype == np.int8]
     assert sum(array.size for array in integers) > 300_000
@@ -72,17 +71,17 @@ def test_weights_are_of_seven_bits_and_answers_those_of_exact_arithmetic(
     assert found.sum(1) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_the_layer_that_hurts_most_is_left_in_float_first(
-    images: np.ndarray, tmp_path: Path
-) -> None:
+def test_the_layer_that_hurts_most_is_left_in_float_first(images: np.ndarray) -> None:
     torch.manual_seed(0)
     network = Uneven().eval()
-    encoded = encode_onnx(network, DESCRIPTION)
-    quantizer = Int8Quantizer(encoded, images, tmp_path)
-    first, *others = quantizer.rank_layers()
+    trained = TrainedNetwork(network, DESCRIPTION, lambda: images)
+    encoded, quantizer = trained.onnx, trained.quantizer
+    none, (first,), two = trained.layers_in_float()
+    assert not none
     assert "uneven" in first
-    assert len(others) == 2
-    left = arrays(quantizer.quantize([first]))
+    assert two[0] == first
+    attempts = [quantizer.quantize(layers) for layers in (none, [first])]
+    left = arrays(attempts[1])
     weights = network.uneven.weight.detach().numpy()
     assert any(array.shape == weights.shape and array.dtype == np.float32 for array in left)
     expected = open_onnx(encoded)(images)
@@ -90,5 +89,4 @@ def test_the_layer_that_hurts_most_is_left_in_float_first(
     def harm(rounded: bytes) -> float:
         return float(np.abs(open_onnx(rounded)(images) - expected).mean())
 
-    attempts = list(encodings_in_int8(encoded, images))
     assert harm(attempts[1]) < 0.5 * harm(attempts[0])

@@ -61,6 +61,16 @@ def test_images_are_fitted_as_in_training(
 
 
 @pytest.mark.parametrize(
+    ("height", "width", "size"), [(227, 227, 64), (128, 128, 96), (90, 60, 120), (600, 800, 50)]
+)
+def test_pixels_are_those_of_the_training(height: int, width: int, size: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    expected, found = trained.fit_image(pixels, size, "crop"), fit_image(pixels, size, "crop")
+    # Means over fractions of pixels are summed in another order.
+    assert (found != expected).mean() < 0.001
+
+
+@pytest.mark.parametrize(
     ("kind", "suffix"),
     [(kind, "png") for kind in ("RGB", "L", "P", "LA", "RGBA", "1", "I;16")]
     + [("RGB", "jpg"), ("L", "jpg")],
@@ -140,8 +150,8 @@ def test_what_cannot_be_read_is_said(model: tuple[Path, torch.nn.Module], tmp_pa
             entry.value = json.dumps(json.loads(entry.value) | {"format_version": 99})
     for name, content, said in (
         ("absent.onnx", None, "no such file"),
-        ("short.onnx", whole[: len(whole) // 2], "not a readable ONNX model"),
-        ("words.onnx", b"no model", "not a readable ONNX model"),
+        ("short.onnx", whole[: len(whole) // 2], "ONNX Runtime cannot read this file"),
+        ("words.onnx", b"no model", "ONNX Runtime cannot read this file"),
         ("other.onnx", other.SerializeToString(), "not one that keiryo exported"),
         ("newer.onnx", newer.SerializeToString(), "newer version"),
     ):

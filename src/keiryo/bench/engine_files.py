@@ -10,11 +10,12 @@ from torch import nn
 
 from keiryo.errors import InputError
 from keiryo.export.deployed import ImageClassifier
-from keiryo.export.onnx import Run
 from keiryo.export.targets import find_target
+from keiryo.export.trained import TrainedNetwork
 from keiryo.measure.engines import ENGINES
 from keiryo.models.saved import SavedModel, load_model
 from keiryo.models.users_module import users_forward
+from keiryo_runtime.engines import Run, open_model
 
 COMPARED_IMAGES = 2
 
@@ -54,16 +55,19 @@ def engine_files(
     network, description = load_model(model)
     for engine in missing:
         target = find_target(ENGINES[engine].target or "")
-        path = model.parent / target.file_name
+        path = model.parent / target.name
         if path.exists():
             ENGINES[engine].describe(path)  # says what is wrong with a damaged one
             say(f"Taking {path} for {ENGINES[engine].title} ...")
         else:
             say(f"Exporting {description.model} for {ENGINES[engine].title} ...")
-            path = folder / target.file_name
+            path = folder / target.name
+            trained = TrainedNetwork(network, description, _no_calibration)
             with users_forward(description.model):
-                path.write_bytes(next(target.encodings(network, description, _no_calibration)))
-        difference = _largest_difference(network, description, target.open(path.read_bytes()))
+                (content,) = next(target.attempts(trained)).values()
+            path.write_bytes(content)
+        run, _ = open_model(path, threads=1)
+        difference = _largest_difference(network, description, run)
         files[engine] = EngineFile(path, difference)
     return files
 

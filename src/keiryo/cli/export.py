@@ -1,5 +1,6 @@
 """`keiryo export`: a trained network as a file for other runtimes."""
 
+import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ IMAGES_FROM = {
     "pack": "held-out images, read from the comparison's pack (the data are gone)",
     "random": "images of random pixels (the held-out images are not known)",
 }
+MOST_FILES = 5
 
 
 def export(
@@ -27,12 +29,16 @@ def export(
         ),
     ],
     to: Annotated[
-        str, typer.Option(help="Kind of file: onnx, or onnx-int8 (integers of 8 bits).")
+        str,
+        typer.Option(
+            help="Kind of file: onnx, openvino, or either in integers of 8 bits, onnx-int8 and "
+            "openvino-int8. Several are separated by commas."
+        ),
     ] = "onnx",
     max_drop: Annotated[
         float,
         typer.Option(
-            min=0, max=100, help="Largest allowed drop of accuracy by onnx-int8, in points."
+            min=0, max=100, help="Largest allowed drop of accuracy by integers, in points."
         ),
     ] = 0.5,
     out: Annotated[
@@ -43,6 +49,18 @@ def export(
         bool,
         typer.Option("--allow", help="Write the file even if it answers differently."),
     ] = False,
+    bundle: Annotated[
+        bool,
+        typer.Option(
+            "--bundle",
+            help="Write a folder that a colleague can run: the model, predict.py, requirements.txt "
+            "and a model card.",
+        ),
+    ] = False,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Licence of the model, for the model card.", show_default="not stated"),
+    ] = None,
     force: options.ForceFile = False,
     threads: options.Threads = None,
     json: options.Json = False,
@@ -61,14 +79,21 @@ def export(
     exported = export_model(
         trial,
         out,
-        to=to,
+        to=[name.strip() for name in to.split(",")],
         max_drop=max_drop / 100,
         allow=allow,
         force=force,
+        bundle=bundle,
+        licence=licence,
         threads=threads or usable_cores(),
         say=lambda message: typer.echo(message, err=True),
     )
-    typer.echo(exported.model_dump_json(indent=2) if json else _describe(exported))
+    if json:
+        documents = [one.model_dump(mode="json") for one in exported]
+        document = documents[0] if len(documents) == 1 else documents
+        typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))
+    else:
+        typer.echo("\n".join(map(_describe, exported)))
 
 
 def _describe(exported: "ExportedModel") -> str:
@@ -81,6 +106,15 @@ def _describe(exported: "ExportedModel") -> str:
         f"{agreement.equal_labels:.1%} get the same class,",
         f"  and a probability differs by at most {agreement.largest_difference:.1g}",
     ]
+    if agreement.largest_pixel_difference:
+        lines[-1] += (
+            f"; from the files on, by {agreement.largest_difference_from_files:.1g},\n  since the "
+            f"runtime's pixels differ by up to {agreement.largest_pixel_difference} of 255"
+        )
+    for unread in agreement.unread_files[:MOST_FILES]:
+        lines.append(f"  the runtime cannot read {unread}")
+    if len(agreement.unread_files) > MOST_FILES:
+        lines.append(f"  ... and {len(agreement.unread_files) - MOST_FILES:,} more such files")
     interval = agreement.accuracy_difference_interval
     if agreement.accuracy is not None and interval is not None:
         lines.append(

@@ -15,6 +15,7 @@ from keiryo.cli import options
 
 if TYPE_CHECKING:  # which would load torch
     from keiryo.explanation.writing import Explanation, ExplanationWriter
+    from keiryo.export.exported_predictor import ExportedPredictor
     from keiryo.export.given_images import GivenImage
     from keiryo.export.predictor import Guess, Predictor
 
@@ -39,7 +40,7 @@ def predict(
         typer.Argument(
             metavar="ARTIFACT",
             help="Folder of a trial, OUT/trials/NAME, or its model.safetensors; or the folder of a "
-            "comparison, whose recommended model is taken.",
+            "comparison, whose recommended model is taken; or a file that `keiryo export` wrote.",
         ),
     ],
     images: Annotated[
@@ -110,8 +111,8 @@ def predict(
         raise typer.Exit(EXIT_INPUT)
 
 
-def _load(artifact: Path, source: Path | None) -> "Predictor":
-    from keiryo.export.predictor import load
+def _load(artifact: Path, source: Path | None) -> "Predictor | ExportedPredictor":
+    from keiryo.export.loading import load
     from keiryo.models.saved import SourceChangedWarning
 
     with warnings.catch_warnings(record=True, category=SourceChangedWarning) as caught:
@@ -136,7 +137,7 @@ def _writer(
 
 
 def _answers(
-    predictor: "Predictor",
+    predictor: "Predictor | ExportedPredictor",
     given: "Iterator[GivenImage]",
     top: int,
     writer: "ExplanationWriter | None",

@@ -66,7 +66,7 @@ def _export(trial: Trial, plan: Plan, out: Path) -> TrialExport:
     try:
         # Where an operator stops it, the exporter prints the whole graph.
         with users_forward(trial.model), without_output():
-            exported = export_model(folder, None, to=target, force=True, threads=plan.threads)
+            [exported] = export_model(folder, None, to=[target], force=True, threads=plan.threads)
     except InputError as error:
         reason = str(error).removeprefix(f"{folder}: ").removeprefix(f"{trial.model}: ")
         return TrialExport(error=one_line(reason))

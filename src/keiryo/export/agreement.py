@@ -1,10 +1,8 @@
 """The gate of an export: the exported model must answer as the trained network does."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from keiryo.export.onnx import TOLERANCE, Run
+from keiryo.export.onnx import TOLERANCE
 from keiryo.records.export import Agreement, ImagesFrom
 from keiryo.statistics import paired_difference_interval
 
@@ -14,22 +12,22 @@ LEAST_EQUAL_SURE_LABELS = 0.99
 
 
 def measure_agreement(
-    run: Run,
-    batches: Iterable[np.ndarray],
+    found: np.ndarray,
     expected: np.ndarray,
     labels: np.ndarray | None,
     *,
     images_from: ImagesFrom,
+    on_same_pixels: np.ndarray | None = None,
 ) -> Agreement:
-    """Return the agreement of the exported model `run` with the trained network.
+    """Return the agreement of an exported model with the trained network.
 
-    `batches` are images (N, size, size, 3), uint8. `expected` (images, classes) are the trained
-    network's probabilities for all of them, and `labels` (images,) their classes, if known.
+    `found` are the exported model's probabilities (images, classes), `expected` those of the
+    trained network for the same images, and `labels` (images,) their classes, if known. If `found`
+    is for images as the runtime reads them, `on_same_pixels` are the exported model's probabilities
+    for the pixels that the trained network was given.
     """
-    found = np.concatenate([run(batch) for batch in batches])
-    differences = np.abs(found - expected)
-    # NaN differs from everything.
-    largest = float(differences.max()) if np.isfinite(found).all() else float("inf")
+    if on_same_pixels is None:
+        on_same_pixels = found
     guesses, trained_guesses = found.argmax(1), expected.argmax(1)
     is_equal = guesses == trained_guesses
     second, first = np.sort(expected, axis=1)[:, -2:].T
@@ -37,7 +35,8 @@ def measure_agreement(
     agreement = Agreement(
         images=len(expected),
         images_from=images_from,
-        largest_difference=largest,
+        largest_difference=_largest_difference(on_same_pixels, expected),
+        largest_difference_from_files=_largest_difference(found, expected),
         equal_labels=float(is_equal.mean()),
         sure_images=int(is_sure.sum()),
         equal_sure_labels=float(is_equal[is_sure].mean()) if is_sure.any() else 1.0,
@@ -58,17 +57,21 @@ def measure_agreement(
 
 
 def equals(agreement: Agreement, max_drop: float) -> bool:
-    """Return whether all probabilities are equal but for the order of sums in float32."""
-    return agreement.largest_difference <= TOLERANCE
+    """Return whether all probabilities are equal but for the order of sums in float32.
+
+    That is asked of equal pixels. For images that the runtime reads anew from their files, whose
+    pixels may differ by rounding, it is asked that the answers are alike.
+    """
+    return agreement.largest_difference <= TOLERANCE and answers_alike(agreement, max_drop)
 
 
 def answers_alike(agreement: Agreement, max_drop: float) -> bool:
-    """Return whether a rounded model keeps the labels of sure answers, and the accuracy.
+    """Return whether a model keeps the labels of sure answers, and the accuracy.
 
     The accuracy may fall by `max_drop`, as a share, or by a single image: of few images, one is
     more than any sensible limit.
     """
-    if not np.isfinite(agreement.largest_difference):
+    if not np.isfinite(agreement.largest_difference_from_files):
         return False
     if agreement.equal_sure_labels < LEAST_EQUAL_SURE_LABELS:
         return False
@@ -76,3 +79,8 @@ def answers_alike(agreement: Agreement, max_drop: float) -> bool:
         return True
     drop = agreement.trained_accuracy - agreement.accuracy
     return drop <= max(max_drop, 1 / agreement.images) + 1e-9
+
+
+def _largest_difference(found: np.ndarray, expected: np.ndarray) -> float:
+    # NaN differs from everything.
+    return float(np.abs(found - expected).max()) if np.isfinite(found).all() else float("inf")

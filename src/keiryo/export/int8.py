@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from keiryo.export.onnx import INPUT, open_onnx
+from keiryo.export.onnx import open_onnx
+from keiryo_runtime.engines import INPUT
 
 BATCH = 32
 # Layers whose products are worth integers, and what may stay in integers between them. Softmax, and
@@ -25,19 +26,19 @@ BETWEEN = (
     *("Add", "Concat", "Clip", "Relu", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("ReduceMean", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"),
 )
-# The numbers of layers that are left in float, one attempt after the other.
 LOWEST = "lowest float"
 TENSOR_FLOAT = 1  # onnx.TensorProto.FLOAT
-LAYERS_IN_FLOAT = (0, 1, 2, 4, 8, 16)
 
 
 class Int8Quantizer:
     """The quantiser of one float ONNX model, calibrated on `images` (N, size, size, 3), uint8."""
 
-    def __init__(self, encoded: bytes, images: np.ndarray, folder: Path) -> None:
+    def __init__(self, encoded: bytes, images: np.ndarray) -> None:
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         self._images = images
+        self._folder = tempfile.TemporaryDirectory()  # is removed with this object
+        folder = Path(self._folder.name)
         self._float, self._calibration = folder / "float.onnx", folder / "ranges.json"
         original = folder / "original.onnx"
         original.write_bytes(encoded)
@@ -104,22 +105,6 @@ class Int8Quantizer:
         import onnx
 
         return onnx.load(str(path))
-
-
-def encodings_in_int8(encoded: bytes, images: np.ndarray) -> Iterator[bytes]:
-    """Yield the float ONNX model in int8: first all of it, then with ever more layers in float.
-
-    `images` (N, size, size, 3), uint8, are training images to calibrate on.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        quantizer = Int8Quantizer(encoded, images, Path(folder))
-        ranking: list[str] = []
-        for count in LAYERS_IN_FLOAT:
-            if count >= len(quantizer.layers):
-                return
-            if count and not ranking:
-                ranking = quantizer.rank_layers()
-            yield quantizer.quantize(ranking[:count])
 
 
 def _keep_in_float(model: Any, layers: Collection[str]) -> None:

@@ -1,12 +1,7 @@
 """A trained classifier as an ONNX model, with its preprocessing inside."""
 
-import io
 import json
-import logging
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +11,18 @@ from torch import Tensor, nn
 
 from keiryo.errors import InputError
 from keiryo.export.deployed import ImageClassifier
+from keiryo.export.quiet import silence
 from keiryo.models.saved import SavedModel
 from keiryo.version import __version__
+from keiryo_runtime.engines import DESCRIPTION_KEY, INPUT, OUTPUT, Run
 
-INPUT, OUTPUT = "images", "probabilities"
 OPERATOR_SET = 17  # of the tracing exporter; the other one writes 18 or newer
 NEWER_OPERATOR_SET = 20
-DESCRIPTION_KEY = "keiryo"
 CLASSES_KEY = "classes"
 # The batch that is traced, and another one, by which a batch size that got fixed is found.
 TRACED_BATCH, OTHER_BATCH = 2, 3
 TOLERANCE = 1e-4  # of a probability
 LONGEST_REASON = 300
-
-Run = Callable[[np.ndarray], np.ndarray]
 
 
 def encode_onnx(network: nn.Module, description: SavedModel) -> bytes:
@@ -55,7 +48,7 @@ def encode_onnx(network: nn.Module, description: SavedModel) -> bytes:
     reasons: list[str] = []
     for export in (_export_by_tracing, _export_by_capturing):
         try:
-            with _silence():
+            with silence("torch.onnx", "onnxscript"):
                 encoded = export(classifier, images[:TRACED_BATCH])
             difference = float(np.abs(open_onnx(encoded)(images.numpy()) - expected).max())
         except Exception as error:  # the exporters and ONNX Runtime raise many kinds
@@ -116,24 +109,9 @@ def _export_by_capturing(classifier: nn.Module, images: Tensor) -> bytes:
     return program.model_proto.SerializeToString()
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Silence the exporters, which print their progress and warnings about PyTorch."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with (
-            warnings.catch_warnings(),
-            redirect_stdout(io.StringIO()),
-            redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def classes_as_json(description: SavedModel) -> str:
+    """Return the names of the classes as a JSON list."""
+    return json.dumps(description.classes, ensure_ascii=False)
 
 
 def _with_metadata(encoded: bytes, description: SavedModel) -> bytes:
@@ -142,9 +120,7 @@ def _with_metadata(encoded: bytes, description: SavedModel) -> bytes:
     model: Any = onnx.load_from_string(encoded)
     model.producer_name, model.producer_version = "keiryo", __version__
     model.metadata_props.add(key=DESCRIPTION_KEY, value=description.model_dump_json())
-    model.metadata_props.add(
-        key=CLASSES_KEY, value=json.dumps(description.classes, ensure_ascii=False)
-    )
+    model.metadata_props.add(key=CLASSES_KEY, value=classes_as_json(description))
     return model.SerializeToString()
 
 

@@ -1,7 +1,6 @@
 """Predicted labels of new images, from a trained model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
@@ -11,15 +10,8 @@ import torch
 from keiryo.data.image.fit import fit_image
 from keiryo.errors import InputError
 from keiryo.export.given_images import AnyImage, is_single, name_of, read_pixels
-from keiryo.models.saved import channels_last, find_model_file, load_model, normalize
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A class and the probability that the model gives it."""
-
-    label: str
-    probability: float
+from keiryo.models.saved import channels_last, load_model, normalize
+from keiryo_runtime import Guess
 
 
 class Predictor:
@@ -87,13 +79,3 @@ class Predictor:
             )
             for row in probabilities
         ]
-
-
-def load(artifact: str | Path, *, source: str | Path | None = None) -> Predictor:
-    """Return the predictor of a trial's folder, of a comparison's, or of a model file.
-
-    That of a comparison is its recommended model. `source` is the FILE.py of a network of your own,
-    if it is not where it was at the training. Raises InputError if there is no trained model.
-    """
-    place = None if source is None else Path(source).expanduser()
-    return Predictor(find_model_file(Path(artifact).expanduser()), source=place)

@@ -1,58 +1,86 @@
 """The targets of an export, a row each."""
 
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-import numpy as np
-from torch import nn
+from importlib.util import find_spec
 
 from keiryo.errors import InputError
 from keiryo.export.agreement import answers_alike, equals
-from keiryo.export.int8 import encodings_in_int8
-from keiryo.export.onnx import Run, encode_onnx, open_onnx
-from keiryo.models.saved import SavedModel
+from keiryo.export.onnx import open_onnx
+from keiryo.export.openvino import encode_openvino, read_openvino
+from keiryo.export.openvino_int8 import quantize_openvino
+from keiryo.export.trained import TrainedNetwork
 from keiryo.records.export import Agreement
+from keiryo_runtime.engines import Run
 
-ReadCalibration = Callable[[], np.ndarray]
+# The contents of files by their names.
+Files = dict[str, bytes]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of file that other runtimes execute: how it is made, run here, and judged.
+    """A kind of file that other runtimes execute: how it is made, and judged.
 
-    `packages` are those that this needs, and `extra` is the extra of keiryo that installs them.
-    `encodings` yields the bytes of the file; if more than once, each is closer to the network than
-    the one before. It is given a function that returns training images (N, size, size, 3), uint8.
-    `holds` is the gate: whether an agreement is enough, given the largest allowed drop of accuracy.
+    `name` is that of the file, or of the folder of several files. `packages` are those that this
+    needs, and `extra` is the extra of keiryo that installs them. `attempts` yields the files; if
+    more than once, each attempt is closer to the network than the one before. `holds` is the gate:
+    whether an agreement is enough, given the largest allowed drop of accuracy. `run_exactly` runs
+    a rounded file as a processor that never saturates would.
     """
 
-    file_name: str
+    name: str
     extra: str
     packages: tuple[str, ...]
-    encodings: Callable[[nn.Module, SavedModel, ReadCalibration], Iterator[bytes]]
-    open: Callable[..., Run]
-    holds: Callable[[Agreement, float], bool]
-    is_rounded: bool = False
+    attempts: Callable[[TrainedNetwork], Iterator[Files]]
+    holds: Callable[[Agreement, float], bool] = equals
+    is_folder: bool = False
+    run_exactly: Callable[[bytes, int], Run] | None = None
+
+    @property
+    def is_rounded(self) -> bool:
+        """True if the file computes with fewer bits than the network."""
+        return self.holds is not equals
 
 
-def _encode_onnx(
-    network: nn.Module, description: SavedModel, read_calibration: ReadCalibration
-) -> Iterator[bytes]:
-    yield encode_onnx(network, description)
+def _as_onnx(trained: TrainedNetwork) -> Iterator[Files]:
+    yield {"model.onnx": trained.onnx}
 
 
-def _encode_int8(
-    network: nn.Module, description: SavedModel, read_calibration: ReadCalibration
-) -> Iterator[bytes]:
-    return encodings_in_int8(encode_onnx(network, description), read_calibration())
+def _as_onnx_int8(trained: TrainedNetwork) -> Iterator[Files]:
+    for layers in trained.layers_in_float():
+        yield {"model-int8.onnx": trained.quantizer.quantize(layers)}
 
 
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+def _as_openvino(trained: TrainedNetwork) -> Iterator[Files]:
+    yield encode_openvino(read_openvino(trained.onnx), trained.description)
+
+
+def _as_openvino_int8(trained: TrainedNetwork) -> Iterator[Files]:
+    for layers in trained.layers_in_float():
+        rounded = quantize_openvino(trained.onnx, trained.calibration_images, layers)
+        yield encode_openvino(rounded, trained.description)
+
+
+def _run_onnx_exactly(encoded: bytes, threads: int) -> Run:
+    return open_onnx(encoded, threads=threads, exact=True)
+
+
+ONNX = ("onnx", "onnxscript", "onnxruntime")
 TARGETS = {
-    "onnx": Target("model.onnx", "onnx", PACKAGES, _encode_onnx, open_onnx, equals),
+    "onnx": Target("model.onnx", "onnx", ONNX, _as_onnx),
     "onnx-int8": Target(
-        "model-int8.onnx", "onnx", PACKAGES, _encode_int8, open_onnx, answers_alike, is_rounded=True
+        "model-int8.onnx", "onnx", ONNX, _as_onnx_int8, answers_alike, run_exactly=_run_onnx_exactly
+    ),
+    "openvino": Target(
+        "model-openvino", "openvino", (*ONNX, "openvino"), _as_openvino, is_folder=True
+    ),
+    "openvino-int8": Target(
+        "model-openvino-int8",
+        "openvino",
+        (*ONNX, "openvino", "nncf"),
+        _as_openvino_int8,
+        answers_alike,
+        is_folder=True,
     ),
 }
 
@@ -66,10 +94,8 @@ def find_target(name: str) -> Target:
         raise InputError(f"--to {name}: give {' or '.join(TARGETS)}")
     target = TARGETS[name]
     for package in target.packages:
-        try:
-            importlib.import_module(package)
-        except ImportError:
+        if find_spec(package) is None:
             raise InputError(
                 f"--to {name}: {package} is not installed; pip install 'keiryo[{target.extra}]'"
-            ) from None
+            )
     return target

@@ -81,7 +81,7 @@ def _describe_onnx(file: Path) -> "SavedModel":
 
     import keiryo_runtime
     from keiryo.models.saved import SavedModel
-    from keiryo_runtime.predictor import DESCRIPTION_KEY
+    from keiryo_runtime.engines import DESCRIPTION_KEY
 
     try:
         with without_output():  # ONNX Runtime prints remarks about some damaged files

@@ -21,9 +21,8 @@ from keiryo.models.meta import build_weightless
 from keiryo.models.spec import ModelSpec, build, parse_spec, source_file
 from keiryo.models.tensor_file import TensorFileError, read_tensors, read_text, write_tensors
 from keiryo.records.data import Fit
-from keiryo.records.places import RESULTS_FILE
+from keiryo.records.places import MODEL_FILE, RESULTS_FILE
 
-MODEL_FILE = "model.safetensors"
 FORMAT_VERSION = 1
 PIXEL_MAXIMUM = 255.0
 

@@ -21,7 +21,26 @@ class Agreement(Record):
         description="held-out images read anew from the data, or from the comparison's pack if the "
         "data are gone; or random pixels, for a model without its comparison"
     )
-    largest_difference: float = Field(description="of a probability")
+    largest_difference: float = Field(
+        description="of a probability, for the pixels that the trained network was given; for a "
+        "rounded model, for those that the runtime reads"
+    )
+    largest_difference_from_files: float = Field(
+        description="of a probability, for the pixels that the runtime reads"
+    )
+    files: int = Field(
+        default=0,
+        description="images that `keiryo_runtime` read from their files, as it will; the others "
+        "are given as the training decoded them, since they have no files of their own",
+    )
+    unread_files: list[str] = Field(
+        default=[], description="files that the training reads, but not the runtime, with reasons"
+    )
+    largest_pixel_difference: int | None = Field(
+        default=None,
+        description="of 255, between the runtime's and the training's reading of a file; None: not "
+        "compared, since the model is rounded, or no image has a file",
+    )
     equal_labels: float = Field(description="share of the images with the same likeliest class")
     sure_images: int = Field(
         description="images whose two likeliest classes the trained network tells apart by more "

@@ -8,5 +8,6 @@ CURVES_FOLDER = "curves"
 TENSORBOARD_FOLDER = "tensorboard"  # written with --log
 MLFLOW_FOLDER = "mlruns"
 THUMBNAILS_FILE = "thumbnails.json"  # names of images in findings -> data URLs
+MODEL_FILE = "model.safetensors"  # in a trial's folder
 SNAPSHOTS_FILE = "snapshots.json"  # in a trial's folder
 CHECK_FILE = "check.html"  # written by `keiryo data check`

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keiryo.data.image.fit import BAR_COLOR, fit_image
+from keiryo.data.image.fit import fit_image
 from keiryo.records.data import Fit
+from keiryo_runtime.geometry import BAR_COLOR
 
 SIDES = st.integers(1, 60)
 

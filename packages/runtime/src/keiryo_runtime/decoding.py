@@ -6,9 +6,8 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-# Images are decoded at least this large, whatever size is wanted.
-SMALLEST_DECODED_SIDE = 256
-JPEG_SCALES = (8, 4, 2)
+from keiryo_runtime.geometry import decoding_scale, smallest_side_for
+
 # Pillow's limit against decompression bombs; such an image takes half a GB when decoded.
 LARGEST_PIXEL_COUNT = 178_956_970
 # The bits that sensors and converters store within 16; the largest value tells them apart.
@@ -60,11 +59,9 @@ def _decode(image: Image.Image, size: int) -> np.ndarray:
             f"{width} x {height} is more than {LARGEST_PIXEL_COUNT:,} pixels"
         )
     if image.format == "JPEG" and image.mode in ("RGB", "L"):
-        wanted = max(size, SMALLEST_DECODED_SIDE)
-        for scale in JPEG_SCALES:
-            if min(width, height) // scale >= wanted:
-                image.draft(image.mode, (width // scale, height // scale))
-                break
+        scale = decoding_scale(width, height, smallest_side_for(size))
+        if scale > 1:
+            image.draft(image.mode, (width // scale, height // scale))
     return to_pixels(image)
 
 

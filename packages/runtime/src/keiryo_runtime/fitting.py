@@ -1,85 +1,75 @@
-"""Fitting an image of any shape into the square that a model takes.
+"""Fitting an image of any shape into the square that a model takes, with numpy alone.
 
-It computes what `keiryo.data.image.fit` computes with OpenCV in training, in numpy, to within one
-level of 255. Each axis is resized by a matrix product.
+The arithmetic is that of OpenCV, which training uses, so that pixels are equal. Only means over
+fractions of pixels are summed in another order, and then rarely differ by one level of 255.
 """
-
-from typing import Literal
 
 import numpy as np
 
-Fit = Literal["crop", "letterbox", "stretch"]
-# The bars beside a letterboxed image.
-BAR_COLOR = (128, 128, 128)
-# Below this shrinkage, an axis is first enlarged to a multiple of its new length.
-LARGEST_STEPPED_SHRINKAGE = 4
+from keiryo_runtime.geometry import Fit, Resampling, fit_by
+
+# Linear interpolation computes with integers: shares are counted in 2048ths.
+SHARES = 2048
 
 
 def fit_image(pixels: np.ndarray, size: int, fit: Fit) -> np.ndarray:
-    """Make the image (H, W, 3), uint8, a square (size, size, 3), uint8.
-
-    `crop` scales the shorter side to `size` and cuts out the middle. `letterbox` scales the longer
-    side to `size` and adds grey bars. `stretch` scales both sides to `size`.
-    """
-    height, width = pixels.shape[:2]
-    if fit == "crop":
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        return _resize(pixels[top : top + side, left : left + side], size, size)
-    if fit == "stretch":
-        return _resize(pixels, size, size)
-    scale = size / max(height, width)
-    scaled = _resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
-    square = np.empty((size, size, 3), np.uint8)
-    square[:] = BAR_COLOR
-    top, left = (size - scaled.shape[0]) // 2, (size - scaled.shape[1]) // 2
-    square[top : top + scaled.shape[0], left : left + scaled.shape[1]] = scaled
-    return square
+    """Make the image (H, W, 3), uint8, a square (size, size, 3), uint8."""
+    return fit_by(NUMPY, pixels, size, fit)
 
 
-def _resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize the image (H, W, 3), uint8, to (height, width, 3)."""
-    if pixels.shape[:2] == (height, width):
-        return np.ascontiguousarray(pixels)
-    shrinkage = max(pixels.shape[0] / height, pixels.shape[1] / width)
-    rows = _weights(pixels.shape[0], height, shrinkage)
-    columns = _weights(pixels.shape[1], width, shrinkage)
+def _interpolate(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Interpolate linearly, rounded as in OpenCV's `HResizeLinear` and `VResizeLinear`."""
+    lower, share = _neighbours(pixels.shape[1], width)
+    last = pixels.shape[1] - 1
+    # Beyond the middle of the outermost pixels, there is only one to take.
+    share[(lower < 0) | (lower >= last)] = 0
+    lower = lower.clip(0, last)
+    upper = np.minimum(lower + 1, last)
+    first_weight, second_weight = _weights(share)
+    wide = pixels.astype(np.int32)
+    rows = wide[:, lower] * first_weight[:, None] + wide[:, upper] * second_weight[:, None]
+
+    lower, share = _neighbours(pixels.shape[0], height)
+    last = pixels.shape[0] - 1
+    first_weight, second_weight = (weight[:, None, None] for weight in _weights(share))
+    first, second = rows[lower.clip(0, last)] >> 4, rows[(lower + 1).clip(0, last)] >> 4
+    sums = ((first_weight * first) >> 16) + ((second_weight * second) >> 16)
+    return ((sums + 2) >> 2).clip(0, 255).astype(np.uint8)
+
+
+def _neighbours(old: int, new: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixel before the centre of each new pixel, and the share of the next one."""
+    centres = ((np.arange(new) + 0.5) * (old / new) - 0.5).astype(np.float32)
+    lower = np.floor(centres)
+    return lower.astype(int), centres - lower
+
+
+def _weights(share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.rint((1 - share) * SHARES), np.rint(share * SHARES)
+    return first.astype(np.int32), second.astype(np.int32)
+
+
+def _average(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    down, across = pixels.shape[0] // height, pixels.shape[1] // width
+    if pixels.shape[:2] == (height * down, width * across):
+        sums = pixels.reshape(height, down, width, across, 3).sum((1, 3), dtype=np.int32)
+        if down == across == 2:
+            return ((sums + 2) >> 2).astype(np.uint8)
+        return np.rint(sums.astype(np.float32) * np.float32(1 / (down * across))).astype(np.uint8)
+    rows = _areas(pixels.shape[0], height)
+    columns = _areas(pixels.shape[1], width)
     channels_first = pixels.transpose(2, 0, 1).astype(np.float32)
-    resized = rows @ channels_first @ columns.T
-    return np.rint(resized).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    means = rows @ channels_first @ columns.T
+    return np.rint(means).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
-def _weights(old: int, new: int, shrinkage: float) -> np.ndarray:
-    """Return the matrix (new, old) that resizes an axis, if the image shrinks by `shrinkage`."""
-    if shrinkage <= 1:
-        return _linear_weights(old, new)
-    if shrinkage > LARGEST_STEPPED_SHRINKAGE:
-        return _area_weights(old, new)
-    times = int(np.ceil(shrinkage))
-    means = np.repeat(np.eye(new, dtype=np.float32) / times, times, axis=1)
-    return means @ _linear_weights(old, new * times)
-
-
-def _linear_weights(old: int, new: int) -> np.ndarray:
-    """Return the matrix of linear interpolation between the centres of pixels."""
-    centres = (np.arange(new) + 0.5) * old / new - 0.5
-    centres = centres.clip(0, old - 1)
-    lower = np.minimum(np.floor(centres).astype(int), max(old - 2, 0))
-    share = (centres - lower).astype(np.float32)
-    weights = np.zeros((new, old), np.float32)
-    rows = np.arange(new)
-    weights[rows, lower] = 1 - share
-    if old > 1:
-        weights[rows, lower + 1] += share
-    return weights
-
-
-def _area_weights(old: int, new: int) -> np.ndarray:
-    """Return the matrix of means over the area of each new pixel, fractions included."""
-    if old < new:  # the other axis shrinks
-        return _linear_weights(old, new)
+def _areas(old: int, new: int) -> np.ndarray:
+    """Return the matrix (new, old) of means over the area of each new pixel."""
     edges = np.arange(new + 1) * old / new
     starts, ends = edges[:-1, None], edges[1:, None]
     pixels = np.arange(old)[None]
     overlap = np.minimum(ends, pixels + 1) - np.maximum(starts, pixels)
     return (overlap.clip(0) * new / old).astype(np.float32)
+
+
+NUMPY = Resampling(_interpolate, _average)

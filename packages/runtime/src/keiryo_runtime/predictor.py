@@ -1,6 +1,5 @@
 """Predictions of an exported classifier."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,21 +7,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
 from keiryo_runtime.decoding import UnreadableImageError, decode_image, to_pixels
-from keiryo_runtime.fitting import Fit, fit_image
+from keiryo_runtime.engines import ModelError, open_model
+from keiryo_runtime.fitting import fit_image
+from keiryo_runtime.geometry import Fit
 
-INPUT, OUTPUT = "images", "probabilities"
-DESCRIPTION_KEY = "keiryo"
 FORMAT_VERSION = 1
 
+# Text or bytes are one image, not many.
+SINGLE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
 AnyImage = str | os.PathLike[str] | bytes | np.ndarray | Image.Image
-
-
-class ModelError(ValueError):
-    """A file that is not a model that `keiryo export` wrote, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -34,38 +30,27 @@ class Guess:
 
 
 class Predictor:
-    """A classifier that `keiryo export` wrote as ONNX.
+    """A classifier that `keiryo export` wrote, run by the engine of its kind of file.
 
-    `threads` is the number of processor threads. Raises ModelError if the file is missing, damaged
-    or no such model.
+    `classes` are its labels, and `metadata` is what keiryo wrote into the file.
+    `path` is the file, or the folder that holds it. `threads` is the number of processor threads.
+    Raises ModelError if the file is missing, damaged or no such model, or if its engine is not
+    installed.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        name = os.fspath(path)
-        if not Path(name).is_file():
-            raise ModelError(f"{name}: no such file")
+        place = Path(path)
+        self._run, self.metadata = open_model(place, threads)
         try:
-            self._session = onnxruntime.InferenceSession(
-                name, options, providers=["CPUExecutionProvider"]
-            )
-            metadata = self._session.get_modelmeta().custom_metadata_map
-        except Exception as error:  # ONNX Runtime raises many kinds
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"{name}: not a readable ONNX model ({reason})") from None
-        try:
-            description = json.loads(metadata[DESCRIPTION_KEY])
-            version = int(description["format_version"])
-            preprocessing = description["preprocessing"]
-            self.classes = [str(label) for label in description["classes"]]
+            version = int(self.metadata["format_version"])
+            preprocessing = self.metadata["preprocessing"]
+            self.classes = [str(label) for label in self.metadata["classes"]]
             self.size = int(preprocessing["size"])
             self.fit: Fit = cast("Fit", preprocessing["fit"])
         except (KeyError, TypeError, ValueError):
-            raise ModelError(f"{name}: an ONNX model, but not one that keiryo exported") from None
+            raise ModelError(f"{place}: a model, but not one that keiryo exported") from None
         if version > FORMAT_VERSION:
-            raise ModelError(f"{name}: of a newer version; pip install -U keiryo-runtime")
+            raise ModelError(f"{place}: of a newer version; pip install -U keiryo-runtime")
 
     def read(self, image: AnyImage) -> np.ndarray:
         """Return an image as the model takes it: (size, size, 3), uint8.
@@ -77,7 +62,7 @@ class Predictor:
 
     def probabilities(self, squares: np.ndarray) -> np.ndarray:
         """Return the probabilities (N, classes) of images from `read`, stacked to N of them."""
-        return np.asarray(self._session.run([OUTPUT], {INPUT: squares})[0])
+        return self._run(squares)
 
     def predict(self, images: AnyImage | Sequence[AnyImage]) -> Any:
         """Return all classes for an image, the most probable first; a list of them for several.
@@ -85,13 +70,11 @@ class Predictor:
         Several are a list of images, or an array (N, H, W, 3). Raises UnreadableImageError that
         names an image that cannot be read.
         """
-        if isinstance(images, (str, os.PathLike, bytes, Image.Image)) or (
-            isinstance(images, np.ndarray) and images.ndim in (2, 3)
-        ):
+        if isinstance(images, SINGLE) or (isinstance(images, np.ndarray) and images.ndim in (2, 3)):
             return self._predict([images])[0]
         return self._predict(list(images))
 
-    def _predict(self, images: Sequence[AnyImage]) -> list[list[Guess]]:
+    def _predict(self, images: Sequence[Any]) -> list[list[Guess]]:
         squares: list[np.ndarray] = []
         for number, image in enumerate(images):
             try:
@@ -126,8 +109,8 @@ def _pixels(image: AnyImage, size: int) -> np.ndarray:
         return image
     if isinstance(image, Image.Image):
         return to_pixels(image)
-    if isinstance(image, bytes):
-        return decode_image(image, size)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return decode_image(bytes(image), size)
     try:
         data = Path(image).read_bytes()
     except OSError as error:

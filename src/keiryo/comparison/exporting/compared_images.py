@@ -26,7 +26,8 @@ CALIBRATION_IMAGES = 128
 class ComparedImages:
     """Images (size, size, 3), uint8, that are read batch by batch.
 
-    `read` takes their numbers. `expected` (count, classes) are the probabilities that the trial
+    `read` takes their numbers, and reads them as the training does. `files` are their files, if
+    each has its own. `expected` (count, classes) are the probabilities that the trial
     recorded, and `labels` (count,) the classes; None: there are none. `read_calibration` returns
     images of its training (N, size, size, 3).
     """
@@ -37,11 +38,12 @@ class ComparedImages:
     expected: np.ndarray | None = None
     labels: np.ndarray | None = None
     read_calibration: Callable[[], np.ndarray] | None = None
+    files: Sequence[Path] = ()
 
-    def batches(self) -> Iterator[np.ndarray]:
-        """Yield all images in order, by batches (N, size, size, 3)."""
+    def batches(self) -> Iterator[range]:
+        """Yield the numbers of all images in order, by batches."""
         for start in range(0, self.count, BATCH):
-            yield self.read(range(start, min(start + BATCH, self.count)))
+            yield range(start, min(start + BATCH, self.count))
 
 
 def compared_images(trial: Path, description: SavedModel) -> ComparedImages:
@@ -71,8 +73,12 @@ def _held_out_images(trial: Path, description: SavedModel) -> ComparedImages | N
         places = {item.name: place for place, item in enumerate(source.items)}
         names = [pack.survey.images[row].name for row in rows]
         if all(name in places for name in names):
-            read = partial(_read, source, [places[name] for name in names], description)
-            return ComparedImages(len(rows), "data", read, *known)
+            chosen = [places[name] for name in names]
+            read = partial(_read, source, chosen, description)
+            files = source.files()
+            return ComparedImages(
+                len(rows), "data", read, *known, [files[place] for place in chosen] if files else ()
+            )
     return ComparedImages(len(rows), "pack", lambda part: pack.images[rows[part]], *known)
 
 

@@ -24,6 +24,7 @@ from keiryo.data.image.depth import (
 )
 from keiryo.data.image.formats import READ_FORMATS, has_wrong_suffix, name_of_unread
 from keiryo.data.image.png import without_remarks
+from keiryo_runtime.geometry import decoding_scale
 
 # Pillow's limit against decompression bombs; such an image takes half a GB when decoded.
 LARGEST_PIXEL_COUNT = 178_956_970
@@ -224,10 +225,7 @@ def _has_odd_version(data: bytes, marker: int, place: int) -> bool:
 
 def _reduction(width: int, height: int, smallest_side: int | None) -> int:
     """Return the largest reduction by which the shorter side keeps `smallest_side` pixels."""
-    if smallest_side is None:
-        return 1
-    fitting = [s for s in REDUCED_READING if min(width, height) // s >= smallest_side]
-    return max(fitting, default=1)
+    return 1 if smallest_side is None else decoding_scale(width, height, smallest_side)
 
 
 def _orientation(header: ImageFile.ImageFile) -> int:
