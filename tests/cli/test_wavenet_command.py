@@ -199,7 +199,7 @@ def test_sound_is_streamed_onto_standard_output(
     assert (samples.shape, rate) == ((800,), 8000)
     write_sound(
         trained, seconds=0.1, condition=CONDITION, temperature=1.0, top_p=1.0, prime=None, count=1,
-        seed=0, weights="float32", threads=1, out="-", raw=True, play=False,
+        seed=0, weights="float32", device="cpu", threads=1, out="-", raw=True, play=False,
         force=False,
     )  # fmt: skip
     raw = capfdbinary.readouterr().out
