@@ -12,7 +12,8 @@ from PIL import Image
 
 from conftest import Finished, write_images
 from keiryo.explanation.writing import SHOWN_SIDE
-from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, save_model
+from keiryo.export.onnx import encode_onnx
+from keiryo.models.saved import MODEL_FILE, Preprocessing, SavedModel, load_model, save_model
 from keiryo.models.spec import build
 
 Keiryo = Callable[..., Finished]
@@ -94,3 +95,13 @@ def test_wrong_input_is_said_before_anything_is_written(
         assert not refused.out
         assert refused.err.count("\n") == 1
     assert not heat.exists()
+
+
+def test_an_exported_model_is_not_explained(
+    keiryo: Keiryo, trial_folder: Path, images: Path, tmp_path: Path
+) -> None:
+    exported = tmp_path / "model.onnx"
+    exported.write_bytes(encode_onnx(*load_model(trial_folder / MODEL_FILE)))
+    done = keiryo("predict", exported, images / "0.jpg", "--explain", tmp_path / "heat")
+    assert (done.status, "give the folder of its trial" in done.err) == (2, True)
+    assert not (tmp_path / "heat").exists()

@@ -88,6 +88,7 @@ def predict(
     """
     from keiryo.cli.live.terminal import show_working
     from keiryo.errors import InputError
+    from keiryo.export.exported_predictor import ExportedPredictor
     from keiryo.export.given_images import list_images
 
     if json and csv:
@@ -99,6 +100,11 @@ def predict(
         predictor = _load(artifact, model_source)
     writer = None
     if explain is not None:
+        if isinstance(predictor, ExportedPredictor):
+            raise InputError(
+                f"--explain {explain}: {artifact} is an exported model, which has no gradients; "
+                "give the folder of its trial"
+            )
         writer = _writer(artifact, model_source, explain, explain_class, force=force)
     answers = _answers(predictor, list_images(images), top, writer)
     if json:
