@@ -56,6 +56,14 @@ def test_models_are_ranked_by_their_mean_over_the_seeds() -> None:
     assert rank(trials, Limits()).models == ["b", "a"]
 
 
+def test_a_seed_without_a_figure_does_not_count() -> None:
+    unmeasured = trial("a", 0.9)
+    unmeasured.val_accuracy = None
+    for trials in ([trial("a", 0.9), unmeasured], [unmeasured, trial("a", 0.9)]):
+        assert rank([*trials, trial("b", 0.8)], Limits()).models == ["a", "b"]
+    assert rank([unmeasured], Limits()).models == []
+
+
 def test_of_equals_the_lightest_is_recommended_and_lies_on_the_front() -> None:
     trials = [trial("slow", 0.9, latency=3), trial("quick", 0.9, latency=2)]
     assert rank(trials, Limits()).recommended == "quick"

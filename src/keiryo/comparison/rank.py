@@ -33,11 +33,7 @@ def rank(trials: Sequence[Trial], limits: Limits, metric: Metric = "accuracy") -
     recommendation is the first model within the limits, so none of those within the limits beats
     it.
     """
-    trials_of = {
-        model: group
-        for model, group in _by_candidate(trials).items()
-        if group[0].score(metric) is not None
-    }
+    trials_of = _by_candidate([trial for trial in trials if trial.score(metric) is not None])
 
     def key(model: str) -> tuple[float, float, int]:
         group = trials_of[model]

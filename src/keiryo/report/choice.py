@@ -20,7 +20,7 @@ def legend(comparison: Comparison) -> str | None:
         return None
     tried = len(comparison.differences) + 1
     return (
-        f"{AS_ACCURATE} {_images(comparison)} cannot tell it from the most accurate, "
+        f"{AS_ACCURATE} {_images(comparison)} cannot tell it from {_best(comparison)}, "
         f"{comparison.most_accurate} (McNemar's mid-p test among {tried} candidates, Holm's "
         f"correction, p of {SIGNIFICANCE_LEVEL} or more)."
     )
@@ -33,11 +33,11 @@ def reason(comparison: Comparison) -> str | None:
         return None
     if recommended == best:
         told = "" if comparison.as_accurate else f"; {_images(comparison)} tell it from all others"
-        return f"the most accurate{told}"
+        return f"{_best(comparison)}{told}"
     difference = next(each for each in comparison.differences if each.candidate == recommended)
     low, high = (100.0 * end for end in difference.interval)
     return (
-        "the lightest of those that may be as accurate as the most accurate: on "
+        f"the lightest of those that may be as accurate as {_best(comparison)}: on "
         f"{_images(comparison)}, {best} is {100.0 * difference.difference:.1f} points better "
         f"(95 % interval {low:.1f} to {high:.1f})"
     )
@@ -47,6 +47,12 @@ def lacks_seeds(comparison: Comparison) -> bool:
     """Return whether there are too few trainings of each candidate to rank architectures."""
     seeds = {(trial.candidate, trial.seed) for trial in comparison.trials if trial.status == "done"}
     return len(comparison.ranking) > 1 and len(seeds) < ENOUGH_SEEDS * len(comparison.ranking)
+
+
+def _best(comparison: Comparison) -> str:
+    limits = comparison.limits.model_dump().values()
+    within = "" if all(limit is None for limit in limits) else " within the limits"
+    return f"the most accurate{within}"
 
 
 def _images(comparison: Comparison) -> str:
