@@ -12,106 +12,8 @@ order in which programs end, so each run gives the same bits.
 # Triton is not installed where the types are checked.
 # pyright: reportMissingImports=false, reportIndexIssue=false
 
-from functools import cache
-
-import torch
 import triton
 import triton.language as tl
-from torch import Tensor
-
-# Values that a program reads at a time; more would not fit into its registers.
-TILE = 4096
-# Programs that sum a feature map: enough to fill the largest GPUs.
-PROGRAMS = 528
-FEWEST_COLUMNS = 64
-MOST_COLUMNS = 128  # of a program
-# Loads of several values at a time need rows that begin at multiples of 16.
-COLUMNS_FACTOR = 16
-CHANNELS_AT_ONCE = 16  # of a program that adds up partial sums
-PARTS_AT_ONCE = 64
-
-
-def statistics(
-    x: Tensor, running_mean: Tensor, running_variance: Tensor, momentum: float, epsilon: float
-) -> Tensor:
-    """Return mean and 1 / deviation (2, C) of x (N, C, H, W); update the running statistics."""
-    rows, columns, channels = _as_rows(x.shape)
-    result = running_mean.new_empty(2, channels)
-    grid, block = _grid(rows, columns, PROGRAMS)
-    partial_sums = result.new_empty(grid[0], 2, columns)
-    _sum_inputs[grid](x, partial_sums, rows, columns, channels, **block)
-    _finish_statistics[_finishing_grid(channels)](
-        x, partial_sums, running_mean, running_variance, result,
-        grid[0], rows * (columns // channels), columns, channels, momentum, epsilon,
-        PARTS_AT_ONCE, CHANNELS_AT_ONCE,
-    )  # fmt: skip
-    return result
-
-
-def normalize(
-    x: Tensor, scale: Tensor, shift: Tensor, statistics: Tensor, bounds: tuple[float, float]
-) -> Tensor:
-    """Return x (N, C, H, W) normalised, scaled, shifted and clamped to `bounds`."""
-    rows, columns, channels = _as_rows(x.shape)
-    y = torch.empty_like(x)
-    grid, block = _grid(rows, columns, 4 * PROGRAMS)
-    _normalize[grid](x, scale, shift, statistics, y, rows, columns, channels, *bounds, **block)
-    return y
-
-
-def gradients(
-    x: Tensor,
-    y_gradient: Tensor,
-    scale: Tensor,
-    shift: Tensor,
-    statistics: Tensor,
-    bounds: tuple[float, float],
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of x (N, C, H, W), scale (C,) and shift (C,) from that of y.
-
-    Ioffe & Szegedy 2015, "Batch Normalization", section 3, the equations after algorithm 1.
-    """
-    rows, columns, channels = _as_rows(x.shape)
-    given = (x, y_gradient, scale, shift, statistics)
-    grid, block = _grid(rows, columns, PROGRAMS)
-    partial_sums = scale.new_empty(grid[0], 2, columns)
-    _sum_gradients[grid](*given, partial_sums, rows, columns, channels, *bounds, **block)
-    scale_gradient, shift_gradient = torch.empty_like(scale), torch.empty_like(shift)
-    _finish_gradients[_finishing_grid(channels)](
-        partial_sums, statistics, scale_gradient, shift_gradient, grid[0], columns, channels,
-        PARTS_AT_ONCE, CHANNELS_AT_ONCE,
-    )  # fmt: skip
-    x_gradient = torch.empty_like(x)
-    grid, block = _grid(rows, columns, 4 * PROGRAMS)
-    _input_gradient[grid](
-        *given, scale_gradient, shift_gradient, x_gradient,
-        rows, columns, channels, rows * (columns // channels), *bounds, **block,
-    )  # fmt: skip
-    return x_gradient, scale_gradient, shift_gradient
-
-
-@cache
-def _as_rows(shape: torch.Size) -> tuple[int, int, int]:
-    """Return the rows, columns and channels of a shape (N, C, H, W) as it lies in memory."""
-    count, channels, height, width = shape
-    rows, columns = count * height * width, channels
-    while rows % 2 == 0 and (columns < FEWEST_COLUMNS or columns % COLUMNS_FACTOR):
-        rows, columns = rows // 2, columns * 2
-    return rows, columns, channels
-
-
-@cache
-def _grid(rows: int, columns: int, programs: int) -> tuple[tuple[int, int], dict[str, int]]:
-    """Return the number of programs along rows and columns, and each one's block of values."""
-    block_columns = min(MOST_COLUMNS, triton.next_power_of_2(columns))
-    block_rows = TILE // block_columns
-    across = triton.cdiv(columns, block_columns)
-    down = min(triton.cdiv(rows, block_rows), max(1, programs // across))
-    return (down, across), {"BLOCK_ROWS": block_rows, "BLOCK_COLUMNS": block_columns}
-
-
-def _finishing_grid(channels: int) -> tuple[int]:
-    return (triton.cdiv(channels, CHANNELS_AT_ONCE),)
 
 
 @triton.jit
@@ -129,7 +31,7 @@ def _places(start, rows, columns, column, inside, BLOCK_ROWS: tl.constexpr):
 
 
 @triton.jit(do_not_specialize=["rows", "channels"])
-def _sum_inputs(
+def sum_inputs(
     x,
     partial_sums,
     rows,
@@ -180,7 +82,7 @@ def _totals(
 
 
 @triton.jit(do_not_specialize=["parts", "count", "columns", "channels"])
-def _finish_statistics(
+def finish_statistics(
     x,
     partial_sums,
     running_mean,
@@ -225,7 +127,7 @@ def _factors(scale, shift, statistics, channels, column, inside):
 
 
 @triton.jit(do_not_specialize=["rows", "channels"])
-def _normalize(
+def normalize(
     x,
     scale,
     shift,
@@ -239,6 +141,7 @@ def _normalize(
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
+    """Normalise, scale, shift and clamp."""
     column, inside = _column_numbers(columns, BLOCK_COLUMNS)
     mean, factor, offset, _ = _factors(scale, shift, statistics, channels, column, inside)
     for start in range(tl.program_id(0) * BLOCK_ROWS, rows, tl.num_programs(0) * BLOCK_ROWS):
@@ -270,7 +173,7 @@ def _passed(
 
 
 @triton.jit(do_not_specialize=["rows", "channels"])
-def _sum_gradients(
+def sum_gradients(
     x,
     y_gradient,
     scale,
@@ -303,7 +206,7 @@ def _sum_gradients(
 
 
 @triton.jit(do_not_specialize=["parts", "columns", "channels"])
-def _finish_gradients(
+def finish_gradients(
     partial_sums,
     statistics,
     scale_gradient,
@@ -314,6 +217,7 @@ def _finish_gradients(
     BLOCK_PARTS: tl.constexpr,
     BLOCK_CHANNELS: tl.constexpr,
 ):
+    """Compute the gradients of scale and shift from the sums."""
     channel = tl.program_id(0) * BLOCK_CHANNELS + tl.arange(0, BLOCK_CHANNELS)
     inside = channel < channels
     total, moment = _totals(
@@ -325,7 +229,7 @@ def _finish_gradients(
 
 
 @triton.jit(do_not_specialize=["rows", "channels", "count"])
-def _input_gradient(
+def input_gradient(
     x,
     y_gradient,
     scale,
@@ -343,6 +247,7 @@ def _input_gradient(
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
+    """Compute the gradient of x from the gradients of scale and shift."""
     column, inside = _column_numbers(columns, BLOCK_COLUMNS)
     mean, factor, offset, per_deviation = _factors(
         scale, shift, statistics, channels, column, inside

@@ -131,10 +131,10 @@ def has_kernels(device: str = "cpu") -> bool:
 def _passes(x: Tensor) -> ModuleType:
     """Return the functions `statistics`, `normalize` and `gradients` for the device of `x`."""
     if x.is_cuda:
-        from keiryo.kernels import norm_activation_gpu
+        from keiryo.nn.norm_passes import norm_on_gpu
 
-        return norm_activation_gpu
-    from keiryo.nn import norm_on_processor
+        return norm_on_gpu
+    from keiryo.nn.norm_passes import norm_on_processor
 
     return norm_on_processor
 
