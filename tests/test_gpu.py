@@ -16,12 +16,14 @@ from keiryo.audio.generation.cuda_graph import CudaGraphStepper
 from keiryo.audio.generation.sampling import Draws
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.batches.batches import BatchSampler
-from keiryo.data.batches.device_batches import DeviceBatches
+from keiryo.data.batches.device_batches import DeviceBatch, DeviceBatches
 from keiryo.data.sources.petals import CLASSES, draw_image
 from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.train.budget import Budget
+from keiryo.train.classification import task as classification_task
 from keiryo.train.classification.image_set import ImageSet
+from keiryo.train.classification.recorded_pass import PassFigures, PassRecorder
 from keiryo.train.classification.task import ImageTask
 from keiryo.train.device import prepare_device
 from keiryo.train.listener import TrainingListener
@@ -116,6 +118,45 @@ def test_the_same_seed_gives_the_same_bits_after_a_stop_too(
     resumed = training_of(model, image_set, checkpoint=checkpoint)
     assert resumed.run(TrainingListener())
     assert_same_bits(whole, resumed)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_recorded_steps_give_the_bits_of_plain_ones(
+    model: str, image_set: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = training_of(model, image_set)
+    assert recorded.run(TrainingListener())
+    monkeypatch.setattr(classification_task, "can_be_recorded", lambda network: False)
+    plain = training_of(model, image_set)
+    assert plain.run(TrainingListener())
+    assert_same_bits(recorded, plain)
+
+
+def test_passes_are_replayed_from_the_fourth_on(image_set: ImageSet) -> None:
+    network = build("resnet18", classes=len(CLASSES)).cuda()
+    recorder = PassRecorder(network)
+    passes = 0
+
+    def run_pass(inputs: torch.Tensor, batch: DeviceBatch) -> PassFigures:
+        nonlocal passes
+        passes += 1
+        logits = network(inputs)
+        loss = nn.functional.cross_entropy(logits, batch.labels)
+        loss.backward()
+        return PassFigures(loss.detach(), (logits.argmax(1) == batch.labels).sum())
+
+    random = torch.Generator().manual_seed(0)
+    for size in (SIZE, 2 * SIZE):
+        for _ in range(6):
+            inputs = torch.randn(8, 3, size, size, generator=random).cuda()
+            labels = torch.randint(0, len(CLASSES), (8,), generator=random).cuda()
+            network.zero_grad(set_to_none=True)
+            figures = recorder.run(run_pass, inputs, DeviceBatch(inputs, labels))
+            expected = nn.functional.cross_entropy(network(inputs), labels)
+            assert figures.loss.item() == pytest.approx(expected.item(), rel=1e-3)
+            assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+        assert recorder.recordings == 1
+    assert passes == 2 * 4  # three plain ones, and one to record
 
 
 def test_memory_is_saved_without_changing_a_bit(image_set: ImageSet) -> None:

@@ -14,6 +14,7 @@ from keiryo.nn.recomputation import recompute_activations
 from keiryo.train.classification.evaluation import Evaluation, make_inputs, takes_size
 from keiryo.train.classification.image_set import ImageSet, training_batches
 from keiryo.train.classification.loss import classification_loss
+from keiryo.train.classification.recorded_pass import PassFigures, PassRecorder, can_be_recorded
 from keiryo.train.fine_tuning import FineTuning
 from keiryo.train.precision import ForwardContext, mixed_precision
 from keiryo.train.recipe import (
@@ -86,6 +87,10 @@ class ImageTask:
         smallest = training_size(recipe, self._full_size, 0.0)
         self._takes_any_size = takes_size(self.network, smallest, device)
         self._forward_seconds = 0.0  # of the last step
+        is_recorded = device.type == "cuda" and can_be_recorded(network)
+        # Layers that recompute activations save the state of random numbers, which would wait.
+        records = is_recorded and parts == 1 and not save_memory
+        self._recorder = PassRecorder(self.network) if records else None
 
     def batches(self, epoch: int, *, first_step: int) -> Iterator[Batch] | Iterator[DeviceBatch]:
         return self._batches.epoch(epoch, first_step=first_step)
@@ -117,6 +122,21 @@ class ImageTask:
     ) -> Tensor:
         """Add the gradients of a part that is `weight` of its batch; return its mean loss."""
         inputs = make_inputs(part, self._image_set, self._size(training_size, share))
+        if self._recorder is not None and watch is None:
+            figures = self._recorder.run(self._run_pass, inputs, part)
+        else:
+            figures = self._run_pass(inputs, part, weight, watch)
+        sums.add(figures.loss, len(part.labels), figures.correct)
+        return figures.loss
+
+    def _run_pass(
+        self,
+        inputs: Tensor,
+        part: DeviceBatch,
+        weight: float = 1.0,
+        watch: StepWatch | None = None,
+    ) -> PassFigures:
+        """Run the inputs of a part through the network, and its gradients back."""
         with (
             self._mixed_precision(),
             watch.during_forward() if watch else nullcontext(),
@@ -130,8 +150,7 @@ class ImageTask:
         )
         (loss * weight).backward()
         correct = (logits.detach().argmax(1) == part.labels).sum()
-        sums.add(loss.detach(), len(part.labels), correct)
-        return loss.detach()
+        return PassFigures(loss.detach(), correct)
 
     def explain_non_finite(self, batch: Batch | DeviceBatch, share: float) -> str:
         size = self._size(training_size, share)

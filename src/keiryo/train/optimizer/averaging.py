@@ -23,7 +23,7 @@ class WeightAverage:
         # Collected once, since walking through all modules takes longer than averaging.
         pairs = list(zip(_state(self.network), _state(network), strict=True))
         self._averaged = [pair for pair in pairs if pair[0].is_floating_point()]
-        self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     def update(self, steps: int) -> None:
         """Move the average towards the network's state after `steps` steps."""
@@ -31,8 +31,8 @@ class WeightAverage:
         averages, current = zip(*self._averaged, strict=True)
         with torch.no_grad():
             torch._foreach_lerp_(averages, current, 1.0 / reach)  # pyright: ignore[reportPrivateImportUsage]
-            for copied, tensor in self._copied:
-                copied.copy_(tensor)
+            if self._counts:
+                torch._foreach_copy_(*map(list, zip(*self._counts, strict=True)))  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _state(network: nn.Module) -> list[Tensor]:
