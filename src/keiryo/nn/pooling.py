@@ -1,5 +1,7 @@
 """Adaptive average pooling whose gradients have the same bits in each run, on a GPU too."""
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 
@@ -21,8 +23,8 @@ class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
         height, width = input.shape[-2:]
         if height == width == self._side:
             return input
-        rows = averages(height, self._side).to(input)
-        columns = averages(width, self._side).to(input)
+        rows = _averages_on(input.device, input.dtype, height, self._side)
+        columns = _averages_on(input.device, input.dtype, width, self._side)
         return rows @ input @ columns.mT
 
 
@@ -33,3 +35,8 @@ def averages(old: int, new: int) -> Tensor:
         start, end = index * old // new, -(-(index + 1) * old // new)
         matrix[index, start:end] = 1 / (end - start)
     return matrix
+
+
+@cache  # copying it in each step would wait for the steps before
+def _averages_on(device: torch.device, dtype: torch.dtype, old: int, new: int) -> Tensor:
+    return averages(old, new).to(device, dtype)
