@@ -32,7 +32,8 @@ class WeightAverage:
         with torch.no_grad():
             torch._foreach_lerp_(averages, current, 1.0 / reach)  # pyright: ignore[reportPrivateImportUsage]
             if self._counts:
-                torch._foreach_copy_(*map(list, zip(*self._counts, strict=True)))  # pyright: ignore[reportPrivateImportUsage]
+                copies, counts = zip(*self._counts, strict=True)
+                torch._foreach_copy_(copies, counts)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _state(network: nn.Module) -> list[Tensor]:
