@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from conftest import Finished
+from image_trainings import small_image_set, stop_after
 from keiryo.audio.generation.buffered import BufferedStepper
 from keiryo.audio.generation.cuda_graph import CudaGraphStepper
 from keiryo.audio.generation.sampling import Draws
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.batches.batches import BatchSampler
 from keiryo.data.batches.device_batches import DeviceBatch, DeviceBatches
-from keiryo.data.sources.petals import CLASSES, draw_image
-from keiryo.models.saved import Preprocessing
+from keiryo.data.sources.petals import CLASSES
 from keiryo.models.spec import build
 from keiryo.train.budget import Budget
 from keiryo.train.classification import task as classification_task
@@ -47,15 +47,7 @@ MODELS = (
 
 @pytest.fixture(scope="module")
 def image_set() -> ImageSet:
-    labels = np.arange(80) % len(CLASSES)
-    drawn = [draw_image(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
-    return ImageSet(
-        images=np.stack(drawn),
-        labels=labels,
-        train=np.arange(60),
-        val=np.arange(60, 80),
-        preprocessing=Preprocessing(size=SIZE, mean=(0.4,) * 3, std=(0.25,) * 3),
-    )
+    return small_image_set(size=SIZE, train=60, val=20)
 
 
 def training_of(
@@ -90,17 +82,6 @@ def assert_same_bits(first: Training, second: Training) -> None:
         weights_of(first).items(), weights_of(second).values(), strict=True
     ):
         assert torch.equal(one, other), name
-
-
-def stop_after(steps: int) -> Callable[[], bool]:
-    asked = 0
-
-    def wants_stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked >= steps
-
-    return wants_stop
 
 
 @pytest.mark.parametrize("model", MODELS)

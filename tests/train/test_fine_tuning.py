@@ -1,13 +1,11 @@
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from keiryo.data.sources.petals import CLASSES, draw_image
-from keiryo.models.saved import Preprocessing
+from image_trainings import small_image_set, stop_after
+from keiryo.data.sources.petals import CLASSES
 from keiryo.train.budget import Budget
 from keiryo.train.classification.image_set import ImageSet
 from keiryo.train.classification.task import ImageTask
@@ -40,15 +38,7 @@ class Small(nn.Sequential):
 
 @pytest.fixture(scope="module")
 def image_set() -> ImageSet:
-    labels = np.arange(50) % len(CLASSES)
-    drawn = [draw_image(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
-    return ImageSet(
-        images=np.stack(drawn),
-        labels=labels,
-        train=np.arange(40),
-        val=np.arange(40, 50),
-        preprocessing=Preprocessing(size=SIZE, mean=(0.4,) * 3, std=(0.25,) * 3),
-    )
+    return small_image_set(size=SIZE, train=40, val=10)
 
 
 def make_training(
@@ -88,11 +78,6 @@ def states_after_steps(training: Training) -> list[dict[str, Tensor]]:
 
 def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
     return {name for name in before if not torch.equal(before[name], after[name])}
-
-
-def stop_after(steps: int) -> Callable[[], bool]:
-    asked = iter(range(1, steps + 1))
-    return lambda: next(asked) == steps
 
 
 def test_the_head_alone_is_trained(image_set: ImageSet) -> None:

@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from image_trainings import small_image_set, stop_after
 from keiryo.data.augmentation.amounts import Augmentation
 from keiryo.data.batches.batches import BatchSampler, TrainingBatches
-from keiryo.data.sources.petals import CLASSES, draw_image
 from keiryo.errors import InputError
-from keiryo.models.saved import Preprocessing
 from keiryo.models.spec import build
 from keiryo.nn.norm_activation import FusedSequential
 from keiryo.records.training import Epoch
@@ -41,15 +40,7 @@ TRIED_RECIPES = {
 
 @pytest.fixture(scope="module")
 def image_set() -> ImageSet:
-    labels = np.arange(60) % len(CLASSES)
-    drawn = [draw_image(label, size=SIZE, seed=(0, index)) for index, label in enumerate(labels)]
-    return ImageSet(
-        images=np.stack(drawn),
-        labels=labels,
-        train=np.arange(45),
-        val=np.arange(45, 60),
-        preprocessing=Preprocessing(size=SIZE, mean=(0.4,) * 3, std=(0.25,) * 3),
-    )
+    return small_image_set(size=SIZE, train=45, val=15)
 
 
 class Small(FusedSequential):
@@ -108,17 +99,6 @@ def whole_training(image_set: ImageSet) -> Callable[[str], Training]:
         return training
 
     return train
-
-
-def stop_after(steps: int) -> Callable[[], bool]:
-    asked = 0
-
-    def wants_stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked >= steps
-
-    return wants_stop
 
 
 def without_seconds(history: list[Epoch]) -> list[dict[str, float]]:
