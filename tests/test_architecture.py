@@ -33,6 +33,7 @@ SAME_SUBJECT = {
     "pack",
     "packing",
     "plan",
+    "preview",  # its record; its table
     "progress",
     "run",
     "saved",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keiryo.version import __version__
 
 if TYPE_CHECKING:
+    from keiryo.api import preview as preview
     from keiryo.cost.weighing import weigh as weigh
     from keiryo.export.loading import load as load
     from keiryo.models.spec import build as build
@@ -18,11 +19,12 @@ _HOMES = {
     "build": "keiryo.models.spec",
     "compare": "keiryo.with_progress",
     "load": "keiryo.export.loading",
+    "preview": "keiryo.api",
     "train_wavenet": "keiryo.with_progress",
     "weigh": "keiryo.cost.weighing",
 }
 
-__all__ = ["__version__", "build", "compare", "load", "train_wavenet", "weigh"]
+__all__ = ["__version__", "build", "compare", "load", "preview", "train_wavenet", "weigh"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ Each imports what it needs when it is called: a comparison needs nothing of Wave
 needs the report before it has results.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from keiryo.comparison.listener import Listener
     from keiryo.comparison.typed_options import PlanOptions
     from keiryo.records.comparison import Comparison
+    from keiryo.records.preview import Preview
     from keiryo.records.wavenet import WaveNetTraining
 
 
@@ -45,11 +46,7 @@ def compare(
     from keiryo.comparison.run import run_comparison
     from keiryo.loggers import make_loggers
 
-    given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
-    if data is not None:
-        given["data"] = str(data)
-    if models is not None:
-        given["models"] = list(models)
+    given = _given(data, models, options)
     folder = Path(out)
     if measure_again and not resume:
         raise InputError("--measure-again: measures a comparison that is there; add --resume")
@@ -69,6 +66,40 @@ def compare(
 
     write_report(comparison, folder)
     return comparison
+
+
+def preview(
+    data: str | Path | None = None,
+    models: Sequence[str] | None = None,
+    *,
+    out: str | Path = "comparison",
+    preset: str | None = None,
+    listener: "Listener | None" = None,
+    **options: "Unpack[PlanOptions]",
+) -> "Preview":
+    """Return what `compare` would do: data, split, candidates, costs, time, memory and disk.
+
+    A few training steps of each candidate are measured; nothing is written. Raises InputError for
+    what is not possible.
+    """
+    from keiryo.comparison.beforehand.preview import preview_comparison
+    from keiryo.comparison.listener import Listener
+    from keiryo.comparison.plan import make_plan
+
+    plan = make_plan(_given(data, models, options), preset=preset)
+    return preview_comparison(plan, Path(out), listener or Listener())
+
+
+def _given(
+    data: str | Path | None, models: Sequence[str] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what was given, by the names of the plan's fields."""
+    given = {key: value for key, value in options.items() if value is not None}
+    if data is not None:
+        given["data"] = str(data)
+    if models is not None:
+        given["models"] = list(models)
+    return given
 
 
 def train_wavenet(

@@ -98,14 +98,17 @@ def test_the_command_line_takes_precedence(file: Path) -> None:
     assert by_minutes["minutes"] == 2.0
 
 
-def test_the_plan_of_a_run_can_be_given_back(tmp_path: Path) -> None:
-    plan = make_plan({"data": "petals:count=60", "models": ["vgg16"], "minutes": 2, "robust": True})
+@pytest.mark.parametrize("budget", ["minutes", "total_minutes"])
+def test_the_plan_of_a_run_can_be_given_back(tmp_path: Path, budget: str) -> None:
+    plan = make_plan({"data": "petals:count=60", "models": ["vgg16"], budget: 2, "robust": True})
     path = tmp_path / "plan.json"
     path.write_text(plan.model_dump_json())
     given = tell("--config", path)
     del given["out"]
     given["models"] = given["models"].split(",")
-    assert make_plan(given) == plan
+    # The options that keiryo chose are given now.
+    assert plan.chosen == ["size", "batch"]
+    assert make_plan(given) == plan.model_copy(update={"chosen": []})
 
 
 def test_train_takes_the_only_model_of_a_file(tmp_path: Path) -> None:

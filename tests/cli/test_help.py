@@ -69,7 +69,9 @@ def test_the_help_has_sections_and_breaks_no_name(keiryo: Keiryo) -> None:
     assert sections[:3] == ["Arguments:", "What to compare:", "Length, images and batches:"]
     assert sections[-1] == "Other options:"
     assert not [line for line in lines if "int range" in line or "[default: (" in line]
-    assert "mobilenet_v2:width=0.5, vgg16, resnet18," in " ".join("\n".join(lines).split())
+    assert "mobilenet_v2:width=0.5, mobilenet_v1:width=0.5, resnet18" in " ".join(
+        "\n".join(lines).split()
+    )
     assert max(map(len, lines)) <= 80
     # The options of a short command stand together.
     assert "Options:" in keiryo("models", "--help").out.splitlines()

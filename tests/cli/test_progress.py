@@ -80,9 +80,11 @@ def test_the_plan_says_what_is_going_to_be_done() -> None:
     )
     assert lines[0].endswith("1 thread")
     assert "1.00 k parameters, 1.00 M MACs an image" in lines[1]
-    assert "show how long" in lines[-1]
     timed = plan_lines(plan_of(minutes=5, folds=2), COSTS, 60)
     assert "20 min 0 s of training in all" in timed[-1]
+    shared = plan_lines(plan_of(total_minutes=20, folds=2), COSTS, 60)
+    assert "5 min each" in shared[0]
+    assert "20 min in all" in shared[-1]
     own = plan_of(models=["mine.py:net"])
     told = plan_lines(own, {own.models[0]: None}, 60)
     assert any("predictions will need" in line and "mine.py" in line for line in told)

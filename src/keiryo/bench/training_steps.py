@@ -1,16 +1,18 @@
 """The speed of training steps on this machine, in a process that does nothing else.
 
-Run as `python -m keiryo.bench.training_steps JSON`, it prints the record as JSON.
+Run as `python -m keiryo.bench.training_steps JSON`, it prints the records as JSON.
 """
 
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter
 
 from keiryo.measure.load import LoadWatch
 from keiryo.measure.memory import peak_memory_bytes
@@ -29,10 +31,7 @@ from keiryo.train.loop import Training
 from keiryo.train.precision import choose_precision
 from keiryo.train.recipe import RECIPES
 
-WARMUP_STEPS = 3
-FEWEST_STEPS = 5
 MOST_STEPS = 50
-ENOUGH_SECONDS = 10.0
 BATCHES_IN_MEMORY = 4
 # A GPU computes a step while the next one is queued, so it is waited for now and then alone.
 STEPS_AT_ONCE_ON_GPU = 5
@@ -50,6 +49,13 @@ class StepsOfTraining(Record):
     device: str
     save_memory: bool = False
     precision: Precision | None = None
+    warmup_steps: int = 3
+    fewest_steps: int = 5
+    enough_seconds: float = 10.0
+
+
+_REQUEST = TypeAdapter(list[StepsOfTraining])
+_ANSWER = TypeAdapter(list[Speed])
 
 
 def measure_training(steps: StepsOfTraining) -> Speed:
@@ -57,11 +63,23 @@ def measure_training(steps: StepsOfTraining) -> Speed:
 
     Raises subprocess.CalledProcessError, with the process's `stderr`, if that fails.
     """
-    command = [sys.executable, "-m", "keiryo.bench.training_steps", steps.model_dump_json()]
+    return measure_trainings([steps])[0]
+
+
+def measure_trainings(trainings: Sequence[StepsOfTraining]) -> list[Speed]:
+    """Measure several trainings as `measure_training` does, one after the other in one process.
+
+    Only the first one's peak memory is its own.
+    """
+    request = _REQUEST.dump_json(list(trainings)).decode()
     finished = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=environment(ALLOCATOR_SETTINGS)
+        [sys.executable, "-m", "keiryo.bench.training_steps", request],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(ALLOCATOR_SETTINGS),
     )
-    return Speed.model_validate_json(finished.stdout)
+    return _ANSWER.validate_json(finished.stdout)
 
 
 def _measure_here(options: StepsOfTraining) -> Speed:
@@ -79,7 +97,7 @@ def _measure_here(options: StepsOfTraining) -> Speed:
     network = build(options.model, classes=options.classes)
     labels = random.integers(0, options.classes, count)
     # Of one epoch, so that no evaluation comes between the steps.
-    train = np.resize(rows, options.batch * (WARMUP_STEPS + MOST_STEPS))
+    train = np.resize(rows, options.batch * (options.warmup_steps + MOST_STEPS))
     preprocessing = Preprocessing(size=options.size, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     task = ImageTask(
         network,
@@ -97,7 +115,7 @@ def _measure_here(options: StepsOfTraining) -> Speed:
 
     def has_enough() -> bool:
         nonlocal began, watch
-        past = training.position.steps - WARMUP_STEPS
+        past = training.position.steps - options.warmup_steps
         if past < 0 or past % at_once:
             return False
         if device.type == "cuda":
@@ -108,9 +126,9 @@ def _measure_here(options: StepsOfTraining) -> Speed:
         else:
             seconds.append((now - began) / at_once)
         began = now
-        if past < FEWEST_STEPS:
+        if past < options.fewest_steps:
             return False
-        return at_once * sum(seconds) > ENOUGH_SECONDS or past >= MOST_STEPS
+        return at_once * sum(seconds) > options.enough_seconds or past >= MOST_STEPS
 
     training.run(TrainingListener(wants_stop=has_enough))
     load = watch.load()
@@ -135,5 +153,5 @@ def _measure_here(options: StepsOfTraining) -> Speed:
 
 if __name__ == "__main__":
     with output_to_stderr():  # a user's own network may print
-        measured = _measure_here(StepsOfTraining.model_validate_json(sys.argv[1]))
-    print(measured.model_dump_json())
+        measured = [_measure_here(each) for each in _REQUEST.validate_json(sys.argv[1])]
+    print(_ANSWER.dump_json(measured).decode())

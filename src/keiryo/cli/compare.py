@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from keiryo.cli import options
 from keiryo.cli.lazy import takes_fields
 from keiryo.cli.parameters.completion import complete_models, looks_like_model
 from keiryo.errors import InputError
+
+if TYPE_CHECKING:
+    from keiryo.records.preview import Preview
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -33,7 +36,7 @@ def compare(
         str | None,
         typer.Option(
             help="Models to compare, separated by commas; `keiryo models` lists them.",
-            show_default="mobilenet_v2:width=0.5, vgg16, resnet18, mobilenet_v1:width=0.5",
+            show_default="mobilenet_v2:width=0.5, mobilenet_v1:width=0.5, resnet18",
             autocompletion=complete_models,
             rich_help_panel=WHAT,
         ),
@@ -57,6 +60,14 @@ def compare(
         ),
     ] = False,
     force: options.Force = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print the plan (data, candidates, costs, time, memory, disk); train nothing.",
+            rich_help_panel=options.RUN,
+        ),
+    ] = False,
     log: options.Log = None,
     json: options.Json = False,
     **given: Any,
@@ -68,15 +79,25 @@ def compare(
     """
     from keiryo.cli.progress import show_progress
 
+    if dry_run and resume:
+        raise InputError("--dry-run: shows the plan of a new comparison; leave --resume out")
     try:
         with show_progress() as listener:
             listener.working("loading PyTorch")
             from keiryo import api
             from keiryo.models.spec import parse_specs
 
+            named = None if models is None else [str(spec) for spec in parse_specs(models)]
+            if dry_run:
+                preview = api.preview(
+                    data, named, preset=preset, out=out, listener=listener, **given
+                )
+                listener.clear_bar()
+                _print_preview(preview, json=json)
+                return
             comparison = api.compare(
                 data,
-                None if models is None else [str(spec) for spec in parse_specs(models)],
+                named,
                 preset=preset,
                 out=out,
                 resume=resume,
@@ -109,6 +130,15 @@ def compare(
             err=True,
         )
         raise typer.Exit(EXIT_FAILED)
+
+
+def _print_preview(preview: "Preview", *, json: bool) -> None:
+    if json:
+        typer.echo(preview.model_dump_json(indent=2))
+        return
+    from keiryo.cli.tables.preview import print_preview
+
+    print_preview(preview)
 
 
 @takes_fields(OPTIONS, before="out", without=("stop_early",), config=True)

@@ -42,6 +42,11 @@ class ComparisonListener(Terminal, Listener):
         self._estimates_told: set[str] = set()
         self._is_timed = False
 
+    def options_chosen(self, options: Mapping[str, int], reasons: Mapping[str, str]) -> None:
+        self.clear_bar()
+        for name, value in options.items():
+            self.say(f"Chosen: --{name} {value} ({reasons[name]})")
+
     def planned(self, plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> None:
         self.clear_bar()
         self._time_left = TimeLeft(plan, costs)
@@ -75,6 +80,13 @@ class ComparisonListener(Terminal, Listener):
         for finding in data.findings:
             self.say_finding(finding)
         self.working("preparing the first training")
+
+    def estimated(self, seconds: Mapping[str, float], total: float) -> None:
+        self.clear_bar()
+        width = max(map(len, seconds))
+        for candidate, each in seconds.items():
+            self.say(f"  {candidate:<{width}}  about {words.duration(each)} a training")
+        self.say(f"  all together about {words.duration(total)}")
 
     def rung_started(self, share: float, candidates: int) -> None:
         goal = "to the end" if share == 1.0 else f"to {words.share(share)} of their budget"
@@ -183,7 +195,7 @@ def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> l
     if len(trials) > len(plan.models):
         what += f", {len(trials)} trainings"
     budget = (
-        count(plan.epochs or 0, "epoch") if plan.minutes is None else f"{plan.minutes:g} min each"
+        count(plan.epochs or 0, "epoch") if plan.minutes is None else f"{plan.minutes:.3g} min each"
     )
     seeds = f"seed {plan.seed}"
     if plan.seeds > 1:
@@ -211,10 +223,11 @@ def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> l
                 f"  {model}: predictions will need {name}, which no artifact holds; keep it"
             )
     if plan.minutes is not None and not plan.stop_early:
-        total = words.duration(60 * plan.minutes * len(trials))
-        lines.append(f"  {total} of training in all; measuring takes a few minutes more")
-    elif not plan.stop_early and len(trials) > 1:
-        lines.append("  A few steps of each show how long it and all will take.")
+        if plan.total_minutes is not None:
+            lines.append(f"  {plan.total_minutes:g} min in all, for each training the same part")
+        else:
+            total = words.duration(60 * plan.minutes * len(trials))
+            lines.append(f"  {total} of training in all; measuring takes a few minutes more")
     return lines
 
 

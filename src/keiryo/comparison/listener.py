@@ -19,6 +19,9 @@ class Listener:
     def working(self, activity: str) -> None:
         """Something begins of which it is not known how long it takes, such as `weighing`."""
 
+    def options_chosen(self, options: Mapping[str, int], reasons: Mapping[str, str]) -> None:
+        """Keiryo chose `options` that were not given, each for a reason, in words."""
+
     def planned(self, plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> None:
         """The plan was checked, on `images` listed images, and will be carried out.
 
@@ -36,6 +39,12 @@ class Listener:
 
     def data_ready(self, data: DataSummary) -> None:
         """The images are packed, split and audited."""
+
+    def estimated(self, seconds: Mapping[str, float], total: float) -> None:
+        """A few steps were measured: the `seconds` that each candidate's training will take.
+
+        `total` is the time of all that is left to do.
+        """
 
     def rung_started(self, share: float, candidates: int) -> None:
         """With --stop-early: `candidates` are trained to `share`, from 0 to 1, and compared.

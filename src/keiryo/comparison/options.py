@@ -24,13 +24,20 @@ class ComparisonOptions(Record):
     epochs: int | None = option(
         None,
         "Passes over the training images.",
-        shown="30",
+        shown="by the number of images",
         ge=1,
         group=LENGTH,
     )
     minutes: float | None = option(
         None,
         "Training time of each model in minutes, instead of --epochs.",
+        gt=0,
+        group=LENGTH,
+    )
+    total_minutes: float | None = option(
+        None,
+        "Time of the whole comparison in minutes, instead of --epochs. Each training gets the same "
+        "part of it.",
         gt=0,
         group=LENGTH,
     )
@@ -43,7 +50,7 @@ class ComparisonOptions(Record):
     size: int = option(
         ...,
         "Side of the square images in pixels.",
-        shown="224",
+        shown="by the images, the models and the time",
         ge=8,
         le=4096,
         group=LENGTH,
@@ -56,7 +63,7 @@ class ComparisonOptions(Record):
     batch: int = option(
         ...,
         "Number of images per step.",
-        shown="128",
+        shown="by the number of images",
         ge=1,
         group=LENGTH,
     )

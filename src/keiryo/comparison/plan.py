@@ -20,7 +20,7 @@ from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec, source_file
-from keiryo.plan_option import validate_plan
+from keiryo.plan_option import flag_of, validate_plan
 from keiryo.records.comparison import Limits, Trial
 from keiryo.records.places import (
     CURVES_FOLDER,
@@ -54,8 +54,10 @@ RESULTS = (
 )
 LARGEST_SLUG = 80
 
-DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "vgg16", "resnet18", "mobilenet_v1:width=0.5"]
-BUDGET = ("epochs", "minutes")
+DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "mobilenet_v1:width=0.5", "resnet18"]
+BUDGET = ("epochs", "minutes", "total_minutes")
+# Chosen for the set and the machine (`keiryo.comparison.beforehand`) where they are not given.
+CHOSEN = ("size", "batch", "epochs")
 # The course's experiment, by the reported recipe and by keiryo's.
 PRESETS: dict[str, dict[str, Any]] = {
     "course": {
@@ -64,6 +66,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 40,
     },
 }
+# Until they are chosen; a preset keeps them.
 DATA_DEFAULTS: dict[str, Any] = {"size": DEFAULT_SIZE, "batch": 128, "epochs": 30}
 # By epochs, so that its figures do not depend on how fast or busy the machine is.
 DEMO_DEFAULTS: dict[str, Any] = {
@@ -106,13 +109,16 @@ class TrialPlan:
 class Plan(ComparisonOptions):
     """All that the figures of a comparison depend on, except its input data.
 
-    The budget of each model is either `epochs` or `minutes`. `pretrained_digests` are those of
+    The budget of each model is either `epochs` or `minutes`. With `total_minutes`, these are its
+    equal part of what is left when the trainings begin. `chosen` names the options that were not
+    given, for keiryo to choose. `pretrained_digests` are those of
     the files that `pretrained` names, as they were when the comparison began. `preset` is kept
     only for a resume: the other fields hold what it stands for.
     """
 
     format_version: int = FORMAT_VERSION
     preset: str | None = None
+    chosen: list[str] = []
     data: str
     models: list[str] = Field(min_length=1)
     pretrained_digests: dict[str, str] = {}
@@ -132,11 +138,16 @@ class Plan(ComparisonOptions):
     @property
     def candidates(self) -> int:
         """Number of candidates: models times recipes."""
-        return len(self.models) * len(self.recipe.split(","))
+        return len(self.models) * len(self.recipes)
+
+    @property
+    def recipes(self) -> list[str]:
+        """The names of the recipes."""
+        return self.recipe.split(",")
 
     def trials(self) -> list[TrialPlan]:
         """Return the trials in the order they run: every model once, then the next fold or seed."""
-        recipes = self.recipe.split(",")
+        recipes = self.recipes
         return [
             TrialPlan(
                 model,
@@ -164,16 +175,23 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     that are not possible.
     """
     defaults = DATA_DEFAULTS if "data" in given else DEMO_DEFAULTS
+    budget = [name for name in BUDGET if name in given]
+    if len(budget) > 1:
+        flags = " and ".join(flag_of(ComparisonOptions, name) for name in budget)
+        number = "two" if len(budget) == 2 else "three"
+        raise InputError(f"{flags}: give one of the {number}")
+    chosen = [name for name in CHOSEN if name not in given] if "data" in given else []
     if "data" in given and is_pack(given["data"]):
         header = open_pack(given["data"], verify=False).header
         defaults = {**defaults, "size": header.size, "fit": header.fit}
+        chosen = [name for name in chosen if name != "size"]
     if preset is not None:
         if preset not in PRESETS:
             raise InputError(f"--preset {preset}: give {' or '.join(PRESETS)}")
         defaults = {**defaults, **PRESETS[preset]}
-    budget = {"epochs", "minutes"} & given.keys()
-    if len(budget) == 2:
-        raise InputError("--epochs and --minutes: give one of the two")
+        chosen = []
+    if budget:
+        chosen = [name for name in chosen if name != "epochs"]
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
     options = {"models": DEFAULT_MODELS, "threads": usable_cores(), **options, **given}
     plan = validate_plan(Plan, options)
@@ -197,8 +215,11 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         "data": _with_absolute_path(plan.data),
         "models": models,
         "preset": preset,
+        "chosen": chosen,
         "split_by": "content",
     }
+    if plan.total_minutes is not None:
+        update["minutes"] = plan.total_minutes / len(plan.trials())
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
         update["pretrained"] = with_absolute_paths(plan.pretrained, renamed)

@@ -4,16 +4,18 @@ import csv
 import datetime
 import io
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from keiryo.bench.weighing import weigh_model
+from keiryo.comparison.beforehand.duration import share_out, tell_durations
+from keiryo.comparison.beforehand.preparation import count_costs, prepare
 from keiryo.comparison.conclusions import conclude
 from keiryo.comparison.deployment import move_to_engine
-from keiryo.comparison.images.opening import check_unchanged, open_images
+from keiryo.comparison.images.opening import check_unchanged
 from keiryo.comparison.images.smallest_batch import check_batches
 from keiryo.comparison.images.splitting import check_folds, split_of_plan
 from keiryo.comparison.latencies import measure_trials
@@ -21,14 +23,14 @@ from keiryo.comparison.listener import Listener
 from keiryo.comparison.paired import differences_from, may_replace_best
 from keiryo.comparison.plan import PACK_FOLDER, Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained.pretrained import check_pretrained, places_of_weights
-from keiryo.comparison.rank import over_known_limits, rank, recommend_lightest
+from keiryo.comparison.rank import rank, recommend_lightest
 from keiryo.comparison.rungs import Rungs
 from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
 from keiryo.data.audit.thumbnails import make_thumbnails, names_to_show
 from keiryo.data.packs.pack import Pack, PackSource
-from keiryo.data.packs.packing import check_same_form, pack_bytes, prepare_pack
+from keiryo.data.packs.packing import prepare_pack
 from keiryo.data.sources.source import Source
 from keiryo.data.sources.storage import is_url, was_url
 from keiryo.data.survey.split import has_own_split
@@ -42,12 +44,8 @@ from keiryo.records.comparison import Comparison, Difference, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
-from keiryo.records.speed import TORCH
-from keiryo.run_folder import check_space
-from keiryo.train.device import choose_device
 from keiryo.version import __version__
 
-TENSORS_OF_CHECKPOINT = 3  # times the number of weights: with the two moments of Adam
 TABLE_COLUMNS = (
     *("model", "seed", "fold", "status", "val_accuracy", "train_accuracy", "test_accuracy"),
     *("val_balanced_accuracy", "processor_share", "disturbed"),
@@ -78,31 +76,10 @@ def run_comparison(
     with `complete` false. Raises InputError if the plan is not possible, before anything is
     written if it can be known then.
     """
-    plan = plan.model_copy(update={"device": choose_device(plan.device).type})
-    if plan.budget == "processor" and plan.device != "cpu":
-        raise InputError(
-            f"--budget processor: a training on {plan.device} hardly uses the processor; "
-            "add --device cpu, or leave it out"
-        )
-    # Everything that may fail early is tried before the folder is touched.
-    find_engine(plan.engine)
-    listener.working("looking through the images")
-    opened = open_images(plan, out, resume=resume, progress=listener.downloading)
+    began = time.monotonic()
+    prepared = prepare(plan, out, resume=resume, listener=listener)
+    plan, opened, costs = prepared.plan, prepared.opened, prepared.costs
     source = opened.source
-    check_same_form(source, size=plan.size, fit=plan.fit)
-    if plan.folds > 1 and any(item.split in ("val", "test") for item in source.items):
-        raise InputError(
-            f"--folds {plan.folds}: {plan.data} has a split of its own, which is kept; "
-            "leave the option out"
-        )
-    listener.working("weighing the networks")
-    costs = _count_costs(plan, len(source.classes))
-    over = [over_known_limits(cost, plan.limits, plan.engine) for cost in costs.values()]
-    if all(over) and not resume:
-        raise InputError(f"{plan.models[0]}: {over[0]}, and no other model is within the limits")
-    check_batches(plan, len(source.classes))
-    plan = check_pretrained(plan, len(source.classes), progress=listener.downloading)
-    _check_space(plan, out, costs, pack_bytes(source, plan.size))
     if was_url(out):
         raise InputError(f"--out {out}: must be a folder of this machine")
     folder = comparison_folder(out)
@@ -138,7 +115,7 @@ def run_comparison(
         classes = len(pack.survey.classes)
         try:
             if classes != len(source.classes):  # those without a readable image are left out
-                costs = _count_costs(plan, classes)
+                costs = count_costs(plan, classes)
                 check_pretrained(plan, classes)
             data = _summarize(pack, plan, opened.findings)
             check_batches(plan, classes, train_images=data.train_images)
@@ -147,6 +124,15 @@ def run_comparison(
                 folder.release(PACK_FOLDER)
             raise
         listener.data_ready(data)
+        if not resume:
+            models = [model for model, over in prepared.over_limits.items() if over is None]
+            if plan.total_minutes is not None:
+                passed = time.monotonic() - began
+                minutes = share_out(plan.total_minutes, passed, plan, models)
+                plan = plan.model_copy(update={"minutes": minutes})
+                folder.write_plan(plan)
+            else:
+                tell_durations(plan, data, costs, models, listener)
         return _train_and_conclude(
             plan, out, pack, data, costs, listener=listener, measure_again=measure_again
         )
@@ -181,37 +167,6 @@ def _needed_files(plan: Plan, source: Source) -> list[Path]:
     modules = [spec.name for spec in map(parse_spec, plan.models) if spec.factory]
     named = [plan.data, *modules, *places_of_weights(plan)]
     return [*(Path(place) for place in named if not is_url(place)), *source.files()]
-
-
-def _count_costs(plan: Plan, classes: int) -> dict[str, Cost | None]:
-    """Return the cost of each model; None for a user's model that runs on its device alone."""
-    costs: dict[str, Cost | None] = {}
-    for model in plan.models:
-        spec = parse_spec(model)
-        try:
-            costs[model] = weigh_model(
-                spec,
-                (3, plan.size, plan.size),
-                classes=classes,
-                name=f"{model} at --size {plan.size}",
-            )
-        except InputError:
-            if spec.factory is None or plan.device == "cpu":
-                raise
-            costs[model] = None
-    return costs
-
-
-def _check_space(plan: Plan, out: Path, costs: dict[str, Cost | None], pack_size: int) -> None:
-    sizes = [cost.size_bytes for cost in costs.values() if cost is not None]
-    trained = len(plan.trials()) // len(plan.models)
-    models = trained * sum(sizes)
-    if plan.engine != TORCH:  # each is kept as an exported file, too
-        models *= 2
-    checkpoints = 2 * max(sizes, default=0)  # the last one, and the one being written
-    if plan.stop_early:  # at a rung, all trials wait for each other
-        checkpoints = models + max(sizes, default=0)
-    check_space(out, models + TENSORS_OF_CHECKPOINT * checkpoints + pack_size)
 
 
 def _summarize(pack: Pack, plan: Plan, findings: Sequence[Finding]) -> DataSummary:

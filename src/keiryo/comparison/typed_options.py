@@ -8,6 +8,7 @@ class PlanOptions(TypedDict, total=False):
 
     epochs: int | None
     minutes: float | None
+    total_minutes: float | None
     budget: Literal["wall", "processor"] | None
     size: int | None
     fit: Literal["crop", "letterbox", "stretch"] | None

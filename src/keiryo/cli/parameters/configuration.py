@@ -13,12 +13,12 @@ from keiryo.errors import InputError
 RECORDED = frozenset(
     {
         *("format_version", "preset", "pretrained_digests", "split_by", "data_fingerprint"),
-        *("begun_epochs", "begun_minutes"),
+        *("begun_epochs", "begun_minutes", "chosen"),
     }
 )
 NEVER_IN_A_FILE = frozenset({"config", "help"})
 # Of two that exclude each other, the one on the command line is taken.
-EXCLUSIVE = (("epochs", "minutes"),)
+EXCLUSIVE = (("epochs", "minutes", "total_minutes"),)
 
 
 def read_configuration(path: Path, names: Collection[str]) -> dict[str, Any]:
@@ -34,6 +34,8 @@ def read_configuration(path: Path, names: Collection[str]) -> dict[str, Any]:
             for name, value in given.items()
             if name not in RECORDED and value is not None
         }
+        if "total_minutes" in given:
+            del given["minutes"]  # which follow from it
     known = set(names) - NEVER_IN_A_FILE
     found: dict[str, Any] = {}
     for key, value in given.items():

@@ -25,6 +25,8 @@ LARGE_CUT = 1 / 3
 LITTLE_DETAIL = 0.5
 # An image counts as enlarged if its shorter side is below this share of the size.
 ENLARGED_SHARE = 0.75
+# Networks reduce images by this factor, so smaller ones save no time worth having.
+SMALLEST_USEFUL_SIZE = 32
 
 # Code of a note -> severity, words, advice.
 NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
@@ -173,8 +175,8 @@ def effects_of_fitting(survey: Survey, *, size: int, fit: Fit) -> Iterator[Findi
             files=sorted(large),
         )
     is_enlarged = shorter < ENLARGED_SHARE * size
-    if is_enlarged.mean() > 0.5:
-        median = int(np.median(shorter))
+    median = max(SMALLEST_USEFUL_SIZE, int(np.median(shorter)))
+    if is_enlarged.mean() > 0.5 and median < size:
         yield Finding(
             code="enlarged",
             severity="info",

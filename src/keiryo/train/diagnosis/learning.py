@@ -5,6 +5,7 @@ import numpy as np
 from keiryo.records.base import Finding
 from keiryo.sentences import some_of
 from keiryo.statistics import area_under_roc
+from keiryo.train.batch_size import FEWEST_STEPS, largest_useful_batch
 from keiryo.train.classification.label_errors import find_suspect_labels
 from keiryo.train.diagnosis.batch_norm import statistics_lag
 from keiryo.train.diagnosis.evidence import Evidence
@@ -18,9 +19,7 @@ COLLAPSED = 0.9
 LARGEST_FAIR_SHARE = 0.7
 FEWEST_OF_CLASS = 5
 FEWEST_ERRORS = 15
-FEWEST_STEPS = 20  # of an epoch
 FEW_STEPS_IN_ALL = 50
-SMALLEST_BATCH = 8  # the means of smaller ones are mostly noise
 GOOD_ACCURACY = 0.95
 SUSPECT_SHARE = 0.05
 BLIND_CONFIDENCE = 0.58
@@ -76,9 +75,7 @@ def few_steps(evidence: Evidence) -> Finding | None:
         return None
     if (evidence.train_accuracy or 0.0) > GOOD_ACCURACY:
         return None
-    better = SMALLEST_BATCH
-    while 2 * better * FEWEST_STEPS <= images:
-        better *= 2
+    better = largest_useful_batch(images)
     if better >= evidence.batch:
         return None
     left_out = images - steps * evidence.batch
