@@ -1,5 +1,6 @@
 """A run of a module that records, layer by layer, what its operators really do."""
 
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,7 @@ from keiryo.cost.running.watched_modules import WatchedModules
 from keiryo.cost.running.weightless_results import weightless_result
 from keiryo.errors import InputError
 
+COMPILER = "torch._dynamo"
 FUSED_ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
 
 
@@ -80,7 +82,7 @@ def _without_compiling() -> Iterator[None]:
     Not even a forward that was compiled is: the compiler would not hand its operators on.
     """
     with ExitStack() as stack:
-        if "torch._dynamo" in sys.modules:
+        if COMPILER in sys.modules:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         # A library may compile a function when it first calls it, as torchvision does.
         stack.callback(setattr, torch, "compile", torch.compile)
@@ -170,7 +172,7 @@ class _Recorder(TorchDispatchMode):
         if result is None and self._takes_shortcuts:
             result = weightless_result(func, operator, args, kwargs)
         if result is None:
-            result = func(*args, **kwargs)
+            result = _ask_pytorch(func, args, kwargs)
         outputs = [result] if isinstance(result, Tensor) else tensors_among((result,))
         if key is None:
             given = tensors_among(args)
@@ -320,6 +322,16 @@ class _Recorder(TorchDispatchMode):
                     f"rule for {operator.name}: failed with {type(error).__name__}: {error}"
                 ) from error
         return None
+
+
+def _ask_pytorch(func: OpOverload, args: Any, kwargs: Any) -> Any:
+    had_compiler = COMPILER in sys.modules
+    result = func(*args, **kwargs)
+    if not had_compiler and COMPILER in sys.modules:
+        # PyTorch loads its compiler at the first operator that it computes in Python, which leaves
+        # tracebacks in a cycle that hold the arguments, and these would count as alive.
+        gc.collect()
+    return result
 
 
 def _attend_flexibly(args: Any) -> tuple[Tensor, Tensor, Tensor]:
