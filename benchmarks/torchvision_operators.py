@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_REGIONS = "Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width"
+_REGIONS = (
+    "Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width"
+)
 SCHEMAS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "roi_align": f"({_REGIONS}, int sampling_ratio, bool aligned) -> Tensor",
@@ -71,7 +73,13 @@ def suppress(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
 
 
 def align_regions(
-    source: Tensor, regions: Tensor, scale: float, height: int, width: int, ratio: int, aligned: bool
+    source: Tensor,
+    regions: Tensor,
+    scale: float,
+    height: int,
+    width: int,
+    ratio: int,
+    aligned: bool,
 ) -> Tensor:
     """Return (K, C, height, width): means of samples of `source` (N, C, H, W) in K `regions`.
 
