@@ -109,6 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("libraries", nargs="*", default=list(LIBRARIES), metavar="LIBRARY")
     parser.add_argument("--every", type=int, default=1, help="take every Nth network alone")
+    parser.add_argument("--start", type=int, default=0, help="leave so many networks out first")
     parser.add_argument("--match", default="", help="take names alone that contain this")
     parser.add_argument("--seconds", type=int, default=120, help="longest time for one network")
     options = parser.parse_args()
@@ -119,7 +120,7 @@ def main() -> None:
     outcomes = []
     for library in options.libraries:
         networks = [item for item in LIBRARIES[library]() if options.match in item[0]]
-        for name, build in networks[:: options.every]:
+        for name, build in networks[options.start :: options.every]:
             outcomes.append(try_one(f"{library}/{name}", build, options.seconds))
             last = outcomes[-1]
             print(f"{last.name}: {last.kind} {last.detail}", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.plan_option import flag_of
 from keiryo.records.base import Record
+from keiryo.sentences import disk_space
 
 # Files that keiryo was writing under a temporary name when it was killed.
 LEFTOVERS = (".*.tmp", ".*.old")
@@ -189,8 +190,8 @@ def check_space(out: Path, needed_bytes: int) -> None:
     already = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     if free < needed_bytes - already:
         raise InputError(
-            f"--out {out}: its disk has {free / 1e9:.2f} GB left and this run needs "
-            f"{(needed_bytes - already) / 1e9:.2f} GB; free some, or name a folder on another disk"
+            f"--out {out}: its disk has {disk_space(free)} left and this run needs "
+            f"{disk_space(needed_bytes - already)}; free some, or name a folder on another disk"
         )
 
 

@@ -22,3 +22,11 @@ def some_of(names: Sequence[str], *, joint: str = ", ", most: int = NAMED) -> st
     if len(names) <= most + 1:  # to name one more is no longer than to count it
         return joint.join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def disk_space(size: int) -> str:
+    """Return bytes in decimal units: 2871234 as 2.87 MB."""
+    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= one:
+            return f"{size / one:.3g} {unit}"
+    return f"{size} bytes"

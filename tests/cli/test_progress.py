@@ -11,7 +11,7 @@ from rich.console import Console
 import keiryo
 from keiryo.cli import progress
 from keiryo.cli.live import terminal
-from keiryo.cli.live.terminal import open_progress, watch_silence
+from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
 from keiryo.cli.live.time_left import TimeLeft
 from keiryo.cli.progress import ComparisonListener, plan_lines
 from keiryo.cli.tables.comparison import print_table
@@ -122,6 +122,17 @@ def test_a_long_silence_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
             while not text.getvalue() and time.monotonic() < end:
                 time.sleep(0.05)
     assert text.getvalue() == "  decoding 25% · 1 of 4 images ...\n"
+
+
+def test_what_was_begun_is_said_again_in_a_long_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "SILENCES_SECONDS", (0.0, 60.0))
+    text = io.StringIO()
+    with open_progress(Console(file=text, width=80)) as bars:
+        shown = Terminal(bars)
+        shown.tell("Measuring resnet18, batch 1 ...")
+        shown.break_silence()
+        shown.break_silence()
+    assert text.getvalue() == "Measuring resnet18, batch 1 ...\n  Measuring resnet18, batch 1 ...\n"
 
 
 def test_a_few_steps_show_how_long_a_training_and_all_take(monkeypatch: pytest.MonkeyPatch) -> None:

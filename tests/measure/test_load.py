@@ -65,3 +65,16 @@ def test_what_the_process_takes_itself_disturbs_nobody() -> None:
     expected = taken / load.wall_seconds / (psutil.cpu_count() or 1)
     assert load.processor_seconds > 0.2
     assert load.others_share == pytest.approx(expected, rel=0.2, abs=0.05)
+
+
+def test_others_never_take_more_than_is_left_of_a_short_time() -> None:
+    # Shorter than the ticks in which the system counts.
+    for _ in range(30):
+        watch, end = LoadWatch(), time.perf_counter() + 0.004
+        while time.perf_counter() < end:
+            pass
+        load = watch.load()
+        assert load.wall_seconds is not None
+        capacity = load.wall_seconds * (psutil.cpu_count() or 1)
+        assert (load.others_seconds or 0.0) <= max(0.0, capacity - (load.processor_seconds or 0.0))
+        assert not load.disturbed

@@ -1,17 +1,19 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keiryo.recordings.audit import audit_recordings
 from keiryo.recordings.pack import RecordingPack
+from keiryo.recordings.split import split_recordings
 from keiryo.records.base import Finding
 from small_recordings import noise, pack_of, pack_of_lengths, pcm, tone, write
 
 PATTERN = r"^(?P<digit>\d)_"
 
 
-def found(pack: RecordingPack, **options: int) -> dict[str, Finding]:
+def found(pack: RecordingPack, **options: Any) -> dict[str, Finding]:
     return {finding.code: finding for finding in audit_recordings(pack, **options)}
 
 
@@ -81,3 +83,14 @@ def test_short_recordings_are_said_to_be_used(tmp_path: Path) -> None:
     assert finding.files == ["000.wav"]
     assert "1 of 3" in finding.evidence
     assert "used" in finding.advice
+
+
+def test_what_is_wrong_with_a_recording_is_said_once_where_it_is_cut(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "a.wav", noise(40_000)[:, None].repeat(2, axis=1))
+    whole = pack_of(tmp_path / "set", tmp_path / "pack")
+    pieces = split_recordings(whole, seed=0).pack
+    assert len(pieces) == 5
+    (finding,) = audit_recordings(whole, pieces=pieces)
+    assert (finding.code, finding.files) == ("mixed_down", ["a.wav"])
+    # What is short is a piece.
+    assert len(found(whole, pieces=pieces, receptive_field=9000)["shorter_than_field"].files) == 5

@@ -142,3 +142,11 @@ def test_flac_from_a_pipe_is_read_to_its_end(samples: int, tmp_path: Path) -> No
     (tmp_path / "set" / "a.flac").write_bytes(data[:-3])
     with pytest.raises(InputError, match="its last frame is not whole"):
         read_recording(tmp_path / "set" / "a.flac")
+
+
+def test_of_two_parts_of_samples_the_first_is_read_and_that_is_said(tmp_path: Path) -> None:
+    part = struct.pack("<4sI", b"data", 400) + pcm(noise(200)).tobytes()
+    file_with(tmp_path / "set" / "a.wav", 2 * SAMPLES, behind=part)
+    codes, findings = codes_and_findings(tmp_path)
+    assert len(codes) == SAMPLES
+    assert findings == {"length_wrong"}

@@ -114,10 +114,10 @@ class _Run:
         resume: bool,
     ) -> None:
         self._plan, self._out, self._device, self._listener = plan, out, device, listener
-        whole, self._findings = open_recordings(
+        self._whole, self._findings = open_recordings(
             plan, out, resume=resume, progress=self._tell_packing
         )
-        self._splits = split_recordings(whole, seed=plan.seed, hold_out=plan.hold_out)
+        self._splits = split_recordings(self._whole, seed=plan.seed, hold_out=plan.hold_out)
         self._pack = self._splits.pack
         self._configuration = plan.configuration(self._pack)
 
@@ -125,7 +125,7 @@ class _Run:
         """Train, and return the record of the training."""
         plan, pack, splits = self._plan, self._pack, self._splits
         data = summary_of_recordings(
-            pack, splits, self._configuration.receptive_field, self._findings
+            self._whole, splits, self._configuration.receptive_field, self._findings
         )
         network_summary = summary_of_network(self._configuration, pack.rate)
         self._listener.began(data, network_summary)

@@ -1,6 +1,9 @@
 """Summaries of a network, of recordings and of an epoch, as records."""
 
+from collections import Counter
 from collections.abc import Sequence
+
+import numpy as np
 
 from keiryo.audio.training.objective import NATS_PER_BIT
 from keiryo.models.meta import without_weights
@@ -39,12 +42,16 @@ def summary_of_network(configuration: WaveNetConfiguration, rate: int) -> Networ
 
 
 def summary_of_recordings(
-    pack: RecordingPack,
+    whole: RecordingPack,
     splits: RecordingSplits,
     receptive_field: int,
     findings: Sequence[Finding] = (),
 ) -> RecordingsSummary:
-    """Return the record of what is trained on, with all that was found about it, and `findings`."""
+    """Return the record of what is trained on, with all that was found about it, and `findings`.
+
+    `whole` is the pack before long recordings were cut into pieces.
+    """
+    pack = splits.pack
     return RecordingsSummary(
         name=pack.name,
         rate_hz=pack.rate,
@@ -56,12 +63,23 @@ def summary_of_recordings(
         val_recordings=len(splits.val),
         train_seconds=int(pack.counts[splits.train].sum()) / pack.rate,
         val_seconds=int(pack.counts[splits.val].sum()) / pack.rate,
+        trained_conditions=_commonest_conditions(pack, splits.train),
         findings=[
             *findings,
-            *audit_recordings(pack, receptive_field=receptive_field),
+            *audit_recordings(whole, receptive_field=receptive_field, pieces=pack),
             *splits.findings,
         ],
     )
+
+
+def _commonest_conditions(pack: RecordingPack, rows: np.ndarray) -> dict[str, str]:
+    """Return the conditions that most of the recordings `rows` have together; the first of ties."""
+    combinations = Counter(map(tuple, pack.labels[rows].tolist()))
+    labels, _ = min(combinations.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        category.name: category.values[label]
+        for category, label in zip(pack.categories, labels, strict=True)
+    }
 
 
 def _macs_per_sample(c: WaveNetConfiguration) -> int:

@@ -80,14 +80,17 @@ def bench(
     --layers are only for --training. Each engine runs in a process of its own, in turns with the
     others, on the same number of threads.
     """
-    import torch
+    from keiryo.cli.live.terminal import show_working
 
-    from keiryo.bench.speed import Subject, inference_speeds, training_speed
-    from keiryo.cli.tables.speed import print_engines, print_layer_speeds, print_speeds
-    from keiryo.errors import InputError
-    from keiryo.measure.machine import usable_cores
-    from keiryo.train.device import choose_device
-    from keiryo.train.recipe import RECIPES
+    with show_working("loading PyTorch"):
+        import torch
+
+        from keiryo.bench.speed import Subject, inference_speeds, training_speed
+        from keiryo.cli.tables.speed import print_engines, print_layer_speeds, print_speeds
+        from keiryo.errors import InputError
+        from keiryo.measure.machine import usable_cores
+        from keiryo.train.device import choose_device
+        from keiryo.train.recipe import RECIPES
 
     for name, value in (
         ("--recipe", recipe),
@@ -115,7 +118,10 @@ def bench(
     if layers and chosen.type != "cpu":
         raise InputError("--layers: measures only on the processor; add --device cpu")
     shape = None if input is None else options.parse_shape(input)
-    subject = Subject.from_name(model, size=given.pop("size", None), classes=classes, shape=shape)
+    with show_working(f"reading {model}"):
+        subject = Subject.from_name(
+            model, size=given.pop("size", None), classes=classes, shape=shape
+        )
     if subject.engine is not None:
         if training or (engine is not None and engines != [subject.engine]):
             option = "--training" if training else f"--engine {engine}"
@@ -124,28 +130,29 @@ def bench(
     batches = _batches(batch or ("32" if training else "1,32"))
     threads = threads or usable_cores()
     speeds: list[Speed] = []
-    if not training:
-        speeds = inference_speeds(
-            subject,
-            engines=engines,
-            batches=batches,
-            threads=threads,
-            device=chosen.type,
-            wait=wait_for_quiet,
-            say=_say,
-        )
-    for count in batches if training else ():
-        _say(f"Measuring {subject.name}, batch {count} ...")
-        speed = training_speed(
-            subject,
-            batch=count,
-            recipe=recipe or "keiryo",
-            threads=threads,
-            device=chosen.type,
-            layers=layers,
-            **given,
-        )
-        speeds.append(speed)
+    with show_working(f"building {subject.name}") as terminal:
+        if not training:
+            speeds = inference_speeds(
+                subject,
+                engines=engines,
+                batches=batches,
+                threads=threads,
+                device=chosen.type,
+                wait=wait_for_quiet,
+                say=terminal.tell,
+            )
+        for count in batches if training else ():
+            terminal.tell(f"Measuring {subject.name}, batch {count} ...")
+            speed = training_speed(
+                subject,
+                batch=count,
+                recipe=recipe or "keiryo",
+                threads=threads,
+                device=chosen.type,
+                layers=layers,
+                **given,
+            )
+            speeds.append(speed)
     if json:
         document = [speed.model_dump(mode="json") for speed in speeds]
         typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))
@@ -157,10 +164,6 @@ def bench(
         print_speeds(speeds, torch_version=torch.__version__)
     else:
         print_engines(speeds)
-
-
-def _say(message: str) -> None:
-    typer.echo(message, err=True)
 
 
 def _engines(text: str | None) -> list[str]:

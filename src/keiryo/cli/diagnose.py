@@ -24,10 +24,13 @@ def diagnose(
     json: options.Json = False,
 ) -> None:
     """Say what went wrong in a training, with evidence and advice; it need not be finished."""
-    from keiryo.cli.tables.diagnosis import print_diagnosis, print_layers
-    from keiryo.comparison.trial.trial_folder import read_trial_folder
+    from keiryo.cli.live.terminal import show_working
 
-    record, snapshots = read_trial_folder(trial)
+    with show_working("reading the trial"):
+        from keiryo.cli.tables.diagnosis import print_diagnosis, print_layers
+        from keiryo.comparison.trial.trial_folder import read_trial_folder
+
+        record, snapshots = read_trial_folder(trial)
     if json:
         document = {
             **record.model_dump(mode="json"),

@@ -30,34 +30,39 @@ def doctor(
     json: options.Json = False,
 ) -> None:
     """Describe this machine: processor, memory, device, precision, load, versions."""
-    import torch
+    from keiryo.cli.live.terminal import show_working
 
-    from keiryo.files import write_text
-    from keiryo.measure.machine import describe_machine, usable_cores
-    from keiryo.measure.neighbours import watch_neighbours
-    from keiryo.measure.profile import measure_profile
-    from keiryo.nn.norm_activation import has_kernels
-    from keiryo.records.costs import PROFILE_FILE
-    from keiryo.report import words
-    from keiryo.sentences import count
-    from keiryo.train.device import choose_device
-    from keiryo.train.precision import has_bfloat16_units
-    from keiryo.version import __version__
+    with show_working("loading PyTorch"):
+        import torch
+
+        from keiryo.files import write_text
+        from keiryo.measure.machine import describe_machine, usable_cores
+        from keiryo.measure.neighbours import watch_neighbours
+        from keiryo.measure.profile import measure_profile
+        from keiryo.nn.norm_activation import has_kernels
+        from keiryo.records.costs import PROFILE_FILE
+        from keiryo.report import words
+        from keiryo.sentences import count
+        from keiryo.train.device import choose_device
+        from keiryo.train.precision import has_bfloat16_units
+        from keiryo.version import __version__
 
     path = out / PROFILE_FILE
     if measure:
         options.check_is_new(path, force=force)
-    chosen = choose_device(device or "auto").type
-    machine = describe_machine(
-        device=chosen, threads=threads or usable_cores(), torch_version=torch.__version__
-    )
-    now = watch_neighbours()
-    profile = None
-    if measure:
-        typer.echo("Measuring for some seconds; other programs would slow it down.", err=True)
-        profile = measure_profile(device=chosen, threads=machine.threads)
-        write_text(path, profile.model_dump_json(indent=2) + "\n")
-    fast = has_bfloat16_units(torch.device(chosen))
+    with show_working("looking at this machine") as terminal:
+        chosen = choose_device(device or "auto").type
+        machine = describe_machine(
+            device=chosen, threads=threads or usable_cores(), torch_version=torch.__version__
+        )
+        now = watch_neighbours()
+        profile = None
+        if measure:
+            terminal.say("Measuring for some seconds; other programs would slow it down.")
+            terminal.working("measuring")
+            profile = measure_profile(device=chosen, threads=machine.threads)
+            write_text(path, profile.model_dump_json(indent=2) + "\n")
+        fast = has_bfloat16_units(torch.device(chosen))
     precision = "bfloat16" if fast else "float32"
     if json:
         document = {"keiryo_version": __version__, **machine.model_dump()}

@@ -72,22 +72,23 @@ def export(
     """
     from keiryo.cli.live.terminal import show_working
 
-    with show_working("loading PyTorch"):
+    with show_working("loading PyTorch") as terminal:
         from keiryo.comparison.exporting.checked_export import export_model
-    from keiryo.measure.machine import usable_cores
+        from keiryo.measure.machine import usable_cores
 
-    exported = export_model(
-        trial,
-        out,
-        to=[name.strip() for name in to.split(",")],
-        max_drop=max_drop / 100,
-        allow=allow,
-        force=force,
-        bundle=bundle,
-        licence=licence,
-        threads=threads or usable_cores(),
-        say=lambda message: typer.echo(message, err=True),
-    )
+        terminal.working("reading the model and the held-out images")
+        exported = export_model(
+            trial,
+            out,
+            to=[name.strip() for name in to.split(",")],
+            max_drop=max_drop / 100,
+            allow=allow,
+            force=force,
+            bundle=bundle,
+            licence=licence,
+            threads=threads or usable_cores(),
+            say=terminal.tell,
+        )
     if json:
         documents = [one.model_dump(mode="json") for one in exported]
         document = documents[0] if len(documents) == 1 else documents

@@ -14,6 +14,14 @@ def report(
     ],
 ) -> None:
     """Write report.html again from the results of a comparison or of a WaveNet's training."""
+    from keiryo.cli.live.terminal import show_working
+
+    with show_working("writing the report"):
+        path = _write(folder)
+    typer.echo(path)
+
+
+def _write(folder: Path) -> Path:
     from pydantic import ValidationError
 
     from keiryo.errors import InputError
@@ -26,11 +34,9 @@ def report(
     try:
         results = json.loads((folder / RESULTS_FILE).read_bytes())
         if isinstance(results, dict) and results.get("kind") == "wavenet":
-            path = write_wavenet_report(WaveNetTraining.model_validate(results), folder)
-        else:
-            path = write_report(Comparison.model_validate(results), folder)
+            return write_wavenet_report(WaveNetTraining.model_validate(results), folder)
+        return write_report(Comparison.model_validate(results), folder)
     except FileNotFoundError:
         raise InputError(f"{folder}: holds no {RESULTS_FILE}; name another folder") from None
     except (ValidationError, ValueError):
         raise InputError(f"{folder / RESULTS_FILE}: damaged, or by another version") from None
-    typer.echo(path)

@@ -35,8 +35,12 @@ class LoadWatch:
         """Return the load since the watch was made."""
         start, end = self._start, _read()
         wall, own = end.wall - start.wall, end.own - start.own
-        total = max(end.total - start.total, 1e-9)
-        others = max(0.0, end.busy - start.busy - own)
+        cores = psutil.cpu_count() or 1
+        # The system counts in ticks of some hundredths of a second: over less than a few of them
+        # its sum may be far from what the cores can give in that time.
+        total = max(end.total - start.total, wall * cores, 1e-9)
+        others = min(end.busy - start.busy - own, wall * cores - own)
+        others = max(0.0, others)
         pressure = None
         if start.pressure is not None and end.pressure is not None:
             pressure = round((end.pressure - start.pressure) / max(wall, 1e-9), 4)

@@ -58,14 +58,23 @@ NOTE_FINDINGS: dict[str, tuple[Severity, str, str]] = {
 
 @dataclass(frozen=True)
 class RecordingEvidence:
-    """The evidence that the checks look at; each property is computed once."""
+    """The evidence that the checks look at; each property is computed once.
+
+    `pieces` is the pack as it is trained on, with long recordings cut; None: none is.
+    """
 
     pack: RecordingPack
     receptive_field: int | None = None
+    pieces: RecordingPack | None = None
 
     @property
     def recordings(self) -> list[PackedRecording]:
         return self.pack.header.recordings
+
+    @property
+    def trained(self) -> list[PackedRecording]:
+        """The recordings, or their pieces, that the network is trained on one by one."""
+        return (self.pieces or self.pack).header.recordings
 
     @cached_property
     def copies(self) -> list[list[PackedRecording]]:
@@ -92,13 +101,18 @@ class RecordingEvidence:
         return ImageGroup(files=[r.name for r in recordings], labels=labels, splits=[])
 
 
-def audit_recordings(pack: RecordingPack, *, receptive_field: int | None = None) -> list[Finding]:
+def audit_recordings(
+    pack: RecordingPack,
+    *,
+    receptive_field: int | None = None,
+    pieces: RecordingPack | None = None,
+) -> list[Finding]:
     """Return the source's own findings and those of `RECORDING_CHECKS`, the gravest first.
 
     `receptive_field` is that of the network to be trained, in samples; without it, recordings
-    are not compared with it.
+    are not compared with it. `pieces` is `pack` with long recordings cut, if some were.
     """
-    evidence = RecordingEvidence(pack, receptive_field)
+    evidence = RecordingEvidence(pack, receptive_field, pieces)
     findings = [finding for check in RECORDING_CHECKS for finding in check(evidence)]
     return gravest_first([*pack.header.findings, *findings])
 
@@ -162,7 +176,7 @@ def small_conditions(evidence: RecordingEvidence) -> Iterator[Finding]:
     """Find values of conditions that few recordings have: `few_recordings`."""
     few: list[str] = []
     for column, category in enumerate(evidence.pack.categories):
-        counts = Counter(recording.labels[column] for recording in evidence.recordings)
+        counts = Counter(recording.labels[column] for recording in evidence.trained)
         few += [
             f"{category.name}={value} ({counts[number]})"
             for number, value in enumerate(category.values)
@@ -246,11 +260,12 @@ def short_recordings(evidence: RecordingEvidence) -> Iterator[Finding]:
     pack, field = evidence.pack, evidence.receptive_field
     if field is None:
         return
-    if short := [recording.name for recording in evidence.recordings if recording.samples < field]:
+    trained = evidence.trained
+    if short := [recording.name for recording in trained if recording.samples < field]:
         yield Finding(
             code="shorter_than_field",
             severity="info",
-            evidence=f"{len(short)} of {len(pack)} recordings are shorter than the receptive "
+            evidence=f"{len(short)} of {len(trained)} recordings are shorter than the receptive "
             f"field of {field} samples ({field / pack.rate:.2f} s)",
             advice="They are used; the network is given silence before their beginning. "
             "A network with a smaller receptive field would be faster and see as much of them.",

@@ -50,6 +50,9 @@ class RecordingsSummary(Record):
     val_recordings: int
     train_seconds: float
     val_seconds: float
+    trained_conditions: dict[str, str] = Field(
+        default={}, description="the combination that most training recordings have"
+    )
     findings: list[Finding] = []
 
 

@@ -50,6 +50,11 @@ class Terminal:
         """Show what is going on, where it is not known how much of it is done."""
         self.show_bar(activity, 0.0, "")
 
+    def tell(self, text: str) -> None:
+        """Write a line, such as "Measuring ...", and show it as what is going on from now."""
+        self.say(text)
+        self.working(text.removesuffix("...").strip())
+
     def stopping(self) -> None:
         """Tell that an interrupt was heard, and how long it may take."""
         self.say(STOPPING)
@@ -80,15 +85,24 @@ class Terminal:
             self._silences = told + 1
 
 
-def open_progress(console: Console | None = None) -> Progress:
-    """Return the bars of `console`, by default standard error; only a terminal shows them."""
+def open_progress(console: Console | None = None, *, refreshes: float = 10) -> Progress:
+    """Return the bars of `console`, by default standard error; only a terminal shows them.
+
+    A bar is drawn again `refreshes` times a second.
+    """
     console = console or Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=BAR_WIDTH if console.width >= WIDE_COLUMNS else NARROW_BAR_WIDTH),
         TextColumn("{task.fields[figures]}"),
     )
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        refresh_per_second=refreshes,
+    )
 
 
 @contextmanager
@@ -113,10 +127,11 @@ def watch_silence(terminal: Terminal) -> Iterator[None]:
 
 
 @contextmanager
-def show_working(activity: str) -> Iterator[None]:
-    """Show what is going on until the block ends, which writes nothing itself."""
-    with open_progress() as progress:
+def show_working(activity: str) -> Iterator[Terminal]:
+    """Show what is going on until the block ends, which writes only by the terminal it is given."""
+    # Drawn rarely, since what is going on may be a measurement.
+    with open_progress(refreshes=1) as progress:
         terminal = Terminal(progress)
         terminal.working(activity)
         with watch_silence(terminal):
-            yield
+            yield terminal

@@ -102,8 +102,7 @@ def train(
         )
         from keiryo.recordings.conditions import written_conditions
 
-        chosen = training.sounds[-1].conditions if training.sounds else {}
-        told = written_conditions(chosen)
+        told = written_conditions(training.data.trained_conditions)
         with_condition = f" --condition {shlex.quote(told)}" if told else ""
         typer.echo(
             f"Use it: keiryo wavenet generate {folder}{with_condition} --seconds 2 --out sound.wav",

@@ -28,6 +28,7 @@ from keiryo.kernels.compiling import watch_compiling
 from keiryo.processes import hide_library_remarks
 from keiryo.recordings.conditions import choose_labels
 from keiryo.recordings.forming import read_recording
+from keiryo.sentences import disk_space
 from keiryo.train.device import choose_device
 
 STANDARD_OUTPUT = "-"
@@ -176,8 +177,8 @@ def _check_space(paths: Sequence[Path], samples: int) -> None:
     needed, free = len(paths) * samples * SAMPLE_BYTES, shutil.disk_usage(existing).free
     if needed > free:
         raise InputError(
-            f"--out {paths[0]}: the sound needs {needed / 1e9:.2f} GB and its disk has "
-            f"{free / 1e9:.2f} GB left; give fewer --seconds, or --out - for standard output"
+            f"--out {paths[0]}: the sound needs {disk_space(needed)} and its disk has "
+            f"{disk_space(free)} left; give fewer --seconds, or --out - for standard output"
         )
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 from torch.nn.modules import activation, dropout
@@ -56,43 +56,73 @@ def _formula_for(kind: type[nn.Module]) -> "_Formula | None":
     return next((formula for kinds, formula in _FORMULAS if issubclass(kind, kinds)), None)
 
 
+class _Convolution(NamedTuple):
+    """The hyperparameters of a convolution that its formula depends on."""
+
+    in_channels: int
+    out_channels: int
+    groups: int
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...] | str
+    dilation: tuple[int, ...]
+    padding_mode: str
+    has_bias: bool
+
+
 def _convolution(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
-    spatial = shapes[0][2:]
-    padding = _padding_before_and_in_all(layer)
+    padding = layer.padding
+    return _formula_of_convolution(
+        _Convolution(
+            layer.in_channels,
+            layer.out_channels,
+            layer.groups,
+            tuple(layer.kernel_size),
+            tuple(layer.stride),
+            padding if isinstance(padding, str) else tuple(padding),
+            tuple(layer.dilation),
+            layer.padding_mode,
+            layer.bias is not None,
+        ),
+        shapes[0],
+    )
+
+
+@lru_cache(maxsize=1024)  # networks repeat their layers
+def _formula_of_convolution(c: _Convolution, shape: Shape) -> LayerFormula:
+    batch, spatial = shape[0], shape[2:]
+    padding = _padding_before_and_in_all(c)
     outputs = [
         formulas.output_length(length, kernel=k, stride=s, padding=both, dilation=d)
         for length, k, s, (_, both), d in zip(
-            spatial, layer.kernel_size, layer.stride, padding, layer.dilation, strict=True
+            spatial, c.kernel, c.stride, padding, c.dilation, strict=True
         )
     ]
-    batch, channels, kernel = shapes[0][0], layer.in_channels, layer.kernel_size
     macs = formulas.convolution_macs(
-        batch, outputs, kernel, channels, layer.out_channels, layer.groups
+        batch, outputs, c.kernel, c.in_channels, c.out_channels, c.groups
     )
     on_input = macs
-    if layer.padding_mode == "zeros" and min(outputs) > 0:
+    if c.padding_mode == "zeros" and min(outputs) > 0:
         pairs = prod(
             formulas.taps_on_input(length, out, kernel=k, stride=s, padding=before, dilation=d)
             for length, out, k, s, (before, _), d in zip(
-                spatial, outputs, kernel, layer.stride, padding, layer.dilation, strict=True
+                spatial, outputs, c.kernel, c.stride, padding, c.dilation, strict=True
             )
         )
-        on_input = batch * pairs * channels * layer.out_channels // layer.groups
+        on_input = batch * pairs * c.in_channels * c.out_channels // c.groups
     return LayerFormula(
-        text=_convolution_text(batch, outputs, kernel, layer),
+        text=_convolution_text(batch, outputs, c.kernel, c),
         macs=macs,
-        elements=0 if layer.bias is None else batch * prod(outputs) * layer.out_channels,
+        elements=batch * prod(outputs) * c.out_channels if c.has_bias else 0,
         padding_macs=macs - on_input,
     )
 
 
-def _padding_before_and_in_all(layer: Any) -> list[tuple[int, int]]:
-    if layer.padding == "valid":
-        return [(0, 0) for _ in layer.kernel_size]
-    if layer.padding == "same":
-        both = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-        return [(total // 2, total) for total in both]
-    return [(padding, 2 * padding) for padding in layer.padding]
+def _padding_before_and_in_all(c: _Convolution) -> list[tuple[int, int]]:
+    if isinstance(c.padding, str):
+        both = [d * (k - 1) for d, k in zip(c.dilation, c.kernel, strict=True)]
+        return [(total // 2, total) if c.padding == "same" else (0, 0) for total in both]
+    return [(padding, 2 * padding) for padding in c.padding]
 
 
 def _transposed_convolution(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
@@ -230,11 +260,16 @@ def _adaptive_pooling(layer: Any, shapes: Sequence[Shape]) -> LayerFormula | Non
 
 
 def _normalization(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:
+    return _formula_of_normalization(shapes[0])
+
+
+@lru_cache(maxsize=256)
+def _formula_of_normalization(shape: Shape) -> LayerFormula:
     # The input is (N, C, *spatial); a layer norm's may be (N, L, C), with the same product.
-    batch, *rest = shapes[0]
+    batch, *rest = shape
     channels, *spatial = rest or [1]
     elements = formulas.normalization_elements(batch, channels, spatial)
-    return LayerFormula(text=f"0 (visits {_times(shapes[0])})", macs=0, elements=elements)
+    return LayerFormula(text=f"0 (visits {_times(shape)})", macs=0, elements=elements)
 
 
 def _once(layer: Any, shapes: Sequence[Shape]) -> LayerFormula:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
 
+from keiryo.cost.formula.layers import Shape
 from keiryo.cost.operators.work import Work
 from keiryo.cost.receptive_field.field import TensorField
 from keiryo.cost.running.operator_table import Operator
@@ -31,13 +32,20 @@ MOST_FIELDS = 64  # of each call
 class CallFacts:
     """All that follows from the arguments of a call."""
 
-    __slots__ = ("fields", "moved", "output_sizes", "results", "scratch", "sizes", "work")
+    __slots__ = (
+        *("fields", "input_shapes", "is_idle", "moved", "output_shapes", "output_sizes"),
+        *("results", "scratch", "sizes", "weight_bytes", "work"),
+    )
 
     def __init__(self) -> None:
         self.work: Work | None = None  # None: the operator is unknown
+        self.is_idle = False  # True: a view, which neither works nor takes memory
         self.scratch = 0  # bytes
         self.sizes: list[int] = []  # bytes of the tensors that are given
         self.output_sizes: list[int] = []
+        self.weight_bytes = 0  # of the weights that are not among the tensors that are given
+        self.input_shapes: list[Shape] = []
+        self.output_shapes: list[Shape] = []  # of the first result alone
         self.moved = 0  # bytes
         # Shape, strides and format of each result that is a new tensor; None: ask again.
         self.results: list[tuple[Any, ...]] | None = None
@@ -79,6 +87,25 @@ class CallFacts:
 
 
 _META = torch.device("meta")
+
+
+def facts_within(inner: CallFacts, result: Tensor, *, weight_bytes: int) -> CallFacts | None:
+    """Return the facts of a call whose only work is the call of `inner`, and gives `result`.
+
+    None if `result` is not the whole of a new tensor. `weight_bytes` are those read by `inner`.
+    """
+    if type(result) is not Tensor or not _is_plain(result) or result.is_conj():
+        return None
+    if result.untyped_storage().nbytes() != result.numel() * result.element_size():
+        return None
+    facts = CallFacts()
+    facts.work, facts.scratch, facts.moved = inner.work, inner.scratch, inner.moved
+    facts.output_sizes, facts.weight_bytes = inner.output_sizes, weight_bytes
+    facts.input_shapes, facts.output_shapes = inner.input_shapes, inner.output_shapes
+    facts.results = [(result.shape, result.stride(), result.dtype)]
+    return facts
+
+
 # By PyTorch's usual number format and the bytes of a real number, on which the facts depend too.
 _known: dict[tuple[torch.dtype, int], dict[Signature, CallFacts]] = {}
 

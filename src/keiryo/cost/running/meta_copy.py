@@ -41,6 +41,7 @@ SHARED = frozenset(
 COLLECTIONS = frozenset({dict, OrderedDict, list, set})
 LAZY = frozenset({UninitializedBuffer, UninitializedParameter})
 # The attributes in which PyTorch keeps a module's hooks; most are empty.
+TENSORS = frozenset({"_parameters", "_buffers"})
 HOOKS = frozenset(
     name for name in vars(nn.Module()) if name.endswith(("_hooks", "_kwargs", "_called"))
 )
@@ -61,11 +62,23 @@ def set_evaluation_mode(
     """Put `network`, which has these `modules`, into evaluation mode, in place, and return it."""
     modules = list(network.modules()) if modules is None else modules
     if any(type(module).train is not nn.Module.train for module in modules):
-        network.eval()  # a `train` of the user's own may return nothing
-        return network
-    for module in modules:
-        vars(module)["training"] = False
+        _evaluate(network)
+    else:
+        for module in modules:
+            vars(module)["training"] = False
     return network
+
+
+def _evaluate(module: nn.Module) -> None:
+    """Do what `eval` does, and call each `train` of the user's own, which may return nothing."""
+    kind = type(module)
+    if kind.train is not nn.Module.train or kind.eval is not nn.Module.eval:
+        module.eval()
+        return
+    vars(module)["training"] = False
+    for child in module._modules.values():
+        if child is not None:
+            _evaluate(child)
 
 
 class NeedsValuesError(InputError):
@@ -139,22 +152,31 @@ def _copy_module(module: nn.Module, copied: dict[int, Any], *, keep: bool) -> nn
         own = type(part)
         if own in SHARED or (name in HOOKS and not part):
             continue
-        if own in COLLECTIONS and not part:
-            parts[name] = own()
-        elif name == "_parameters" and own is dict and not keep:
-            parts[name] = twins = {}
-            for key, tensor in part.items():
-                known = copied.get(id(tensor))
-                if known is None and tensor is not None:
-                    known = copied[id(tensor)] = _without_data(tensor)
-                twins[key] = known
-        elif own is tuple and all(type(one) in SHARED for one in part):
+        if own is dict and name in TENSORS and part and not keep:
+            parts[name] = _twins(part, copied)
+        elif own is tuple and SHARED.issuperset(map(type, part)):
             continue
-        elif own is set and all(type(one) in SHARED for one in part):
-            parts[name] = set(part)
+        elif own in COLLECTIONS and (
+            not part or (own in (list, set) and SHARED.issuperset(map(type, part)))
+        ):
+            # Another module may hold the same one.
+            known = copied.get(id(part))
+            if known is None:
+                known = copied[id(part)] = part.copy()
+            parts[name] = known
         else:
             parts[name] = _copy(part, copied, keep=keep)
     return twin
+
+
+def _twins(tensors: dict[str, Tensor | None], copied: dict[int, Any]) -> dict[str, Tensor | None]:
+    twins: dict[str, Tensor | None] = {}
+    for name, tensor in tensors.items():
+        known = copied.get(id(tensor))
+        if known is None and tensor is not None:
+            known = copied[id(tensor)] = _without_data(tensor)
+        twins[name] = known
+    return twins
 
 
 def _deep_copy(value: Any, copied: dict[int, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch._ops import OpOverload
@@ -10,6 +11,7 @@ from keiryo.cost.operators.decide import is_composite, rule_for
 from keiryo.cost.operators.element_work import TRANSFORMS
 from keiryo.cost.operators.work import Rule
 from keiryo.cost.receptive_field.following import Follower, follower, keeps_field, lose_field
+from keiryo.cost.running.meta_copy import META
 from keiryo.cost.running.scratch import Estimate, scratch_estimate
 from keiryo.cost.running.shortcuts import SHORTCUTS, Shortcut
 from keiryo.cost.running.simpler_forms import SIMPLER_FORMS, SimplerForm
@@ -68,3 +70,18 @@ def _look_up(func: OpOverload) -> Operator:
         scratch=scratch_estimate(func),
         is_transform=func.overloadpacket in TRANSFORMS,
     )
+
+
+def weightless_result(func: OpOverload, operator: Operator, args: Any, kwargs: Any) -> Any:
+    """Return the result of `func` on tensors without data; None: ask PyTorch."""
+    if operator.shortcut is not None:
+        try:
+            return operator.shortcut(args, kwargs)
+        except Exception:  # not one of the simple cases
+            return None
+    if operator.makes_tensor:
+        # A tensor that the forward makes without a device goes where the others are.
+        return func(*args, **(kwargs | {"device": META}))
+    if func is torch.ops.aten.lift_fresh.default:
+        return torch.empty_like(args[0], device=META)
+    return None

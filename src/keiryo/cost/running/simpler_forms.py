@@ -43,6 +43,12 @@ def _reshape(args: Any, kwargs: Any) -> SimplerCall | None:
     return aten.view.default, tuple(args)
 
 
+def _reshape_as(args: Any, kwargs: Any) -> SimplerCall | None:
+    if kwargs or not _is_plain(args[0]):
+        return None
+    return aten.view.default, (args[0], list(args[1].shape))
+
+
 def _flatten(args: Any, kwargs: Any) -> SimplerCall | None:
     source: Tensor = args[0]
     rank, shape = source.dim(), source.shape
@@ -67,5 +73,6 @@ SIMPLER_FORMS: dict[OpOverload, SimplerForm] = {
     aten.conv2d.default: _convolution,
     aten.conv3d.default: _convolution,
     aten.reshape.default: _reshape,
+    aten.reshape_as.default: _reshape_as,
     aten.flatten.using_ints: _flatten,
 }

@@ -1,5 +1,6 @@
 """A run of a module that records, layer by layer, what its operators really do."""
 
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,7 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import (
+    TorchDispatchMode,
+    _disable_current_modes,
+    _pop_mode,
+    _push_mode,
+)
 
 from keiryo.cost.calls import LayerCall, Trace
 from keiryo.cost.inputs import Examples
@@ -19,14 +25,16 @@ from keiryo.cost.operators.work import NOTHING, Work
 from keiryo.cost.receptive_field.field import UNKNOWN, TensorField
 from keiryo.cost.running.carried_fields import carry_on, field_of, hand_on, start_at_input
 from keiryo.cost.running.known_calls import MOST_FIELDS, CallFacts, known_calls, signature
+from keiryo.cost.running.known_units import Event, KnownUnits
 from keiryo.cost.running.live_bytes import LiveBytes
-from keiryo.cost.running.operator_table import Operator, operator_of
+from keiryo.cost.running.operator_table import Operator, operator_of, weightless_result
 from keiryo.cost.running.tensors import ByteCount, shapes_in, tensors_among
 from keiryo.cost.running.units import FLOAT32_BYTES
 from keiryo.cost.running.watched_modules import WatchedModules
-from keiryo.cost.running.weightless_results import weightless_result
 from keiryo.errors import InputError
 
+COMPILER = "torch._dynamo"
+REPEATED_COMPOSITES = frozenset({torch.ops.aten.matmul.default})
 FUSED_ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
 
 
@@ -80,7 +88,7 @@ def _without_compiling() -> Iterator[None]:
     Not even a forward that was compiled is: the compiler would not hand its operators on.
     """
     with ExitStack() as stack:
-        if "torch._dynamo" in sys.modules:
+        if COMPILER in sys.modules:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         # A library may compile a function when it first calls it, as torchvision does.
         stack.callback(setattr, torch, "compile", torch.compile)
@@ -131,7 +139,6 @@ class _Recorder(TorchDispatchMode):
         self.result = Trace(modules=modules)
         self.memory = LiveBytes(real_bytes)
         self._bytes = ByteCount(real_bytes)
-        self.watched = WatchedModules(self.result, rules, self._bytes)
         self._takes_shortcuts = takes_shortcuts
         self._rules = rules
         self._known = known_calls(real_bytes)
@@ -142,6 +149,13 @@ class _Recorder(TorchDispatchMode):
             for tensor in (*module._parameters.values(), *module._buffers.values())
         }
         self._network = network
+        self._has_compiler = COMPILER in sys.modules
+        self._events: list[Event] = []
+        # Rules of the user's own may count anything anew.
+        self._units = None
+        if takes_shortcuts and not rules.operators:
+            self._units = KnownUnits(real_bytes, self._weights, self._events, self._count)
+        self.watched = WatchedModules(self.result, rules, self._bytes, self._units)
 
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: Any = (), kwargs: Any = None
@@ -150,27 +164,27 @@ class _Recorder(TorchDispatchMode):
         if not isinstance(func, OpOverload):
             return self._run_higher_order(func, args, kwargs)
         operator = operator_of(func)
-        if operator.simpler is not None:
+        while operator.simpler is not None:
             simpler = operator.simpler(args, kwargs)
-            if simpler is not None:
-                return self.__torch_dispatch__(simpler[0], types, simpler[1])
+            if simpler is None:
+                break
+            (func, args), kwargs = simpler, {}
+            operator = operator_of(func)
         if operator.is_composite:
-            # In inference mode PyTorch does not decompose it itself.
-            with self:
-                result = func.decompose(*args, **kwargs)
+            result = self._run_composite(func, args, kwargs)
             if result is not NotImplemented:
                 return result
         given: list[Tensor] = []
         key = facts = result = None
-        if self._takes_shortcuts and not self._rules.operators:
+        if self._units is not None:
             key = signature(func, args, kwargs, given)
             facts = self._known.get(key) if key is not None else None
-        if facts is not None:
+        if facts is not None and facts.results is not None:
             result = facts.new_results()
-        if result is None and self._takes_shortcuts:
+        elif self._takes_shortcuts:
             result = weightless_result(func, operator, args, kwargs)
         if result is None:
-            result = func(*args, **kwargs)
+            result = self._ask_pytorch(func, args, kwargs)
         outputs = [result] if isinstance(result, Tensor) else tensors_among((result,))
         if key is None:
             given = tensors_among(args)
@@ -184,7 +198,38 @@ class _Recorder(TorchDispatchMode):
                 facts.remember_results(operator, given, result)
                 self._known[key] = facts
         fields = self._carry_on(operator, facts, args, kwargs, given, outputs)
-        self._count(operator, facts, given, outputs, fields[0] if fields else None)
+        if not facts.is_idle:
+            self._count(operator, facts, given, outputs, fields[0] if fields else None)
+        return result
+
+    def _ask_pytorch(self, func: OpOverload, args: Any, kwargs: Any) -> Any:
+        if self._has_compiler:
+            return func(*args, **kwargs)
+        result = func(*args, **kwargs)
+        if COMPILER in sys.modules:
+            self._has_compiler = True
+            # PyTorch loads its compiler at the first operator that it computes in Python, which
+            # leaves tracebacks in a cycle that hold the arguments, and these would count as alive.
+            gc.collect()
+        return result
+
+    def _run_composite(self, func: OpOverload, args: Any, kwargs: Any) -> Any:
+        """Run the operators that `func` consists of; NotImplemented if it consists of none."""
+        key, given = None, []
+        if self._units is not None and func in REPEATED_COMPOSITES:
+            key = signature(func, args, kwargs, given)
+            known = None if key is None else self._units.repeat(key, given)
+            if known is not None:
+                return known
+        before, mark = [field_of(tensor) for tensor in given], len(self._events)
+        # In inference mode PyTorch does not decompose it itself.
+        _push_mode(self)
+        try:
+            result = func.decompose(*args, **kwargs)
+        finally:
+            _pop_mode()
+        if key is not None and self._units is not None:
+            self._units.learn(key, given, before, mark, result)
         return result
 
     def _run_higher_order(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -212,6 +257,14 @@ class _Recorder(TorchDispatchMode):
         facts.sizes = [tensor.numel() * unit[tensor.dtype] for tensor in given]
         facts.output_sizes = [tensor.numel() * unit[tensor.dtype] for tensor in outputs]
         facts.moved = sum(facts.sizes) + sum(facts.output_sizes)
+        facts.is_idle = (
+            operator.is_view
+            and operator.scratch is None
+            and not operator.is_transform
+            and facts.work == NOTHING
+        )
+        facts.input_shapes = [tuple(tensor.shape) for tensor in given]
+        facts.output_shapes = [tuple(tensor.shape) for tensor in outputs[:1]]
         return facts
 
     def _carry_on(
@@ -246,8 +299,8 @@ class _Recorder(TorchDispatchMode):
         self,
         operator: Operator,
         facts: CallFacts,
-        given: list[Tensor],
-        outputs: list[Tensor],
+        given: Sequence[Tensor],
+        outputs: Sequence[Tensor],
         field: TensorField,
     ) -> None:
         """Add a call with these `facts` to the layer that is being run."""
@@ -262,6 +315,14 @@ class _Recorder(TorchDispatchMode):
         if operator.scratch is not None:
             at_once = self.memory.now + facts.scratch
             self.result.scratch_peak_bytes = max(self.result.scratch_peak_bytes, at_once)
+        elif not (macs or elements or new_bytes):
+            return
+        weight_bytes = facts.weight_bytes
+        for tensor, size in zip(given, facts.sizes, strict=True):
+            if id(tensor) in self._weights:
+                weight_bytes += size
+        storage = outputs[0].untyped_storage()._cdata if len(outputs) == 1 and new_bytes else None
+        self._events.append(Event(operator, facts, weight_bytes, storage))
         if not (macs or elements or new_bytes):
             return
         call = self.watched.layer
@@ -270,9 +331,9 @@ class _Recorder(TorchDispatchMode):
             call = LayerCall(
                 owner.name if owner else "",
                 owner.module if owner else self._network,
-                [tuple(tensor.shape) for tensor in given],
+                facts.input_shapes,
                 operator=operator.name,
-                output_shapes=[tuple(tensor.shape) for tensor in outputs[:1]],
+                output_shapes=facts.output_shapes,
                 output_bytes=sum(facts.output_sizes[:1]),
                 receptive_field=field,
             )
@@ -281,9 +342,7 @@ class _Recorder(TorchDispatchMode):
         call.macs += macs
         call.elements += elements
         call.bytes_moved += facts.moved
-        for tensor, size in zip(given, facts.sizes, strict=True):
-            if id(tensor) in self._weights:
-                call.weight_bytes += size
+        call.weight_bytes += weight_bytes
 
     def _known_work(self, operator: Operator, facts: CallFacts) -> Work:
         """Return the work of a call; if its operator is unknown, note where it was run."""

@@ -1,6 +1,6 @@
 """The modules of a network, watched while they are called."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,17 +11,21 @@ from keiryo.cost.formula.kinds import RankError, check_rank
 from keiryo.cost.formula.layers import formula_class
 from keiryo.cost.operators.own_rules import Rules
 from keiryo.cost.running.carried_fields import field_of
+from keiryo.cost.running.known_units import KnownUnits
 from keiryo.cost.running.tensors import ByteCount, shapes_in, tensors_in
 
 
 class WatchedModules:
     """Records the calls of layers in a `Trace`, and knows which module is being run."""
 
-    def __init__(self, record: Trace, rules: Rules, bytes_of: ByteCount) -> None:
+    def __init__(
+        self, record: Trace, rules: Rules, bytes_of: ByteCount, units: KnownUnits | None
+    ) -> None:
         self.layer: LayerCall | None = None  # the outermost layer that is being run
         self._record = record
         self._rules = rules
         self._bytes = bytes_of
+        self._units = units
         self._stack: list[LayerCall] = []
         self._error: Exception | None = None
         self._failed: LayerCall | None = None
@@ -38,13 +42,18 @@ class WatchedModules:
         own = [vars(module).get("forward") for module in modules.values()]
         try:
             for name, module in modules.items():
-                vars(module)["forward"] = self._watch(name, module)
+                if not self._does_nothing(module):
+                    vars(module)["forward"] = self._watch(name, module)
             yield
         finally:
             for module, forward in zip(modules.values(), own, strict=True):
-                del vars(module)["forward"]
+                vars(module).pop("forward", None)
                 if forward is not None:
                     vars(module)["forward"] = forward
+
+    def _does_nothing(self, module: nn.Module) -> bool:
+        is_identity = type(module) is nn.Identity and "forward" not in vars(module)
+        return is_identity and self._rules.for_module(module) is None
 
     def _watch(self, name: str, module: nn.Module) -> Callable[..., Any]:
         # Not by hooks: they slow each call down, and are skipped where a module's forward is
@@ -53,10 +62,12 @@ class WatchedModules:
         is_layer = name != "" and not module._modules
         own_rule = self._rules.for_module(module)
         is_layer = is_layer or formula_class(type(module)) is not None or own_rule is not None
+        if not is_layer:
+            return self._watch_holder(LayerCall(name, module, []), forward)
 
         def watched(*arguments: Any, **named: Any) -> Any:
             call = LayerCall(name, module, [])
-            starts_layer = is_layer and self.layer is None
+            starts_layer = self.layer is None
             self._stack.append(call)
             try:
                 if starts_layer:
@@ -65,9 +76,7 @@ class WatchedModules:
                     check_rank(module, call.input_shapes)
                 output = forward(*arguments, **named)
             except Exception as error:
-                if error is not self._error:
-                    self._error, self._failed = error, call
-                    call.input_shapes = shapes_in((*arguments, *named.values()))
+                self._note_error(error, call, (*arguments, *named.values()))
                 raise
             finally:
                 # A forward may catch an error of another, and continue.
@@ -85,6 +94,61 @@ class WatchedModules:
                     call.macs = own_rule(module, tensors_in(given), made)
                 self._record.calls.append(call)
             return output
+
+        if self._units is None or own_rule is not None or not self._units.knows(module):
+            return watched
+        return self._watch_known(name, module, self._units, watched)
+
+    def _watch_holder(self, call: LayerCall, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the `forward` of a module that has no row of its own, and is told by `call`."""
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            self._stack.append(call)
+            try:
+                return forward(*arguments, **named)
+            except Exception as error:
+                self._note_error(error, call, (*arguments, *named.values()))
+                raise
+            finally:
+                self._stack.pop()
+
+        return watched
+
+    def _note_error(self, error: Exception, call: LayerCall, given: Sequence[Any]) -> None:
+        if error is not self._error:
+            self._error, self._failed = error, call
+            call.input_shapes = shapes_in(given)
+
+    def _watch_known(
+        self, name: str, module: nn.Module, units: KnownUnits, run: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """Return a forward for one of PyTorch's own layers that is `run` if it must be."""
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            if named or len(arguments) != 1:
+                return run(*arguments, **named)
+            source = arguments[0]
+            key = units.signature(module, source)
+            if key is None:
+                return run(source)
+            if self.layer is None:
+                self.layer = call = LayerCall(name, module, [])
+                result = units.repeat(key, arguments)
+                self.layer = None
+                if result is not None:
+                    if call.operators:
+                        call.input_shapes = [tuple(source.shape)]
+                        call.output_shapes = [tuple(result.shape)]
+                        call.output_bytes = result.numel() * self._bytes.unit[result.dtype]
+                        call.receptive_field = field_of(result)
+                        self._record.calls.append(call)
+                    return result
+            elif (result := units.repeat(key, arguments)) is not None:
+                return result
+            before, mark = [field_of(source)], units.mark()
+            result = run(source)
+            units.learn(key, arguments, before, mark, result)
+            return result
 
         return watched
 

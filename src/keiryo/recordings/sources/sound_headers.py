@@ -105,6 +105,10 @@ def _check_samples(file: BinaryIO, size: int, length: int, order: str) -> Header
         if missing > TOLERATED_BYTES:
             raise CutShortError(f"{there} of {length} bytes of samples are there")
         return HeaderCheck({"length_wrong": f"its header says {missing} bytes more than there are"})
+    if (second := _second_part(file, start + length, size, order)) is not None:
+        # libsndfile refuses two such chunks; under another name it passes over the second.
+        words = f"a second part of samples, {size - second} bytes before the end, was not read"
+        return HeaderCheck({"length_wrong": words}, (second, b"junk"))
     if there - length <= TOLERATED_BYTES or _are_chunks(file, start + length, size, order):
         return HeaderCheck()
     if length == 0 and there <= 0xFFFF_FFFF:
@@ -114,6 +118,18 @@ def _check_samples(file: BinaryIO, size: int, length: int, order: str) -> Header
         )
     words = f"{there - length} bytes after the end that its header gives were not read"
     return HeaderCheck({"length_wrong": words})
+
+
+def _second_part(file: BinaryIO, place: int, size: int, order: str) -> int | None:
+    """Return the place of another chunk of samples from `place` on; None if there is none."""
+    place += place % 2
+    while place + CHUNK_HEAD.size <= size:
+        file.seek(place)
+        name, length = struct.unpack(f"{order}4sI", file.read(8))
+        if name == b"data":
+            return place
+        place += 8 + length + length % 2
+    return None
 
 
 def _are_chunks(file: BinaryIO, place: int, size: int, order: str) -> bool:
