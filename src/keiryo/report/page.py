@@ -10,6 +10,7 @@ from keiryo.records.places import CURVES_FOLDER, REPORT_FILE, THUMBNAILS_FILE
 from keiryo.records.speed import TORCH
 from keiryo.report import charts, choice, words
 from keiryo.report.curves import write_curves
+from keiryo.report.decision import architectures
 from keiryo.report.gradient_chart import gradient_heat_maps, read_snapshots
 from keiryo.report.order import best_first, dropped_early
 from keiryo.report.page_parts import page_parts, page_template
@@ -27,7 +28,7 @@ def render_page(comparison: Comparison, folder: Path) -> str:
     """Return the page of `comparison`, whose trials are in `folder`."""
     trials = best_first(comparison)
     latencies = [trial.latency_ms for trial in trials]
-    winner = next((t for t in comparison.trials if t.folder == comparison.recommended_trial), None)
+    winner = next((t for t in comparison.trials if t.folder == comparison.shown_trial), None)
     return page_template("report.html.j2").render(
         comparison=comparison,
         trials=trials,
@@ -40,7 +41,7 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         folder=folder,
         folds=max((trial.fold or 1 for trial in comparison.trials), default=1),
         of_best=_accuracies(comparison, comparison.ranking[:1]),
-        of_winner=_accuracies(comparison, [comparison.recommended]),
+        of_winner=_accuracies(comparison, [winner.candidate] if winner else []),
         own_split=comparison.data.own_split,
         thumbnails=_thumbnails(folder),
         shows_balanced=comparison.data.is_uneven or comparison.metric == "balanced",
@@ -48,7 +49,7 @@ def render_page(comparison: Comparison, folder: Path) -> str:
         choice=choice,
         reason=choice.reason(comparison),
         legend=choice.legend(comparison),
-        lacks_seeds=choice.lacks_seeds(comparison),
+        architectures=architectures.compared_in_words(comparison),
         limits=_limits_in_words(comparison.limits),
         disturbed=f"{words.DISTURBED} {words.JUDGED_BY_BEST}"
         if any(map(words.is_disturbed, latencies))

@@ -1,5 +1,6 @@
 """Figures in the form in which people read them."""
 
+from keiryo.records.analysis import Calibration
 from keiryo.records.comparison import Trial
 from keiryo.records.speed import Latency
 
@@ -89,6 +90,17 @@ def rate(value: float | None) -> str:
 def run(seed: int, fold: int | None) -> str:
     """Return the name of a model's training: its seed, and its fold if there are several."""
     return f"seed {seed}" if fold is None else f"seed {seed}, fold {fold}"
+
+
+def calibration(value: Calibration) -> str:
+    """Return how far the confidence is from the accuracy."""
+    low, high = (100.0 * end for end in value.interval)
+    gap = 100.0 * value.overconfidence
+    direction = "above" if gap >= 0 else "below"
+    return (
+        f"Confidence: on average {abs(gap):.1f} points {direction} the accuracy; calibration error "
+        f"{100.0 * value.error:.1f} points (95 % interval {low:.1f} to {high:.1f})."
+    )
 
 
 def _three_digits(value: float) -> str:
