@@ -8,9 +8,9 @@ from keiryo.records.changes import Changes
 from keiryo.report import words
 from keiryo.report.decision import changes as in_words
 
-FIGURES = ("change", "95 % interval", "images", "accuracy", "latency", "time", "size")
+FIGURES = ("change", "95 % interval", "images", "accuracy", "latency", "faster?", "size")
 # Columns that a narrow terminal can do without, in this order.
-LEFT_OUT_FIRST = ("size", "time", "latency", "images")
+LEFT_OUT_FIRST = ("size", "faster?", "latency", "images", "accuracy")
 
 
 def print_changes(changes: Changes) -> None:
@@ -39,17 +39,16 @@ def print_changes(changes: Changes) -> None:
 
 def _table(changes: Changes, figures: list[str]) -> Table:
     table = make_table(["model", "runs"], figures)
-    table.add_column("more than chance?")
     for change in changes.changes:
         runs = f"{in_words.letter(change.before)} → {in_words.letter(change.after)}"
         before, after = change.accuracy_before, change.accuracy_after
         cells = {
-            "change": f"{100.0 * change.difference:+.1f}",
+            "change": in_words.change(change),
             "95 % interval": in_words.interval(change),
             "images": in_words.images(change),
             "accuracy": f"{words.percent(before)} → {words.percent(after)}",
             "latency": in_words.latencies(change),
-            "time": in_words.LATENCY[change.latency_verdict],
+            "faster?": in_words.LATENCY[change.latency_verdict],
             "size": f"{words.size(change.artifact_bytes_before)} → "
             f"{words.size(change.artifact_bytes_after)}",
         }
@@ -57,6 +56,5 @@ def _table(changes: Changes, figures: list[str]) -> Table:
             Text(change.candidate),
             runs,
             *(cells[name] for name in figures),
-            in_words.verdict(change),
         )
     return table

@@ -72,7 +72,7 @@ def _matrix(analysis: Analysis) -> Table | None:
     if len(analysis.classes) > MOST_CLASSES:
         return None
     numbers = [str(number) for number in range(1, len(analysis.classes) + 1)]
-    table = make_table(["class, and class that was named"], numbers)
+    table = make_table(["class, by predicted class"], numbers)
     for row, figures in enumerate(analysis.confusion_matrix):
         name = _printable(analysis.classes[row].name)
         cells = [
