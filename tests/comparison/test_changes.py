@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_candidates import compared, trial
 
+from comparisons import compared, trial
 from conftest import Finished
 from keiryo.comparison.decision.changes import compare_runs
 from keiryo.comparison.trial.held_out import write_held_out

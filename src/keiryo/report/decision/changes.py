@@ -24,7 +24,7 @@ def run_in_words(run: ComparedRun) -> str:
     return (
         f"{run.folder}: {run.created[:16].replace('T', ' ')}, {run.data} at {run.size} px, "
         f"{run.val_images:,} held-out images, {machine.processor} ({machine.device}, "
-        f"{machine.threads} threads), {run.engine}, keiryo {run.keiryo_version}"
+        f"{count(machine.threads, 'thread')}), {run.engine}, keiryo {run.keiryo_version}"
     )
 
 
@@ -37,6 +37,23 @@ def interval(change: Change) -> str:
     """Return the 95 % interval of the change of accuracy, in points."""
     low, high = (100.0 * end for end in change.interval)
     return f"{low:+.1f} to {high:+.1f}"
+
+
+def cells(value: Change) -> dict[str, str]:
+    """Return a change's row of a table, by the headings of the columns."""
+    accuracies = words.percent(value.accuracy_before), words.percent(value.accuracy_after)
+    sizes = words.size(value.artifact_bytes_before), words.size(value.artifact_bytes_after)
+    return {
+        "model": value.candidate,
+        "runs": f"{letter(value.before)} → {letter(value.after)}",
+        "change": change(value),
+        "95 % interval": interval(value),
+        "images": images(value),
+        "accuracy": " → ".join(accuracies),
+        "latency": latencies(value),
+        "faster?": LATENCY[value.latency_verdict],
+        "size": " → ".join(sizes),
+    }
 
 
 def images(change: Change) -> str:
