@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from keiryo.records.analysis import Analysis
 from keiryo.records.base import Finding, Machine, Record, Status
 from keiryo.records.data import DataSummary, SuspectLabel
+from keiryo.records.decision import ArchitectureDifference, Candidate, Difference
 from keiryo.records.export import TrialExport
 from keiryo.records.speed import TORCH, Latency
 from keiryo.records.training import BudgetTime, Epoch, Metric, Pause
@@ -83,6 +85,9 @@ class Trial(Record):
         default={}, description="held-out accuracy for each corruption, by increasing strength"
     )
     robust_accuracy: float | None = Field(default=None, description="mean over robustness")
+    analysis: Analysis | None = Field(
+        default=None, description="confusions, classes, calibration and worst errors, held out"
+    )
     history: list[Epoch] = []
     diagnosis: list[Finding] = []
     error: str | None = Field(default=None, description="last lines of the log of a failed trial")
@@ -118,27 +123,6 @@ class Limits(Record):
     max_params: int | None = None
 
 
-class Difference(Record):
-    """A candidate's trained network against the best one's, on the same held-out images."""
-
-    candidate: str
-    images: int = Field(description="held-out images that both were tried on")
-    difference: float = Field(description="the best one's accuracy minus this one's")
-    interval: tuple[float, float] = Field(
-        description="95 % interval of the difference (Newcombe 1998, method 10)"
-    )
-    p_value: float = Field(
-        description="of equal accuracy: McNemar's mid-p, adjusted for the number of candidates "
-        "(Holm 1979)"
-    )
-
-    @property
-    def is_told_apart(self) -> bool:
-        """True if chance alone would rarely make the two differ so much."""
-        return self.p_value < SIGNIFICANCE_LEVEL
-
-
-SIGNIFICANCE_LEVEL = 0.05
 # The code of the finding that the best model may be no better than guessing.
 NO_BETTER_THAN_BASELINE = "no_better_than_baseline"
 TABLE_HEADINGS = ("model", "seed", "held out", "latency", "size", "parameters")
@@ -179,14 +163,36 @@ class Comparison(Record):
     pareto: list[str] = Field(description="models that no other beats in both accuracy and latency")
     recommended: str | None = Field(
         description="the lightest of the candidates within the limits that may be as accurate as "
-        "the most accurate one: the 95 % interval of the difference reaches zero"
+        "the most accurate one: the 95 % interval of the difference reaches zero; None: none is "
+        "within the limits, or the finding `no_better_than_baseline` advises against it"
     )
     most_accurate: str | None = Field(
         default=None,
         description="the most accurate candidate within the limits, which `differences` are from",
     )
+    most_accurate_trial: str | None = Field(default=None, description="folder of its trial")
     differences: list[Difference] = Field(
-        default=[], description="of the other finished candidates, in the order of the ranking"
+        default=[],
+        description="trained networks: of the other finished candidates from the most accurate "
+        "one, in the order of the ranking",
+    )
+    architectures: list[ArchitectureDifference] = Field(
+        default=[],
+        description="architectures or recipes: of the other candidates from the first of the "
+        "ranking, in its order; those with two trainings or more",
+    )
+    trainings_lacking: int = Field(
+        default=0,
+        description="further trainings of each candidate without which architectures cannot be "
+        "compared",
+    )
+    candidates: list[Candidate] = Field(
+        default=[], description="all candidates: those of the ranking in its order, then others"
+    )
+    front: list[str] = Field(
+        default=[],
+        description="candidates that no other beats over accuracy, latency, size, training time "
+        "and memory, in the order of the ranking",
     )
     findings: list[Finding] = Field(
         default=[], description="what to know of the ranking and the recommendation"
@@ -217,6 +223,24 @@ class Comparison(Record):
     def as_accurate(self) -> list[str]:
         """The candidates that the held-out images cannot tell from the most accurate one."""
         return [each.candidate for each in self.differences if not each.is_told_apart]
+
+    @property
+    def equal_architectures(self) -> list[str]:
+        """The candidates that repeated trainings cannot tell from the first of the ranking."""
+        return [
+            each.candidate
+            for each in self.architectures
+            if each.is_enough and not each.is_told_apart
+        ]
+
+    @property
+    def shown_trial(self) -> str | None:
+        """Folder of the recommended trial; if none is recommended, of the most accurate one."""
+        return self.recommended_trial or self.most_accurate_trial
+
+    def candidate_named(self, name: str) -> Candidate | None:
+        """Return the record of a candidate; None: written by an earlier version."""
+        return next((each for each in self.candidates if each.name == name), None)
 
     @property
     def advises_against_best(self) -> bool:
