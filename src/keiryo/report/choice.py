@@ -1,6 +1,7 @@
 """The recommendation in words: the reason for it, and the candidates that are as good."""
 
-from keiryo.records.comparison import SIGNIFICANCE_LEVEL, Comparison
+from keiryo.records.comparison import Comparison
+from keiryo.records.decision import SIGNIFICANCE_LEVEL
 from keiryo.report import words
 
 AS_ACCURATE = "≈"  # marks candidates that the held-out images cannot tell from the best

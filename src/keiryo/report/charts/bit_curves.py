@@ -30,9 +30,7 @@ def draw_bit_curves(training: WaveNetTraining, say: Language) -> Markup:
     )
     marks = [
         horizontal_line(y.scale.place(guessing), BASELINE),
-        draw_line(
-            steps, bits, x=x, y=y, style=TRAINING, label=say.plain("charts.training_steps")
-        ),
+        draw_line(steps, bits, x=x, y=y, style=TRAINING, label=say.plain("charts.training_steps")),
         draw_line(
             ends, held_out, x=x, y=y, style=HELD_OUT, label=say.plain("charts.held_out_bits")
         ),

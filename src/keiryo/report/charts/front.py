@@ -10,13 +10,14 @@ from markupsafe import Markup
 from keiryo.records.comparison import Comparison, Limits, Trial
 from keiryo.report import words
 from keiryo.report.languages.catalogue import Language
-from keiryo.report.svg.chart import Axis, draw_chart, vertical_line
+from keiryo.report.svg.chart import Axis, LegendEntry, draw_chart, draw_legend, vertical_line
 from keiryo.report.svg.lines import draw_line
 from keiryo.report.svg.scales import linear_scale, logarithmic_scale
 from keiryo.report.svg.scatter import Point, draw_points
 from keiryo.report.svg.styles import series
 
 HEIGHT = 320
+MOST_NAMES = 14  # with more, colours repeat so often that they say nothing
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,11 @@ def draw_front(comparison: Comparison, kind: CostKind, say: Language) -> Markup 
     candidates = _candidates(comparison, kind)
     if not candidates:
         return None
+    show = _show(kind, say)
     x = Axis(
         logarithmic_scale([candidate.cost for candidate in candidates], most_ticks=5),
         say.plain(f"costs.{kind.name}"),
-        kind.show,
+        lambda value: words.without_zeros(show(value)),
     )
     ends = [end for candidate in candidates for end in candidate.interval or (candidate.accuracy,)]
     y = Axis(
@@ -89,7 +91,7 @@ def draw_front(comparison: Comparison, kind: CostKind, say: Language) -> Markup 
             candidate.accuracy,
             series(candidate.number) + ("" if candidate in front else " hollow"),
             candidate.name,
-            f"{candidate.name}: {words.percent(candidate.accuracy)}, {kind.show(candidate.cost)}",
+            f"{candidate.name}: {words.percent(candidate.accuracy)}, {show(candidate.cost)}",
             candidate.interval,
             {"data-candidate": candidate.number},
         )
@@ -111,8 +113,7 @@ def draw_front(comparison: Comparison, kind: CostKind, say: Language) -> Markup 
             "charts.front_description",
             n=len(candidates),
             front=", ".join(
-                f"{one.name} ({words.percent(one.accuracy)}, {kind.show(one.cost)})"
-                for one in front
+                f"{one.name} ({words.percent(one.accuracy)}, {show(one.cost)})" for one in front
             ),
         ),
         height=HEIGHT,
@@ -123,6 +124,18 @@ def draw_front(comparison: Comparison, kind: CostKind, say: Language) -> Markup 
             "data_high": repr(x.scale.high),
         },
     )
+
+
+def _show(kind: CostKind, say: Language) -> Callable[[float | None], str]:
+    if kind.show is words.duration:
+        return lambda value: words.duration(value, say)
+    return kind.show
+
+
+def draw_names(comparison: Comparison) -> Markup:
+    """Return the colour of each candidate, for pages too narrow for names beside the points."""
+    shown = comparison.ranking[:MOST_NAMES]
+    return draw_legend([LegendEntry(name, series(place)) for place, name in enumerate(shown)])
 
 
 def _candidates(comparison: Comparison, kind: CostKind) -> list[Candidate]:
@@ -152,7 +165,7 @@ def _interval(trials: Sequence[Trial]) -> tuple[float, float] | None:
 
 
 def _front(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that no other beats in accuracy without costing more, cheapest first."""
+    """Return the candidates that no other beats without costing more, the cheapest first."""
     front: list[Candidate] = []
     for one in sorted(candidates, key=lambda each: (each.cost, -each.accuracy)):
         if not front or one.accuracy > front[-1].accuracy:
@@ -175,6 +188,6 @@ def _steps(front: Sequence[Candidate], end: float) -> tuple[list[float], list[fl
 
 def _limit_line(limit: float | None, x: Axis) -> Markup:
     """Return the line of the limit; the page's script moves it, so it is always there."""
-    is_in_plot = limit is not None and x.scale.low <= limit <= x.scale.high
-    line = vertical_line(x.scale.place(limit) if limit and is_in_plot else 0.0, "limit")
-    return line if is_in_plot else Markup(line.replace("<line ", "<line hidden ", 1))  # noqa: S704
+    if limit is not None and x.scale.low <= limit <= x.scale.high:
+        return vertical_line(x.scale.place(limit), "limit")
+    return vertical_line(0.0, "limit", hidden="")

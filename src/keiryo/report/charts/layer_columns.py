@@ -102,7 +102,7 @@ def _draw_panel(weighing: Weighing, cost: Cost, name: str, is_last: bool, say: L
 
 
 def _show_tick(cost: Cost) -> Callable[[float], str]:
-    return lambda value: cost.show(value) if value else "0"
+    return lambda value: words.without_zeros(cost.show(value)) if value else "0"
 
 
 def _starts(layers: Sequence[LayerCost]) -> list[int]:
@@ -145,7 +145,9 @@ def _block_names(layers: Sequence[LayerCost]) -> Markup:
         # A text turns about its own place only inside an element that is already there.
         text = element("text", _block_name(layers[start]), transform="rotate(-90)", dy=4)
         names.append(
-            element("svg", text, x=percentage(100 * middle / len(layers)), y="100%", class_="turned")
+            element(
+                "svg", text, x=percentage(100 * middle / len(layers)), y="100%", class_="turned"
+            )
         )
     return element("g", *names, class_="grid blocks")
 

@@ -16,6 +16,7 @@ ENGLISH = "en"
 CODES = (ENGLISH, "ja")
 # The variables that say which language messages are in, by POSIX and gettext, first to last.
 LOCALE_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+FORMS = {"one", "other"}  # of a text that depends on a count
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class Language:
 
     def __call__(self, key: str, /, **values: object) -> Markup:
         """Return the text of `key` as HTML, with the `values` escaped."""
-        return Markup(self._form(key, values)).format(**values)  # noqa: S704
+        return Markup(self._form(key, values)).format(**values)
 
     def plain(self, key: str, /, **values: object) -> str:
         """Return the text of `key` without any markup, for attributes and drawings."""
-        text = Markup(self._form(key, values)).striptags()  # noqa: S704
+        text = self._form(key, values)
+        if "<" in text or "&" in text:
+            text = Markup(text).striptags()
         return text.format(**values)
 
     def _form(self, key: str, values: Mapping[str, object]) -> str:
@@ -78,7 +81,7 @@ def _code_of_locale() -> str:
 def _flatten(tables: Mapping[str, object], start: str = "") -> dict[str, str | Mapping[str, str]]:
     texts: dict[str, str | Mapping[str, str]] = {}
     for key, value in tables.items():
-        if isinstance(value, str) or (isinstance(value, dict) and "other" in value):
+        if isinstance(value, str) or (isinstance(value, dict) and value.keys() <= FORMS):
             texts[start + key] = value
         elif isinstance(value, dict):
             texts |= _flatten(value, f"{start}{key}.")

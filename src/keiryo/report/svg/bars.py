@@ -45,9 +45,7 @@ def draw_bars(
     scale = scale or linear_scale([0.0, *(end for bar in bars for end in _ends(bar))])
     axis = Axis(scale, axis_title, show)
     zero = 0.0 if scale.is_logarithmic else max(0.0, scale.place(0.0))
-    rows = [
-        _row(bar, number, axis, zero, show_value or show) for number, bar in enumerate(bars)
-    ]
+    rows = [_row(bar, number, axis, zero, show_value or show) for number, bar in enumerate(bars)]
     return draw_chart(
         name,
         [*rows, *marks],

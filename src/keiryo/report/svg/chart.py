@@ -62,9 +62,7 @@ def draw_chart(
         **(attributes or {}),
     )
     bottom = TICK_GAP + LINE_HEIGHT * (2 if x.title else 1)
-    plot = element(
-        "div", drawn, class_="plot", style=f"padding:12px 14px {bottom}px {left}px"
-    )
+    plot = element("div", drawn, class_="plot", style=f"padding:12px 14px {bottom}px {left}px")
     return element(
         "figure",
         element("figcaption", title),
@@ -93,10 +91,11 @@ def horizontal_line(y: float, style: str = "") -> Markup:
     return element("line", x1="0", x2="100%", y1=height, y2=height, class_=f"rule {style}".strip())
 
 
-def vertical_line(x: float, style: str = "") -> Markup:
+def vertical_line(x: float, style: str = "", **attributes: object) -> Markup:
     """Return a line from the top to the bottom of the plot at the place `x`, 0 to 100."""
     place = percentage(x)
-    return element("line", x1=place, x2=place, y1="0", y2="100%", class_=f"rule {style}".strip())
+    style = f"rule {style}".strip()
+    return element("line", x1=place, x2=place, y1="0", y2="100%", class_=style, **attributes)
 
 
 def _grid(x: Axis, y: Axis) -> Markup:

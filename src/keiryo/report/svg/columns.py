@@ -11,7 +11,9 @@ from keiryo.report.svg.lines import UNITS
 FILLED = 0.9  # the share of an item's room that its bar takes
 
 
-def draw_columns(values: Sequence[float], styles: Mapping[str, Sequence[int]], *, y: Axis) -> Markup:
+def draw_columns(
+    values: Sequence[float], styles: Mapping[str, Sequence[int]], *, y: Axis
+) -> Markup:
     """Return a bar for each of the `values`, which share the plot's width.
 
     `styles` has the places of the bars of each style, a class of the style sheet.

@@ -29,8 +29,10 @@ class Point:
 def draw_points(points: list[Point], *, x: Axis, y: Axis, radius: float = RADIUS) -> Markup:
     """Return the points; the names that have room are written beside them."""
     named = _names_with_room(points, x, y)
-    return join(_draw(point, x, y, radius, point.name if place in named else "")
-                for place, point in enumerate(points))
+    return join(
+        _draw(point, x, y, radius, point.name if place in named else "")
+        for place, point in enumerate(points)
+    )
 
 
 def _draw(point: Point, x: Axis, y: Axis, radius: float, name: str) -> Markup:
@@ -46,9 +48,7 @@ def _draw(point: Point, x: Axis, y: Axis, radius: float, name: str) -> Markup:
     if name:
         is_left = place > RIGHT_PART
         gap = -NAME_GAP if is_left else NAME_GAP
-        parts.append(
-            element("text", name, **at, dx=gap, dy=4, class_="left" if is_left else None)
-        )
+        parts.append(element("text", name, **at, dx=gap, dy=4, class_="left" if is_left else None))
     return element("g", *parts, class_=f"point {point.style}", **point.attributes)
 
 
