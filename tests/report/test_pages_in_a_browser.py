@@ -17,6 +17,7 @@ from keiryo.records.base import Finding
 from keiryo.records.comparison import Comparison, Limits
 from keiryo.records.places import SNAPSHOTS_FILE, THUMBNAILS_FILE
 from keiryo.report.budgets import BYTES_PER_MEGABYTE, budget_data
+from keiryo.report.languages.catalogue import english
 from keiryo.report.page import render_page
 
 WHERE = "pip install -c constraints.txt -e '.[browser-test]'"
@@ -119,7 +120,7 @@ def test_sliders_move_the_recommendation_and_back(opened: Opened, tmp_path: Path
     advice, slider = page.locator("#advice"), page.locator("#budget-latency")
     assert advice.get_attribute("data-candidate") == "fast"
     assert slider.get_attribute("aria-valuetext") == "no limit"
-    assert page.locator("svg .limit:visible").count() == 0
+    assert page.locator("svg .limit:not([hidden])").count() == 0
     slider.focus()
     for _ in range(30):
         slider.press("ArrowLeft")
@@ -127,7 +128,7 @@ def test_sliders_move_the_recommendation_and_back(opened: Opened, tmp_path: Path
             break
     assert advice.get_attribute("data-candidate") == "weak"
     assert "ms" in slider.get_attribute("aria-valuetext")
-    assert page.locator("#front-latency .limit:visible").count() == 1
+    assert page.locator("#front-latency .limit:not([hidden])").count() == 1
     assert page.locator("tr.over th").all_inner_texts()[0].startswith("slow")
     assert page.locator("tr.recommended th").inner_text().startswith("weak")
     slider.press("Home")
@@ -145,7 +146,7 @@ def test_the_page_recommends_by_the_rule_of_the_comparison(opened: Opened, tmp_p
     ]
     drawn = [
         draw_comparison(seed, candidates=6, seeds=1 + seed % 2, limits=Limits())
-        for seed in range(40)
+        for seed in range(12)
     ]
     expected, asked = [], []
     for comparison in drawn:
@@ -155,8 +156,6 @@ def test_the_page_recommends_by_the_rule_of_the_comparison(opened: Opened, tmp_p
         comparison.may_replace = {
             one: [other for other in later[one] if int(other[5:]) % 2] for one in ranking.models
         }
-        from keiryo.report.languages.catalogue import english
-
         data = budget_data(comparison, english())
         assert data is not None
         for limits in bounds:
@@ -192,11 +191,9 @@ def test_tables_sort_by_keyboard(opened: Opened, tmp_path: Path) -> None:
     heading.press("Enter")
     assert models.all_inner_texts() == ["slow", "slow", "broken", "fast", "weak"]
     assert page.locator("#table th[aria-sort]").get_attribute("aria-sort") == "descending"
-    page.get_by_role("button", name="balanced accuracy").count()
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 def test_pages_are_open_to_everyone(
     opened: Opened, tmp_path: Path, size: tuple[int, int], scheme: str
 ) -> None:

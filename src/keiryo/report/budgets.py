@@ -113,7 +113,7 @@ def _slider(
     ]
     if not costs:
         return None
-    limits = {limit for limit in _round_limits(min(costs), max(costs))}
+    limits = set(_round_limits(min(costs), max(costs)))
     if given is not None:
         limits.add(given)
     steps = sorted(limits)

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select
 
 from keiryo.report import words
 from keiryo.report.languages.catalogue import Language
-from keiryo.report.languages.findings import translate
+from keiryo.report.languages.translation import translate
 
 
 def render(template: str, say: Language, **values: object) -> str:

@@ -13,8 +13,8 @@ from keiryo.records.places import SNAPSHOTS_FILE
 from keiryo.records.training import LayerSnapshot, Snapshot, SnapshotFile
 from keiryo.report import words
 from keiryo.report.languages.catalogue import Language
+from keiryo.report.svg.cells import draw_heat_map
 from keiryo.report.svg.chart import Axis
-from keiryo.report.svg.heat_map import draw_heat_map
 from keiryo.report.svg.scales import Scale
 
 MOST_EPOCH_LABELS = 6
