@@ -1,28 +1,26 @@
 """Running a plan: pack, trials one after the other, ranking, results."""
 
 import csv
-import datetime
 import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from keiryo.bench.weighing import weigh_model
-from keiryo.comparison.conclusions import conclude
+from keiryo.comparison.decision.conclusion import conclude_comparison
 from keiryo.comparison.deployment import move_to_engine
 from keiryo.comparison.images.opening import check_unchanged, open_images
 from keiryo.comparison.images.smallest_batch import check_batches
 from keiryo.comparison.images.splitting import check_folds, split_of_plan
 from keiryo.comparison.latencies import measure_trials
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.paired import differences_from, may_replace_best
 from keiryo.comparison.plan import PACK_FOLDER, Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained.pretrained import check_pretrained, places_of_weights
-from keiryo.comparison.rank import over_known_limits, rank, recommend_lightest
+from keiryo.comparison.rank import over_known_limits
 from keiryo.comparison.rungs import Rungs
+from keiryo.comparison.trial.analysis import fill_missing_analyses
 from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
@@ -35,17 +33,15 @@ from keiryo.data.survey.split import has_own_split
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.measure.engines import find_engine
-from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
 from keiryo.records.base import Finding
-from keiryo.records.comparison import Comparison, Difference, Trial
+from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
 from keiryo.records.speed import TORCH
 from keiryo.run_folder import check_space
 from keiryo.train.device import choose_device
-from keiryo.version import __version__
 
 TENSORS_OF_CHECKPOINT = 3  # times the number of weights: with the two moments of Adam
 TABLE_COLUMNS = (
@@ -55,10 +51,6 @@ TABLE_COLUMNS = (
     *("artifact_bytes", "train_seconds", "epochs", "images_per_second", "peak_memory_bytes"),
     *("latency_ms_p50", "latency_ms_p95", "dropped_at", "dropped_because", "engine"),
 )
-RECORDED_OPTIONS = {
-    *("recipe", "augment", "fine_tune", "batch", "epochs", "minutes", "budget", "class_weights"),
-    *("stop_early", "metric", "engine"),
-}
 
 
 def run_comparison(
@@ -168,7 +160,8 @@ def _train_and_conclude(
     if complete:
         complete = measure_trials(trials, plan, out, listener, again=measure_again)
     listener.working("ranking and writing the results")
-    comparison = _conclude(plan, data, trials, pack.labels, out, complete=complete)
+    comparison = conclude_comparison(plan, data, trials, pack.labels, out, complete=complete)
+    fill_missing_analyses(comparison.trials, pack, out)
     fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)
     write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
@@ -240,45 +233,6 @@ def _summarize(pack: Pack, plan: Plan, findings: Sequence[Finding]) -> DataSumma
 
 def _largest_share(labels: np.ndarray) -> float | None:
     return float(np.bincount(labels).max() / len(labels)) if len(labels) else None
-
-
-def _conclude(
-    plan: Plan,
-    data: DataSummary,
-    trials: list[Trial],
-    labels: np.ndarray,
-    out: Path,
-    *,
-    complete: bool,
-) -> Comparison:
-    ranking = rank(trials, plan.limits, plan.metric)
-    best = ranking.recommended
-    differences: list[Difference] = []
-    if best is not None and plan.metric == "accuracy":
-        differences = differences_from(best, ranking.models, trials, labels, out)
-        as_good = may_replace_best(differences, trials, data.baseline)
-        ranking = recommend_lightest(ranking, trials, plan.limits, as_good)
-    comparison = Comparison(
-        keiryo_version=__version__,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        machine=describe_machine(
-            device=plan.device, threads=plan.threads, torch_version=torch.__version__
-        ),
-        data=data,
-        **plan.model_dump(include=RECORDED_OPTIONS),
-        engine_version=find_engine(plan.engine).title_with_version,
-        limits=plan.limits,
-        trials=trials,
-        ranking=ranking.models,
-        pareto=ranking.pareto,
-        recommended=ranking.recommended,
-        most_accurate=best,
-        differences=differences,
-        recommended_trial=ranking.recommended_trial,
-        complete=complete,
-    )
-    comparison.findings = conclude(comparison)
-    return comparison
 
 
 def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:

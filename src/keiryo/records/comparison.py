@@ -1,8 +1,6 @@
 """The records of a comparison: its trials, its limits, its result."""
 
-from collections.abc import Sequence
-from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,6 +10,13 @@ from keiryo.records.data import DataSummary, SuspectLabel
 from keiryo.records.decision import ArchitectureDifference, Candidate, Difference
 from keiryo.records.export import TrialExport
 from keiryo.records.speed import TORCH, Latency
+from keiryo.records.tables.frame import frame_of
+from keiryo.records.tables.trial_table import (
+    comparison_as_html,
+    comparison_as_text,
+    trial_as_html,
+    trial_as_text,
+)
 from keiryo.records.training import BudgetTime, Epoch, Metric, Pause
 
 
@@ -118,6 +123,18 @@ class Trial(Record):
         """Return the held-out figure that `metric` names; None: not measured."""
         return self.val_balanced_accuracy if metric == "balanced" else self.val_accuracy
 
+    def __str__(self) -> str:
+        """Return the figures, one a line."""
+        return trial_as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the figures as a notebook shows them."""
+        return trial_as_html(self)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame, a row for each epoch; raise ImportError without pandas."""
+        return frame_of(self.history)
+
     def has_paused_at(self, share: float) -> bool:
         """Return True if the trial was paused at `share` of its budget, or later."""
         return self.status == "stopped" and any(pause.share >= share for pause in self.pauses)
@@ -133,7 +150,6 @@ class Limits(Record):
 
 # The code of the finding that the best model may be no better than guessing.
 NO_BETTER_THAN_BASELINE = "no_better_than_baseline"
-TABLE_HEADINGS = ("model", "seed", "held out", "latency", "size", "parameters")
 
 
 class Comparison(Record):
@@ -260,24 +276,14 @@ class Comparison(Record):
         """True if the best model may be no better than always naming the largest class."""
         return any(finding.code == NO_BETTER_THAN_BASELINE for finding in self.findings)
 
+    def __str__(self) -> str:
+        """Return a table of the trials, with the recommendation below."""
+        return comparison_as_text(self)
+
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows: the trials, the recommended one in bold."""
-        rows = [f"<tr>{_cells('th', TABLE_HEADINGS)}</tr>"]
-        for trial in self.trials:
-            latency = trial.latency_ms
-            cells = (
-                trial.candidate,
-                trial.seed,
-                trial.status if trial.val_accuracy is None else f"{trial.val_accuracy:.1%}",
-                "" if latency is None else f"{latency.p50:.2f} ms" + "*" * latency.disturbed,
-                "" if trial.artifact_bytes is None else f"{trial.artifact_bytes / 1e6:.2f} MB",
-                "" if trial.parameters is None else f"{trial.parameters:,}",
-            )
-            is_best = trial.folder == self.recommended_trial
-            rows.append(f"<tr>{_cells('td', cells, bold=is_best)}</tr>")
-        return f"<table>{''.join(rows)}</table>"
+        return comparison_as_html(self)
 
-
-def _cells(tag: str, texts: Sequence[object], *, bold: bool = False) -> str:
-    start, end = ("<b>", "</b>") if bold else ("", "")
-    return "".join(f"<{tag}>{start}{escape(str(text))}{end}</{tag}>" for text in texts)
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame, a row for each trial; raise ImportError without pandas."""
+        return frame_of(self.trials)

@@ -13,6 +13,7 @@ from keiryo.report.budgets import budget_data
 from keiryo.report.charts.accuracy_curves import draw_accuracy_curves
 from keiryo.report.charts.front import FURTHER, LATENCY, SIZE, draw_front, draw_names
 from keiryo.report.charts.gradient_map import draw_gradient_maps
+from keiryo.report.decision import architectures
 from keiryo.report.languages.catalogue import Language, language
 from keiryo.report.order import best_first, dropped_early
 from keiryo.report.page_parts import render
@@ -61,7 +62,7 @@ def render_page(comparison: Comparison, folder: Path, lang: str | None = None) -
         choice=choice,
         reason=choice.reason(comparison),
         legend=choice.legend(comparison),
-        lacks_seeds=choice.lacks_seeds(comparison),
+        architectures=architectures.compared_in_words(comparison),
         limits=_limits_in_words(comparison.limits, say),
         disturbed=any(words.is_disturbed(trial.latency_ms) for trial in trials),
         budgets=budget_data(comparison, say),

@@ -2,6 +2,7 @@
 
 import re
 
+from keiryo.records.analysis import Calibration
 from keiryo.records.comparison import Trial
 from keiryo.records.speed import Latency
 from keiryo.report.languages.catalogue import Language, english
@@ -113,6 +114,17 @@ def corruption(kind: str, say: Language) -> str:
 def without_zeros(figure: str) -> str:
     """Return a figure without zeros at the end of its fraction: 5.00 ms as 5 ms."""
     return _ZEROS.sub("", figure)
+
+
+def calibration(value: Calibration) -> str:
+    """Return how far the confidence is from the accuracy."""
+    low, high = (100.0 * end for end in value.interval)
+    gap = 100.0 * value.overconfidence
+    direction = "above" if gap >= 0 else "below"
+    return (
+        f"Confidence: on average {abs(gap):.1f} points {direction} the accuracy; calibration error "
+        f"{100.0 * value.error:.1f} points (95 % interval {low:.1f} to {high:.1f})."
+    )
 
 
 def _three_digits(value: float) -> str:

@@ -1,0 +1,193 @@
+"""Several comparisons side by side: the candidates that more than one has, and what changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from keiryo.comparison.rank import chosen_trial
+from keiryo.comparison.trial.held_out import read_marked_answers
+from keiryo.errors import InputError
+from keiryo.files import shown
+from keiryo.records.changes import Change, Changes, ComparedRun
+from keiryo.records.comparison import Comparison, Trial
+from keiryo.records.places import RESULTS_FILE
+from keiryo.statistics import (
+    holm,
+    independent_difference_interval,
+    mcnemar_mid_p,
+    paired_difference_interval,
+    two_proportions_p,
+)
+
+
+@dataclass(frozen=True)
+class _Run:
+    folder: Path
+    comparison: Comparison
+
+    def trials_of(self, candidate: str) -> list[Trial]:
+        """Return the trial that would be handed over, or those of all its folds."""
+        group = [
+            trial
+            for trial in self.comparison.trials
+            if trial.candidate == candidate and trial.status == "done"
+        ]
+        if not group:
+            return []
+        chosen = chosen_trial(group)
+        same_seed = [trial for trial in group if trial.seed == chosen.seed]
+        return sorted(same_seed, key=lambda trial: trial is not chosen)  # the chosen one first
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Whether each held-out image, by its mark, is classified correctly, and its label."""
+
+    correct: dict[str, bool]
+    labels: dict[str, str]
+
+
+def compare_runs(folders: Sequence[Path]) -> Changes:
+    """Return what changed between the comparisons in `folders`, in the order of their dates.
+
+    Each candidate is compared with itself in the next comparison that has it. Raises InputError if
+    a folder holds no comparison.
+    """
+    runs = sorted((_read(folder) for folder in folders), key=lambda run: run.comparison.created)
+    places: dict[str, list[int]] = {}
+    for place, run in enumerate(runs):
+        for candidate in run.comparison.ranking:
+            places.setdefault(candidate, []).append(place)
+    changes = [
+        change
+        for candidate, found in places.items()
+        for before, after in pairwise(found)
+        if (change := _change(candidate, runs, before, after)) is not None
+    ]
+    for each, p_value in zip(changes, holm([each.p_value for each in changes]), strict=True):
+        each.p_value = p_value
+    return Changes(
+        runs=[_describe(run) for run in runs],
+        changes=changes,
+        only_in={name: found[0] for name, found in places.items() if len(found) == 1},
+    )
+
+
+def _read(folder: Path) -> _Run:
+    try:
+        return _Run(folder, Comparison.model_validate_json((folder / RESULTS_FILE).read_bytes()))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{folder}: holds no {RESULTS_FILE}; name another folder") from None
+    except ValidationError:
+        raise InputError(
+            f"{folder / RESULTS_FILE}: not a comparison's, damaged, or by another version"
+        ) from None
+
+
+def _describe(run: _Run) -> ComparedRun:
+    comparison = run.comparison
+    return ComparedRun(
+        folder=shown(run.folder),
+        created=comparison.created,
+        keiryo_version=comparison.keiryo_version,
+        machine=comparison.machine,
+        data=comparison.data.name,
+        size=comparison.data.size,
+        engine=comparison.engine_version or comparison.engine,
+        train_images=comparison.data.train_images,
+        val_images=comparison.data.val_images,
+        recommended=comparison.recommended,
+        ranking=comparison.ranking,
+    )
+
+
+def _change(candidate: str, runs: Sequence[_Run], before: int, after: int) -> Change | None:
+    trials = [runs[place].trials_of(candidate) for place in (before, after)]
+    answers = [_answers(runs[place], candidate) for place in (before, after)]
+    if not all(trials) or not all(each.correct for each in answers):
+        return None
+    earlier, later = answers
+    shared = [
+        mark
+        for mark in earlier.correct.keys() & later.correct.keys()
+        if earlier.labels[mark] == later.labels[mark]
+    ]
+    counts = len(earlier.correct), len(later.correct)
+    is_paired = 2 * len(shared) >= max(counts)
+    if is_paired:
+        first = np.array([later.correct[mark] for mark in shared])
+        second = np.array([earlier.correct[mark] for mark in shared])
+        only_after, only_before = int((first & ~second).sum()), int((second & ~first).sum())
+        both, neither = int((first & second).sum()), int((~first & ~second).sum())
+        accuracies = float(second.mean()), float(first.mean())
+        interval = paired_difference_interval(both, only_after, only_before, neither)
+        p_value = mcnemar_mid_p(only_after, only_before)
+    else:
+        correct = sum(earlier.correct.values()), sum(later.correct.values())
+        accuracies = correct[0] / counts[0], correct[1] / counts[1]
+        of_both = correct[1], counts[1], correct[0], counts[0]
+        interval = independent_difference_interval(*of_both)
+        p_value = two_proportions_p(*of_both)
+    one, other = trials[0][0], trials[1][0]
+    same_machine = _is_same_machine(runs[before].comparison, runs[after].comparison)
+    return Change(
+        candidate=candidate,
+        before=before,
+        after=after,
+        images_before=counts[0],
+        images_after=counts[1],
+        shared_images=len(shared),
+        is_paired=is_paired,
+        accuracy_before=accuracies[0],
+        accuracy_after=accuracies[1],
+        interval=interval,
+        p_value=p_value,
+        same_machine=same_machine,
+        latency_ms_before=one.latency_ms.p50 if one.latency_ms else None,
+        latency_ms_after=other.latency_ms.p50 if other.latency_ms else None,
+        latency_verdict=_latency_verdict(one, other)
+        if same_machine and runs[before].comparison.data.size == runs[after].comparison.data.size
+        else "unknown",
+        artifact_bytes_before=one.artifact_bytes,
+        artifact_bytes_after=other.artifact_bytes,
+        train_seconds_before=one.train_seconds,
+        train_seconds_after=other.train_seconds,
+    )
+
+
+def _answers(run: _Run, candidate: str) -> _Answers:
+    classes = run.comparison.data.classes
+    correct: dict[str, bool] = {}
+    labels: dict[str, str] = {}
+    for trial in run.trials_of(candidate):
+        found = read_marked_answers(run.folder, trial.folder)
+        if found is None:
+            continue
+        marks, of_images, predicted = found
+        for mark, label, answer in zip(marks, of_images, predicted, strict=True):
+            correct[mark] = label == answer
+            labels[mark] = classes[label]
+    return _Answers(correct, labels)
+
+
+def _is_same_machine(one: Comparison, other: Comparison) -> bool:
+    return all(
+        getattr(one.machine, name) == getattr(other.machine, name)
+        for name in ("processor", "cores", "device", "threads")
+    ) and (one.engine, one.engine_version) == (other.engine, other.engine_version)
+
+
+def _latency_verdict(one: Trial, other: Trial) -> Literal["faster", "slower", "same", "unknown"]:
+    before, after = one.latency_ms, other.latency_ms
+    if before is None or after is None or before.disturbed or after.disturbed:
+        return "unknown"
+    if before.spread is None or after.spread is None:
+        return "unknown"
+    if after.spread[1] < before.spread[0]:
+        return "faster"
+    return "slower" if after.spread[0] > before.spread[1] else "same"
