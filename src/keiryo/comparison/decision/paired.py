@@ -93,8 +93,8 @@ def replacements(
     is_correct = np.array(
         [[one.get(row, False) for row in rows] for one in correct], dtype=np.int64
     )
-    images, both = is_known @ is_known.T, is_right @ is_right.T
-    alone = is_right @ is_known.T - both  # [first, second]: those that only the first has right
+    images, both = is_known @ is_known.T, is_correct @ is_correct.T
+    alone = is_correct @ is_known.T - both  # [first, second]: those that only the first has right
     usable = {one for one in ranking if is_better_than_chance(one, trials, baseline)}
 
     def may_replace(first: int, second: int) -> bool:
