@@ -102,7 +102,7 @@ def test_help_is_there_without_torch() -> None:
         "from keiryo.cli.main import main\n"
         "try: main()\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "heavy = {'torch', 'numpy', 'cv2', 'plotly', 'matplotlib', 'sklearn', 'pydantic'}\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'matplotlib', 'sklearn', 'pydantic'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keiryo.comparison.decision.answers import Answers
-from keiryo.comparison.decision.paired import differences_from, may_replace_best
+from keiryo.comparison.decision.paired import differences_from, may_replace_best, replacements
 from keiryo.comparison.rank import rank, recommend_lightest
 from keiryo.comparison.trial.held_out import write_held_out
 from keiryo.records.comparison import Limits, Trial
@@ -102,3 +102,16 @@ def test_a_network_without_predictions_is_left_out(tmp_path: Path) -> None:
     best = trained(tmp_path, "best", range(0), latency=1)
     other = best.model_copy(update={"model": "other", "folder": "trials/none"})
     assert differences_from("best", ["other"], Answers([best, other], LABELS, tmp_path)) == []
+
+
+def test_replacements_of_each_are_those_of_the_best_among_those_below(tmp_path: Path) -> None:
+    wrong = [range(10), range(4, 17), range(12, 26), range(40), range(0, IMAGES, 2)]
+    trials = [trained(tmp_path, f"m{n}", each, latency=1) for n, each in enumerate(wrong)]
+    trials[1] = trials[1].model_copy(update={"folder": "trials/none"})  # without answers
+    answers = Answers(trials, LABELS, tmp_path)
+    ranking = [f"m{number}" for number in range(len(wrong))]
+    found = replacements(ranking, trials, answers, 0.5)
+    for place, best in enumerate(ranking):
+        below = differences_from(best, ranking[place + 1 :], answers)
+        assert found[best] == may_replace_best(below, trials, 0.5)
+    assert found["m0"] == ["m2"]

@@ -111,6 +111,14 @@ class Trial(Record):
         """The candidate's name: the model, with its recipe if there are several recipes."""
         return self.model if self.recipe is None else f"{self.model} by {self.recipe}"
 
+    @property
+    def judged_latency_ms(self) -> float | None:
+        """The latency to compare with a limit: of a disturbed measurement, the fastest run."""
+        latency = self.latency_ms
+        if latency is None:
+            return None
+        return latency.best if latency.disturbed and latency.best is not None else latency.p50
+
     def score(self, metric: Metric) -> float | None:
         """Return the held-out figure that `metric` names; None: not measured."""
         return self.val_balanced_accuracy if metric == "balanced" else self.val_accuracy
@@ -209,6 +217,11 @@ class Comparison(Record):
         default=[],
         description="candidates that no other beats over accuracy, latency, size, training time "
         "and memory, in the order of the ranking",
+    )
+    may_replace: dict[str, list[str]] = Field(
+        default={},
+        description="for each candidate of the ranking, those below it that may be as accurate; "
+        "if it is the most accurate within the limits, the lightest of them is recommended",
     )
     findings: list[Finding] = Field(
         default=[], description="what to know of the ranking and the recommendation"

@@ -10,7 +10,7 @@ from keiryo.comparison.conclusions import conclude
 from keiryo.comparison.decision.answers import Answers
 from keiryo.comparison.decision.architectures import compare_architectures, trainings_lacking
 from keiryo.comparison.decision.candidates import fill_candidates
-from keiryo.comparison.decision.paired import differences_from, may_replace_best
+from keiryo.comparison.decision.paired import differences_from, may_replace_best, replacements
 from keiryo.comparison.plan import Plan
 from keiryo.comparison.rank import rank, recommend_lightest
 from keiryo.measure.engines import find_engine
@@ -44,11 +44,13 @@ def conclude_comparison(
     answers = Answers(trials, labels, out)
     differences: list[Difference] = []
     architectures: list[ArchitectureDifference] = []
+    may_replace: dict[str, list[str]] = {one: [] for one in ranking.models}
     if best is not None and plan.metric == "accuracy":
         differences = differences_from(best, ranking.models, answers)
         as_good = may_replace_best(differences, trials, data.baseline)
         ranking = recommend_lightest(ranking, trials, plan.limits, as_good)
     if plan.metric == "accuracy":
+        may_replace = replacements(ranking.models, trials, answers, data.baseline)
         architectures = compare_architectures(ranking.models, answers, seed=plan.seed)
     comparison = Comparison(
         keiryo_version=__version__,
@@ -68,6 +70,7 @@ def conclude_comparison(
         most_accurate_trial=best_trial,
         differences=differences,
         architectures=architectures,
+        may_replace=may_replace,
         trainings_lacking=trainings_lacking(ranking.models, answers),
         recommended_trial=ranking.recommended_trial,
         complete=complete,

@@ -80,6 +80,36 @@ def may_replace_best(
     ]
 
 
+def replacements(
+    ranking: Sequence[str], trials: Sequence[Trial], answers: Answers, baseline: float
+) -> dict[str, list[str]]:
+    """Return for each candidate those below it that may replace it, as `may_replace_best` says.
+
+    Within other limits another candidate is the best one, and these are then as accurate as it.
+    """
+    correct = [_correct(candidate, answers) for candidate in ranking]
+    rows = sorted(set().union(*correct))
+    is_known = np.array([[row in one for row in rows] for one in correct], dtype=np.int64)
+    is_correct = np.array(
+        [[one.get(row, False) for row in rows] for one in correct], dtype=np.int64
+    )
+    images, both = is_known @ is_known.T, is_correct @ is_correct.T
+    alone = is_correct @ is_known.T - both  # [first, second]: those that only the first has right
+    usable = {one for one in ranking if is_better_than_chance(one, trials, baseline)}
+
+    def may_replace(first: int, second: int) -> bool:
+        if not images[first, second] or ranking[second] not in usable:
+            return False
+        counts = [int(of[first, second]) for of in (both, alone, alone.T)]
+        neither = int(images[first, second]) - sum(counts)
+        return paired_difference_interval(*counts, neither)[0] <= 0.0
+
+    return {
+        best: [ranking[j] for j in range(i + 1, len(ranking)) if may_replace(i, j)]
+        for i, best in enumerate(ranking)
+    }
+
+
 def is_better_than_chance(candidate: str, trials: Sequence[Trial], baseline: float) -> bool:
     """Return whether all finished trainings of `candidate` are better than `baseline`."""
     intervals = [
