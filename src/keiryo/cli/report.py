@@ -2,11 +2,17 @@
 
 import json as json_format
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from keiryo.cli import options
+from keiryo.errors import InputError
+
+if TYPE_CHECKING:
+    from keiryo.records.comparison import Comparison
+
+Form = Literal["html", "md", "csv", "latex"]
 
 
 def report(
@@ -18,24 +24,35 @@ def report(
             "what changed from one to the next is shown.",
         ),
     ],
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--format",
+            help="html writes report.html; md report.md, with the curves as images; latex "
+            "report.tex; csv results.csv. Of several comparisons, md, latex and csv are printed.",
+        ),
+    ] = "html",
+    lang: options.Lang = None,
     json: options.Json = False,
 ) -> None:
     """Write report.html again, or show what changed between several comparisons."""
+    if lang is not None and (form != "html" or len(folders) > 1):
+        raise InputError(f"--lang {lang}: for a page alone; leave it out")
     if len(folders) > 1:
-        _show_changes(folders, json=json)
+        _show_changes(folders, form, json=json)
         return
-    path = _write_again(folders[0])
+    path = _write_again(folders[0], form, lang)
     if json:
         typer.echo(json_format.dumps({"report": str(path)}, ensure_ascii=False, indent=2))
     else:
         typer.echo(path)
 
 
-def _show_changes(folders: list[Path], *, json: bool) -> None:
-    from keiryo.cli.tables.changes import print_changes
+def _show_changes(folders: list[Path], form: Form, *, json: bool) -> None:
     from keiryo.comparison.decision.changes import compare_runs
-    from keiryo.errors import InputError
 
+    if json and form != "html":
+        raise InputError(f"--json and --format {form}: give one of the two")
     resolved = [folder.resolve() for folder in folders]
     for place, folder in enumerate(resolved):
         if folder in resolved[:place]:
@@ -43,14 +60,24 @@ def _show_changes(folders: list[Path], *, json: bool) -> None:
     changes = compare_runs(folders)
     if json:
         typer.echo(changes.model_dump_json(indent=2))
-    else:
+    elif form == "html":
+        from keiryo.cli.tables.changes import print_changes
+
         print_changes(changes)
+    else:
+        from keiryo.report.forms import several
+
+        write = {
+            "md": several.changes_as_markdown,
+            "latex": several.changes_as_latex,
+            "csv": several.changes_as_csv,
+        }[form]
+        typer.echo(write(changes), nl=False)
 
 
-def _write_again(folder: Path) -> Path:
+def _write_again(folder: Path, form: Form, lang: str | None) -> Path:
     from pydantic import ValidationError
 
-    from keiryo.errors import InputError
     from keiryo.records.comparison import Comparison
     from keiryo.records.places import RESULTS_FILE
     from keiryo.records.wavenet import WaveNetTraining
@@ -60,9 +87,33 @@ def _write_again(folder: Path) -> Path:
     try:
         results = json_format.loads((folder / RESULTS_FILE).read_bytes())
         if isinstance(results, dict) and results.get("kind") == "wavenet":
-            return write_wavenet_report(WaveNetTraining.model_validate(results), folder)
-        return write_report(Comparison.model_validate(results), folder)
+            if form != "html":
+                raise InputError(f"--format {form}: for comparisons alone; leave it out")
+            return write_wavenet_report(WaveNetTraining.model_validate(results), folder, lang)
+        comparison = Comparison.model_validate(results)
     except FileNotFoundError:
         raise InputError(f"{folder}: holds no {RESULTS_FILE}; name another folder") from None
     except (ValidationError, ValueError):
         raise InputError(f"{folder / RESULTS_FILE}: damaged, or by another version") from None
+    return (
+        write_report(comparison, folder, lang)
+        if form == "html"
+        else _write(comparison, folder, form)
+    )
+
+
+def _write(comparison: "Comparison", folder: Path, form: Form) -> Path:
+    from keiryo.files import write_text
+    from keiryo.records.places import LATEX_FILE, MARKDOWN_FILE, TABLE_FILE
+    from keiryo.records.tables.trial_csv import trials_as_csv
+    from keiryo.report.forms.latex import comparison_as_latex
+    from keiryo.report.forms.markdown import comparison_as_markdown
+
+    if form == "md":
+        path, text = folder / MARKDOWN_FILE, comparison_as_markdown(comparison, folder)
+    elif form == "latex":
+        path, text = folder / LATEX_FILE, comparison_as_latex(comparison)
+    else:
+        path, text = folder / TABLE_FILE, trials_as_csv(comparison.trials)
+    write_text(path, text)
+    return path

@@ -1,7 +1,5 @@
 """Running a plan: pack, trials one after the other, ranking, results."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,22 +33,16 @@ from keiryo.files import write_text
 from keiryo.measure.engines import find_engine
 from keiryo.models.spec import parse_spec
 from keiryo.records.base import Finding
-from keiryo.records.comparison import Comparison, Trial
+from keiryo.records.comparison import Comparison
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
 from keiryo.records.speed import TORCH
+from keiryo.records.tables.trial_csv import trials_as_csv
 from keiryo.run_folder import check_space
 from keiryo.train.device import choose_device
 
 TENSORS_OF_CHECKPOINT = 3  # times the number of weights: with the two moments of Adam
-TABLE_COLUMNS = (
-    *("model", "seed", "fold", "status", "val_accuracy", "train_accuracy", "test_accuracy"),
-    *("val_balanced_accuracy", "processor_share", "disturbed"),
-    *("val_accuracy_with_leaks", "robust_accuracy", "parameters", "state_elements", "macs"),
-    *("artifact_bytes", "train_seconds", "epochs", "images_per_second", "peak_memory_bytes"),
-    *("latency_ms_p50", "latency_ms_p95", "dropped_at", "dropped_because", "engine"),
-)
 
 
 def run_comparison(
@@ -165,7 +157,7 @@ def _train_and_conclude(
     fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)
     write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
-    write_text(out / TABLE_FILE, _as_csv(trials))
+    write_text(out / TABLE_FILE, trials_as_csv(trials))
     return comparison
 
 
@@ -238,17 +230,9 @@ def _largest_share(labels: np.ndarray) -> float | None:
 def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
     names = names_to_show(comparison.data.findings)
     names += [suspect.file for suspect in comparison.suspect_labels]
+    shown = next((t for t in comparison.trials if t.folder == comparison.shown_trial), None)
+    if shown is not None and shown.analysis is not None:
+        names += [error.file for error in shown.analysis.confident_errors]
     rows = [image.name for image in pack.survey.images]
-    shown = make_thumbnails(names, rows, lambda row: pack.images[row])
-    write_text(out / THUMBNAILS_FILE, json.dumps(shown))
-
-
-def _as_csv(trials: list[Trial]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, TABLE_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for trial in trials:
-        latency = trial.latency_ms
-        percentiles = {f"latency_ms_{p}": latency and getattr(latency, p) for p in ("p50", "p95")}
-        writer.writerow(trial.model_dump() | percentiles)
-    return text.getvalue()
+    thumbnails = make_thumbnails(names, rows, lambda row: pack.images[row])
+    write_text(out / THUMBNAILS_FILE, json.dumps(thumbnails))

@@ -4,6 +4,8 @@
 RESULTS_FILE = "results.json"
 TABLE_FILE = "results.csv"
 REPORT_FILE = "report.html"
+MARKDOWN_FILE = "report.md"
+LATEX_FILE = "report.tex"
 CURVES_FOLDER = "curves"
 TENSORBOARD_FOLDER = "tensorboard"  # written with --log
 MLFLOW_FOLDER = "mlruns"

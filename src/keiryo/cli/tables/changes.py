@@ -5,12 +5,11 @@ from rich.text import Text
 
 from keiryo.cli.tables.table import make_table, needed_width, open_console, say
 from keiryo.records.changes import Changes
-from keiryo.report import words
 from keiryo.report.decision import changes as in_words
 
-FIGURES = ("change", "95 % interval", "images", "accuracy", "latency", "time", "size")
+FIGURES = ("change", "95 % interval", "images", "accuracy", "latency", "faster?", "size")
 # Columns that a narrow terminal can do without, in this order.
-LEFT_OUT_FIRST = ("size", "time", "latency", "images")
+LEFT_OUT_FIRST = ("size", "faster?", "latency", "images", "accuracy")
 
 
 def print_changes(changes: Changes) -> None:
@@ -39,24 +38,7 @@ def print_changes(changes: Changes) -> None:
 
 def _table(changes: Changes, figures: list[str]) -> Table:
     table = make_table(["model", "runs"], figures)
-    table.add_column("more than chance?")
     for change in changes.changes:
-        runs = f"{in_words.letter(change.before)} → {in_words.letter(change.after)}"
-        before, after = change.accuracy_before, change.accuracy_after
-        cells = {
-            "change": f"{100.0 * change.difference:+.1f}",
-            "95 % interval": in_words.interval(change),
-            "images": in_words.images(change),
-            "accuracy": f"{words.percent(before)} → {words.percent(after)}",
-            "latency": in_words.latencies(change),
-            "time": in_words.LATENCY[change.latency_verdict],
-            "size": f"{words.size(change.artifact_bytes_before)} → "
-            f"{words.size(change.artifact_bytes_after)}",
-        }
-        table.add_row(
-            Text(change.candidate),
-            runs,
-            *(cells[name] for name in figures),
-            in_words.verdict(change),
-        )
+        cells = in_words.cells(change)
+        table.add_row(Text(change.candidate), cells["runs"], *(cells[name] for name in figures))
     return table

@@ -15,6 +15,8 @@ from keiryo.sentences import count
 MOST_CLASSES = 20
 MOST_CONFUSIONS = 10
 MOST_FILES = 10
+# Of names beside a confusion matrix, the first that fits.
+LONGEST_NAMES = (60, 40, 24, 16, 10)
 
 
 def print_errors(trial: Trial, analysis: Analysis) -> None:
@@ -30,8 +32,10 @@ def print_errors(trial: Trial, analysis: Analysis) -> None:
     _print_classes(console, analysis)
     if not analysis.errors:
         return
-    matrix = _matrix(analysis)
-    if matrix is not None and needed_width(matrix, console) <= console.width:
+    matrices = (_matrix(analysis, longest) for longest in LONGEST_NAMES)
+    fitting = (each for each in matrices if needed_width(each, console) <= console.width)
+    matrix = next(fitting, None) if len(analysis.classes) <= MOST_CLASSES else None
+    if matrix is not None:
         console.print(matrix)
     else:
         _print_confusions(console, analysis)
@@ -48,33 +52,35 @@ def _print_classes(console: Console, analysis: Analysis) -> None:
         say(
             console, f"The {len(shown)} classes with the lowest recall, of {len(analysis.classes)}:"
         )
-    table = make_table(
-        ["class"], ["images", "recall", "95 % interval", "precision", "95 % interval"]
-    )
-    for each in shown:
-        table.add_row(
-            Text(_printable(each.name)),
-            f"{each.images:,}",
-            words.percent(each.recall),
-            _interval(each.recall_interval),
-            words.percent(each.precision),
-            _interval(each.precision_interval),
-        )
+    table = _class_table(shown, with_intervals=True)
+    if needed_width(table, console) > console.width:
+        table = _class_table(shown, with_intervals=False)
     console.print(table)
+
+
+def _class_table(shown: Sequence[ClassFigures], *, with_intervals: bool) -> Table:
+    interval = ["95 % interval"] * with_intervals
+    table = make_table(["class"], ["images", "recall", *interval, "precision", *interval])
+    for each in shown:
+        recall, precision = words.percent(each.recall), words.percent(each.precision)
+        cells = [recall, precision]
+        if with_intervals:
+            intervals = _interval(each.recall_interval), _interval(each.precision_interval)
+            cells = [recall, intervals[0], precision, intervals[1]]
+        table.add_row(Text(_printable(each.name)), f"{each.images:,}", *cells)
+    return table
 
 
 def _interval(interval: tuple[float, float] | None) -> str:
     return "–" if interval is None else f"{100 * interval[0]:.1f} – {100 * interval[1]:.1f} %"
 
 
-def _matrix(analysis: Analysis) -> Table | None:
-    """Return the confusion matrix; None: too many classes. Columns are numbered as the rows are."""
-    if len(analysis.classes) > MOST_CLASSES:
-        return None
+def _matrix(analysis: Analysis, longest: int) -> Table:
+    """Return the confusion matrix, its columns numbered as the rows, its names cut to `longest`."""
     numbers = [str(number) for number in range(1, len(analysis.classes) + 1)]
-    table = make_table(["class, and class that was named"], numbers)
+    table = make_table(["class, by predicted class"], numbers)
     for row, figures in enumerate(analysis.confusion_matrix):
-        name = _printable(analysis.classes[row].name)
+        name = _cut(_printable(analysis.classes[row].name), longest)
         cells = [
             Text(f"{images:,}" if images else "·", style="bold" if row == column else "")
             for column, images in enumerate(figures)
@@ -113,6 +119,10 @@ def _print_files(console: Console, analysis: Analysis) -> None:
     rest = len(analysis.confident_errors) - MOST_FILES
     if rest > 0:
         say(console, f"--json lists {count(rest, 'more file')}.")
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _printable(text: str) -> str:

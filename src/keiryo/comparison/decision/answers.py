@@ -12,7 +12,7 @@ Training = tuple[int, int | None]  # seed and fold
 
 
 class Answers:
-    """Whether each trial of the comparison in `out` classifies each held-out image correctly.
+    """The held-out images that each trial of the comparison in `out` classifies correctly.
 
     `labels` (rows,) are those of the pack. Trials without predictions have no answers.
     """

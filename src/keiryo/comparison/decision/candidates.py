@@ -94,8 +94,10 @@ def _reasons(candidate: Candidate, comparison: Comparison, trials: Sequence[Tria
         return reasons
     if (worse := _less_accurate(candidate, comparison)) is not None:
         return [*reasons, worse]
+    if reasons:
+        return reasons
     heavier = _heavier(candidate, comparison)
-    return [*reasons, heavier] if heavier is not None else reasons
+    return [] if heavier is None else [heavier]
 
 
 def _at_chance(

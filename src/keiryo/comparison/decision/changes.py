@@ -46,7 +46,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Whether each held-out image, by its mark, is classified correctly, and its label."""
+    """The correctness and the label of each held-out image, by its mark."""
 
     correct: dict[str, bool]
     labels: dict[str, str]

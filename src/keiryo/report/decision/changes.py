@@ -2,13 +2,14 @@
 
 from keiryo.records.changes import Change, Changes, ComparedRun
 from keiryo.report import words
-from keiryo.sentences import some_of
+from keiryo.report.choice import AS_ACCURATE
+from keiryo.sentences import count, some_of
 
 LATENCY = {
-    "faster": "faster",
+    "faster": "yes",
     "slower": "slower",
-    "same": "no more than its passes differ",
-    "unknown": "not comparable",
+    "same": "no",
+    "unknown": "?",
 }
 
 
@@ -23,21 +24,36 @@ def run_in_words(run: ComparedRun) -> str:
     return (
         f"{run.folder}: {run.created[:16].replace('T', ' ')}, {run.data} at {run.size} px, "
         f"{run.val_images:,} held-out images, {machine.processor} ({machine.device}, "
-        f"{machine.threads} threads), {run.engine}, keiryo {run.keiryo_version}"
+        f"{count(machine.threads, 'thread')}), {run.engine}, keiryo {run.keiryo_version}"
     )
 
 
-def verdict(change: Change) -> str:
-    """Return whether the accuracy changed by more than chance."""
-    if not change.is_more_than_chance:
-        return "no more than chance"
-    return "better" if change.difference > 0 else "worse"
+def change(value: Change) -> str:
+    """Return the change of accuracy in points, marked if it is no more than chance."""
+    return f"{100.0 * value.difference:+.1f}" + f" {AS_ACCURATE}" * (not value.is_more_than_chance)
 
 
 def interval(change: Change) -> str:
     """Return the 95 % interval of the change of accuracy, in points."""
     low, high = (100.0 * end for end in change.interval)
     return f"{low:+.1f} to {high:+.1f}"
+
+
+def cells(value: Change) -> dict[str, str]:
+    """Return a change's row of a table, by the headings of the columns."""
+    accuracies = words.percent(value.accuracy_before), words.percent(value.accuracy_after)
+    sizes = words.size(value.artifact_bytes_before), words.size(value.artifact_bytes_after)
+    return {
+        "model": value.candidate,
+        "runs": f"{letter(value.before)} → {letter(value.after)}",
+        "change": change(value),
+        "95 % interval": interval(value),
+        "images": images(value),
+        "accuracy": " → ".join(accuracies),
+        "latency": latencies(value),
+        "faster?": LATENCY[value.latency_verdict],
+        "size": " → ".join(sizes),
+    }
 
 
 def images(change: Change) -> str:
@@ -64,15 +80,15 @@ def remarks(changes: Changes) -> list[str]:
     if tests:
         number = len(changes.changes)
         said.append(
-            f"More than chance: {'; '.join(tests)}; p below 0.05 after Holm's correction for "
-            f"{number} {'change' if number == 1 else 'changes'}. Intervals are Newcombe's, at 95 %."
+            f"{AS_ACCURATE} no more than chance: {'; '.join(tests)}, p of 0.05 or more after "
+            f"Holm's correction for {count(number, 'change')}. Intervals are Newcombe's, at 95 %."
         )
         said.append(
             "Each accuracy is that of one trained network; with other seeds it would differ."
         )
     if any(change.latency_verdict == "unknown" for change in changes.changes):
         said.append(
-            "Latencies are not comparable between machines, engines and image sizes, or if other "
+            "? Latencies are not compared between machines, engines and image sizes, or if other "
             "processes disturbed a measurement."
         )
     for place in sorted(set(changes.only_in.values())):
