@@ -11,7 +11,14 @@ from keiryo.records.speed import TORCH
 from keiryo.report import choice, words
 from keiryo.report.budgets import budget_data
 from keiryo.report.charts.accuracy_curves import draw_accuracy_curves
-from keiryo.report.charts.front import FURTHER, LATENCY, SIZE, draw_front, draw_names
+from keiryo.report.charts.front import (
+    FURTHER,
+    LATENCY,
+    MOST_CANDIDATES_AGAINST_ALL,
+    SIZE,
+    draw_front,
+    draw_names,
+)
 from keiryo.report.charts.gradient_map import draw_gradient_maps
 from keiryo.report.decision import architectures
 from keiryo.report.decision.answers import candidate_answers
@@ -71,7 +78,9 @@ def render_page(comparison: Comparison, folder: Path, lang: str | None = None) -
         budgets=budget_data(comparison, say),
         names=draw_names(comparison),
         fronts=_drawn(comparison, (LATENCY, SIZE), say),
-        further_fronts=_drawn(comparison, FURTHER, say),
+        further_fronts=_drawn(comparison, FURTHER, say)
+        if len(comparison.ranking) <= MOST_CANDIDATES_AGAINST_ALL
+        else [],
         curves=draw_accuracy_curves(comparison, say),
         gradients=draw_gradient_maps(trials, folder, say),
     )
