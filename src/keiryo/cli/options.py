@@ -44,6 +44,12 @@ WaitForQuiet = Annotated[
     ),
 ]
 ForceFile = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+Lang = Annotated[
+    Literal["en", "ja"] | None,
+    typer.Option(
+        "--lang", help="Language of the page: en or ja.", show_default="that of the locale"
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON instead of text.", rich_help_panel=RUN)
 ]

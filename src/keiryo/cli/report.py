@@ -41,17 +41,20 @@ def report(
     force: Annotated[
         bool, typer.Option("--force", help="With --out: replace the page in its folder.")
     ] = False,
+    lang: options.Lang = None,
     json: options.Json = False,
 ) -> None:
     """Write report.html again, or show what changed between several comparisons."""
+    if lang is not None and (form != "html" or (len(folders) > 1 and out is None)):
+        raise InputError(f"--lang {lang}: for a page alone; leave it out")
     if len(folders) > 1:
-        _show_changes(folders, form, out, json=json, force=force)
+        _show_changes(folders, form, out, lang, json=json, force=force)
         return
     if out is not None:
         raise InputError(f"--out {out}: only for several comparisons; leave it out")
     if force:
         raise InputError("--force: only with --out; leave it out")
-    path = _write_again(folders[0], form)
+    path = _write_again(folders[0], form, lang)
     if json:
         typer.echo(json_format.dumps({"report": str(path)}, ensure_ascii=False, indent=2))
     else:
@@ -59,7 +62,13 @@ def report(
 
 
 def _show_changes(
-    folders: list[Path], form: Form, out: Path | None, *, json: bool, force: bool
+    folders: list[Path],
+    form: Form,
+    out: Path | None,
+    lang: str | None,
+    *,
+    json: bool,
+    force: bool,
 ) -> None:
     from keiryo.comparison.decision.changes import compare_runs
     from keiryo.records.places import CHANGES_FILE
@@ -80,7 +89,7 @@ def _show_changes(
     if out is not None:
         from keiryo.report.several_page import write_changes_page
 
-        typer.echo(write_changes_page(changes, out), err=True)
+        typer.echo(write_changes_page(changes, out, lang), err=True)
     if json:
         typer.echo(changes.model_dump_json(indent=2))
     elif form == "html":
@@ -98,7 +107,7 @@ def _show_changes(
         typer.echo(write(changes), nl=False)
 
 
-def _write_again(folder: Path, form: Form) -> Path:
+def _write_again(folder: Path, form: Form, lang: str | None) -> Path:
     from pydantic import ValidationError
 
     from keiryo.records.comparison import Comparison
@@ -112,13 +121,17 @@ def _write_again(folder: Path, form: Form) -> Path:
         if isinstance(results, dict) and results.get("kind") == "wavenet":
             if form != "html":
                 raise InputError(f"--format {form}: for comparisons alone; leave it out")
-            return write_wavenet_report(WaveNetTraining.model_validate(results), folder)
+            return write_wavenet_report(WaveNetTraining.model_validate(results), folder, lang)
         comparison = Comparison.model_validate(results)
     except FileNotFoundError:
         raise InputError(f"{folder}: holds no {RESULTS_FILE}; name another folder") from None
     except (ValidationError, ValueError):
         raise InputError(f"{folder / RESULTS_FILE}: damaged, or by another version") from None
-    return write_report(comparison, folder) if form == "html" else _write(comparison, folder, form)
+    return (
+        write_report(comparison, folder, lang)
+        if form == "html"
+        else _write(comparison, folder, form)
+    )
 
 
 def _write(comparison: "Comparison", folder: Path, form: Form) -> Path:

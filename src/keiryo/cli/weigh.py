@@ -105,6 +105,7 @@ def weigh(
     html: Annotated[
         bool, typer.Option("--html", help="Also draw the networks on a page, OUT/weigh.html.")
     ] = False,
+    lang: options.Lang = None,
     out: options.Out = Path(),
     force: options.ForceFile = False,
     json: options.Json = False,
@@ -145,7 +146,7 @@ def weigh(
     if html:
         from keiryo.report.weighing_page import write_weighing_page
 
-        typer.echo(f"Written: {write_weighing_page(weighings, profile, out)}", err=True)
+        typer.echo(f"Written: {write_weighing_page(weighings, profile, out, lang)}", err=True)
     if json:
         document = [weighing.model_dump(mode="json") for weighing in weighings]
         typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))

@@ -230,6 +230,9 @@ def _largest_share(labels: np.ndarray) -> float | None:
 def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
     names = names_to_show(comparison.data.findings)
     names += [suspect.file for suspect in comparison.suspect_labels]
+    shown = next((t for t in comparison.trials if t.folder == comparison.shown_trial), None)
+    if shown is not None and shown.analysis is not None:
+        names += [error.file for error in shown.analysis.confident_errors]
     rows = [image.name for image in pack.survey.images]
-    shown = make_thumbnails(names, rows, lambda row: pack.images[row])
-    write_text(out / THUMBNAILS_FILE, json.dumps(shown))
+    thumbnails = make_thumbnails(names, rows, lambda row: pack.images[row])
+    write_text(out / THUMBNAILS_FILE, json.dumps(thumbnails))

@@ -11,9 +11,17 @@ from keiryo.records.speed import TORCH
 from keiryo.report import choice, words
 from keiryo.report.budgets import budget_data
 from keiryo.report.charts.accuracy_curves import draw_accuracy_curves
-from keiryo.report.charts.front import FURTHER, LATENCY, SIZE, draw_front, draw_names
+from keiryo.report.charts.front import (
+    FURTHER,
+    LATENCY,
+    MOST_CANDIDATES_AGAINST_ALL,
+    SIZE,
+    draw_front,
+    draw_names,
+)
 from keiryo.report.charts.gradient_map import draw_gradient_maps
 from keiryo.report.decision import architectures
+from keiryo.report.decision.answers import candidate_answers
 from keiryo.report.languages.catalogue import Language, language
 from keiryo.report.order import best_first, dropped_early
 from keiryo.report.page_parts import render
@@ -60,15 +68,19 @@ def render_page(comparison: Comparison, folder: Path, lang: str | None = None) -
         shows_balanced=comparison.data.is_uneven or comparison.metric == "balanced",
         healthy=_healthy(trials),
         choice=choice,
-        reason=choice.reason(comparison),
-        legend=choice.legend(comparison),
-        architectures=architectures.compared_in_words(comparison),
+        reason=choice.reason(comparison, say),
+        legend=choice.legend(comparison, say),
+        architectures=architectures.compared_in_words(comparison, say),
+        against=_against(comparison, say),
+        answers=candidate_answers(comparison, say),
         limits=_limits_in_words(comparison.limits, say),
         disturbed=any(words.is_disturbed(trial.latency_ms) for trial in trials),
         budgets=budget_data(comparison, say),
         names=draw_names(comparison),
         fronts=_drawn(comparison, (LATENCY, SIZE), say),
-        further_fronts=_drawn(comparison, FURTHER, say),
+        further_fronts=_drawn(comparison, FURTHER, say)
+        if len(comparison.ranking) <= MOST_CANDIDATES_AGAINST_ALL
+        else [],
         curves=draw_accuracy_curves(comparison, say),
         gradients=draw_gradient_maps(trials, folder, say),
     )
@@ -105,6 +117,14 @@ def _numbers(comparison: Comparison) -> dict[str, int]:
     """Return the number by which charts and tables know each candidate: its place, best first."""
     every = [*comparison.ranking, *(trial.candidate for trial in comparison.trials)]
     return {candidate: number for number, candidate in enumerate(dict.fromkeys(every))}
+
+
+def _against(comparison: Comparison, say: Language) -> list[tuple[str, str]]:
+    """Return the candidates that are not recommended, with the reasons."""
+    reasons = (
+        (one.name, choice.why_not(comparison, one.name, say)) for one in comparison.candidates
+    )
+    return [(name, because) for name, because in reasons if because is not None]
 
 
 def _drawn(comparison: Comparison, kinds: Sequence, say: Language) -> list[str]:

@@ -79,7 +79,7 @@ def of_engine(text: str, is_on_another_engine: bool) -> str:
 
 
 def duration(seconds: float | None, say: Language | None = None) -> str:
-    """Return a duration: 4000 as 1 h 7 min."""
+    """Return a duration: 4000 as 1 h 6 min."""
     say = say or english()
     if seconds is None:
         return "–"
@@ -116,14 +116,16 @@ def without_zeros(figure: str) -> str:
     return _ZEROS.sub("", figure)
 
 
-def calibration(value: Calibration) -> str:
+def calibration(value: Calibration, say: Language | None = None) -> str:
     """Return how far the confidence is from the accuracy."""
     low, high = (100.0 * end for end in value.interval)
-    gap = 100.0 * value.overconfidence
-    direction = "above" if gap >= 0 else "below"
-    return (
-        f"Confidence: on average {abs(gap):.1f} points {direction} the accuracy; calibration error "
-        f"{100.0 * value.error:.1f} points (95 % interval {low:.1f} to {high:.1f})."
+    side = "above" if value.overconfidence >= 0 else "below"
+    return (say or english()).plain(
+        f"answers.calibration_{side}",
+        gap=100.0 * abs(value.overconfidence),
+        error=100.0 * value.error,
+        low=low,
+        high=high,
     )
 
 

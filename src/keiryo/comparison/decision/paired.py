@@ -100,9 +100,10 @@ def replacements(
     def may_replace(first: int, second: int) -> bool:
         if not images[first, second] or ranking[second] not in usable:
             return False
-        of_both, of_first, of_second = (int(of[first, second]) for of in (both, alone, alone.T))
-        neither = int(images[first, second]) - of_both - of_first - of_second
-        return paired_difference_interval(of_both, of_first, of_second, neither)[0] <= 0.0
+        right = int(both[first, second])
+        only_first, only_second = int(alone[first, second]), int(alone[second, first])
+        neither = int(images[first, second]) - right - only_first - only_second
+        return paired_difference_interval(right, only_first, only_second, neither)[0] <= 0.0
 
     return {
         best: [ranking[j] for j in range(i + 1, len(ranking)) if may_replace(i, j)]

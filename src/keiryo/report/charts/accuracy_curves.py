@@ -26,7 +26,7 @@ def draw_accuracy_curves(comparison: Comparison, say: Language) -> Markup:
     longest = max((len(trial.history) for trial in comparison.trials), default=1)
     epochs = linear_scale([], low=1, high=max(2, longest), most_ticks=MOST_EPOCH_LABELS, whole=True)
     x = Axis(epochs, say.plain("charts.epoch"))
-    y = Axis(linear_scale([], low=0.0, high=1.0, most_ticks=5), show="{:.0%}".format)
+    y = Axis(linear_scale([], low=0.0, high=1.0, most_ticks=3), show="{:.0%}".format)
     panels = [
         _draw_panel(number, candidate, trials, comparison.data.baseline, x, y, say)
         for number, (candidate, trials) in enumerate(trials_of.items())

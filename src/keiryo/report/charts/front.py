@@ -17,6 +17,7 @@ from keiryo.report.svg.scatter import Point, draw_points
 from keiryo.report.svg.styles import series
 
 HEIGHT = 320
+MOST_CANDIDATES_AGAINST_ALL = 100  # so that a page of hundreds stays small
 MOST_NAMES = 14  # with more, colours repeat so often that they say nothing
 
 

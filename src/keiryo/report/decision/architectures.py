@@ -4,22 +4,19 @@ from collections.abc import Sequence
 
 from keiryo.records.comparison import Comparison
 from keiryo.records.decision import ENOUGH_TRAININGS, ArchitectureDifference
-from keiryo.sentences import count, some_of
-
-ACROSS = {
-    "welch": "Welch's t test over the seeds, and a bootstrap of seeds and images",
-    "corrected_resampled": "a t test over the folds with the variance of Nadeau and Bengio",
-}
+from keiryo.report.languages.catalogue import Language, english
+from keiryo.sentences import NAMED
 
 
-def compared_in_words(comparison: Comparison) -> list[str]:
+def compared_in_words(comparison: Comparison, say: Language | None = None) -> list[str]:
     """Return sentences on which architecture or recipe is better, or why that cannot be said."""
+    say = say or english()
     if len(comparison.ranking) < 2:
         return []
     if not comparison.candidates:  # written by an earlier version
         return []
     if comparison.trainings_lacking:
-        return [_lacking(comparison)]
+        return [_lacking(comparison, say)]
     best = comparison.ranking[0]
     differences = [each for each in comparison.architectures if each.is_enough]
     if not differences:
@@ -28,59 +25,68 @@ def compared_in_words(comparison: Comparison) -> list[str]:
     told = [each for each in differences if each.is_told_apart]
     said = []
     if told:
-        said.append(f"{best} is better than {_named(told)}. {_figures(best, told[0])}")
+        better = say.plain("architectures.better", best=best, others=_named(told, say))
+        said.append(f"{better} {_figures(best, told[0], say)}")
     if equal:
-        said.append(
-            f"Repeated trainings cannot tell {_named(equal)} from {best}. "
-            f"{_figures(best, equal[0])}{_needed(equal[0])}"
+        alike = say.plain("architectures.equal", best=best, others=_named(equal, say))
+        said.append(f"{alike} {_figures(best, equal[0], say)}{_needed(equal[0], say)}")
+    said.append(
+        say.plain(
+            "architectures.method",
+            method=say.plain(f"architectures.{differences[0].method}"),
+            tried=len(comparison.candidates),
         )
-    method = ACROSS[differences[0].method]
-    tried = len(comparison.candidates)
-    said.append(f"By {method}; p-values for {tried} candidates by Holm's correction.")
+    )
     return said
 
 
-def _lacking(comparison: Comparison) -> str:
+def _lacking(comparison: Comparison, say: Language) -> str:
     has_folds = any(trial.fold is not None for trial in comparison.trials)
     folds = max((trial.fold or 0 for trial in comparison.trials), default=0)
     option = (
         "--folds 5" if has_folds and folds < ENOUGH_TRAININGS else f"--seeds {ENOUGH_TRAININGS}"
     )
-    more = count(comparison.trainings_lacking, "more training", "more trainings")
     kind = "recipe" if any(trial.recipe for trial in comparison.trials) else "architecture"
-    return (
-        f"Which {kind} is better cannot be said: with other seeds the order may differ. It takes "
-        f"{more} of each ({option})."
-    )
+    key = f"architectures.unknown_{kind}"
+    return say.plain(key, n=comparison.trainings_lacking, option=option)
 
 
-def _named(differences: Sequence[ArchitectureDifference]) -> str:
-    return some_of([each.candidate for each in differences])
+def _named(differences: Sequence[ArchitectureDifference], say: Language) -> str:
+    names = [each.candidate for each in differences]
+    if len(names) <= NAMED + 1:
+        return ", ".join(names)
+    shown = ", ".join(names[:NAMED])
+    return say.plain("architectures.and_more", names=shown, n=len(names) - NAMED)
 
 
-def _figures(best: str, difference: ArchitectureDifference) -> str:
+def _figures(best: str, difference: ArchitectureDifference, say: Language) -> str:
     low, high = (100.0 * end for end in difference.crossed_interval or difference.interval)
-    repeated = "folds" if difference.method == "corrected_resampled" else "trainings of each"
-    text = (
-        f"Over {difference.trainings} {repeated}, {best} is {100.0 * difference.difference:.1f} "
-        f"points more accurate than {difference.candidate} (95 % interval {low:.1f} to {high:.1f}"
+    is_folds = difference.method == "corrected_resampled"
+    text = say.plain(
+        "architectures.over_folds" if is_folds else "architectures.over_seeds",
+        n=difference.trainings,
+        best=best,
+        points=100.0 * difference.difference,
+        other=difference.candidate,
+        low=low,
+        high=high,
     )
-    if difference.outperforms is not None and difference.outperforms_interval is not None:
-        least, most = difference.outperforms_interval
-        text += (
-            f"); a training of it is the more accurate one in {difference.outperforms:.0%} of "
-            f"cases ({least:.0%} to {most:.0%}"
-        )
-    return f"{text})."
+    if difference.outperforms is None or difference.outperforms_interval is None:
+        return say.plain("architectures.figures", figures=text)
+    least, most = difference.outperforms_interval
+    return say.plain(
+        "architectures.figures_with_share",
+        figures=text,
+        share=difference.outperforms,
+        least=least,
+        most=most,
+    )
 
 
-def _needed(difference: ArchitectureDifference) -> str:
+def _needed(difference: ArchitectureDifference, say: Language) -> str:
     if difference.trainings_needed is None:
         return ""
     have = min(difference.trainings, difference.trainings_of_best)
     if difference.trainings_needed <= have:
-        return " More held-out images would tell more than more trainings."
-    return (
-        f" If the difference is as large as that, {difference.trainings_needed:,} trainings of "
-        "each would show it in four cases of five."
-    )
+        return say.plain("architectures.more_images")
+    return say.plain("architectures.needed", n=difference.trainings_needed)

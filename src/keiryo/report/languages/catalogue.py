@@ -48,7 +48,6 @@ class Language:
         return text["one" if values["n"] == 1 and "one" in text else "other"]
 
 
-@cache
 def language(code: str | None = None) -> Language:
     """Return the language `code`; without it, the one of the locale, or English.
 
@@ -57,8 +56,7 @@ def language(code: str | None = None) -> Language:
     code = code or _code_of_locale()
     if code not in CODES:
         raise InputError(f"--lang {code}: no such language; choose {' or '.join(CODES)}")
-    file = resources.files(__package__ or "").joinpath(f"{code}.toml")
-    return Language(code, _flatten(tomllib.loads(file.read_text("utf-8"))))
+    return _read(code)
 
 
 def english() -> Language:
@@ -70,6 +68,12 @@ def fields(text: str | Mapping[str, str]) -> set[str]:
     """Return the names of the figures that a text has."""
     forms = [text] if isinstance(text, str) else text.values()
     return {name for form in forms for _, name, _, _ in Formatter().parse(form) if name}
+
+
+@cache
+def _read(code: str) -> Language:
+    file = resources.files(__package__ or "").joinpath(f"{code}.toml")
+    return Language(code, _flatten(tomllib.loads(file.read_text("utf-8"))))
 
 
 def _code_of_locale() -> str:

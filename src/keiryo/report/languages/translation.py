@@ -53,6 +53,11 @@ def finding_forms(language: str, code: str, part: str) -> list[Form]:
     return [Form(english, other) for english, other in pairs]
 
 
+def finding_codes(language: str) -> list[str]:
+    """Return the codes of the findings that the catalogue of `language` has."""
+    return list(_catalogue(language))
+
+
 @cache
 def _catalogue(language: str) -> Mapping[str, Mapping[str, list[list[str]]]]:
     file = resources.files(__package__ or "").joinpath(f"findings_{language}.toml")

@@ -89,4 +89,10 @@ def _png(grid: np.ndarray, low: float, high: float) -> str:
 def _color_scale(title: str, low: float, high: float) -> Markup:
     stops = ", ".join(f"rgb{color}" for color in COLORS)
     bar = element("span", " ", class_="colors", style=f"background:linear-gradient(90deg,{stops})")
-    return element("p", f"{title}: {low:.1f} ", bar, f" {high:.1f}", class_="soft small")
+    return element(
+        "p",
+        f"{title}: {round(low, 1) + 0.0:.1f} ",
+        bar,
+        f" {round(high, 1) + 0.0:.1f}",
+        class_="soft small",
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from keiryo.report.svg.element import element, join, percentage
+from keiryo.report.svg.element import UNITS, element, join, percentage, stretched
 from keiryo.report.svg.scales import Scale
 
 HEIGHT = 260
@@ -99,16 +99,20 @@ def vertical_line(x: float, style: str = "", **attributes: object) -> Markup:
 
 
 def _grid(x: Axis, y: Axis) -> Markup:
-    parts: list[Markup] = []
+    across = [f"M0 {_units(100 - y.scale.place(tick))}h{UNITS}" for tick in y.scale.ticks]
+    upright = [f"M{_units(x.scale.place(tick))} 0v{UNITS}" for tick in x.scale.ticks]
+    parts = [stretched(element("path", d="".join([*across, *upright])), "lines")]
     for tick in y.scale.ticks:
         height = percentage(100 - y.scale.place(tick))
-        parts.append(element("line", x1="0", x2="100%", y1=height, y2=height))
         parts.append(element("text", y.show(tick), x=-TICK_GAP, y=height, dy=4, class_="y"))
     for tick in x.scale.ticks:
         place = percentage(x.scale.place(tick))
-        parts.append(element("line", x1=place, x2=place, y1="0", y2="100%"))
         parts.append(element("text", x.show(tick), x=place, y="100%", dy=TICK_GAP + 10, class_="x"))
     if x.title:
         below = TICK_GAP + 10 + LINE_HEIGHT
         parts.append(element("text", x.title, x="50%", y="100%", dy=below, class_="x title"))
     return element("g", join(parts), class_="grid")
+
+
+def _units(place: float) -> str:
+    return f"{place * UNITS / 100:.4g}"

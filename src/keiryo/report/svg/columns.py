@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from keiryo.report.svg.chart import Axis
-from keiryo.report.svg.element import element, join
-from keiryo.report.svg.lines import UNITS
+from keiryo.report.svg.element import UNITS, element, join, stretched
 
 FILLED = 0.9  # the share of an item's room that its bar takes
 
@@ -30,12 +29,4 @@ def draw_columns(
                 bars.append(f"M{start:g} {UNITS}v-{height:g}h{width:g}v{height:g}z")
         if bars:
             paths.append(element("path", d="".join(bars), class_=style))
-    return element(
-        "svg",
-        join(paths),
-        viewBox=f"0 0 {UNITS} {UNITS}",
-        preserveAspectRatio="none",
-        width="100%",
-        height="100%",
-        class_="columns",
-    )
+    return stretched(join(paths), "columns")

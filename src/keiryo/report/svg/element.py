@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+# Lines are drawn on a square of so many units a side, which is stretched to the plot.
+UNITS = 1000
+
 
 def element(tag: str, *children: str, **attributes: object) -> Markup:
     """Return an element; children that are no Markup are escaped.
@@ -23,6 +26,12 @@ def element(tag: str, *children: str, **attributes: object) -> Markup:
 def join(parts: Iterable[str]) -> Markup:
     """Return the parts as one text; parts that are no Markup are escaped."""
     return Markup("").join(parts)
+
+
+def stretched(inner: Markup, style: str) -> Markup:
+    """Return a square of `UNITS` a side around `inner`, stretched to the element that holds it."""
+    view = f"0 0 {UNITS} {UNITS}"
+    return element("svg", inner, viewBox=view, preserveAspectRatio="none", class_=style)
 
 
 def percentage(value: float) -> str:

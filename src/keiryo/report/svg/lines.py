@@ -7,10 +7,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from keiryo.report.svg.chart import Axis
-from keiryo.report.svg.element import element, join, percentage
-
-# Lines are drawn on a square of so many units a side, which is stretched to the plot.
-UNITS = 1000
+from keiryo.report.svg.element import UNITS, element, join, percentage, stretched
 
 
 def draw_line(
@@ -46,8 +43,8 @@ def draw_line(
         for piece in pieces
         if len(piece) == 1
     ]
-    stretched = _stretched(join(drawn), f"line {style}") if drawn else Markup("")
-    return join([stretched, *dots])
+    lines = [stretched(join(drawn), f"line {style}")] if drawn else []
+    return join([*lines, *dots])
 
 
 def draw_band(
@@ -65,19 +62,7 @@ def draw_band(
         f"{round(x.scale.place(a) * UNITS / 100)},{round(UNITS - y.scale.place(b) * UNITS / 100)}"
         for a, b in outline
     )
-    return _stretched(element("polygon", points=points), f"band {style}")
-
-
-def _stretched(inner: Markup, style: str) -> Markup:
-    return element(
-        "svg",
-        inner,
-        viewBox=f"0 0 {UNITS} {UNITS}",
-        preserveAspectRatio="none",
-        width="100%",
-        height="100%",
-        class_=style,
-    )
+    return stretched(element("polygon", points=points), f"band {style}")
 
 
 def _pieces(

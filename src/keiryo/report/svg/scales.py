@@ -72,13 +72,12 @@ def _step(span: float, most_ticks: int, steps: Sequence[float]) -> float:
 
 
 def _round_values(low: float, high: float, most: int) -> list[float]:
+    """Return the round values between the ends: as many as `most` allows, of the same digits."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
     for digits in DIGITS:
         ticks = [digit * 10.0**power for power in powers for digit in digits]
         ticks = [tick for tick in ticks if low <= tick <= high]
         if len(ticks) <= most:
-            break
-    else:
-        every = -(-len(ticks) // most)
-        ticks = ticks[::every]
-    return ticks
+            return ticks
+    return ticks[:: -(-len(ticks) // most)]
