@@ -116,7 +116,8 @@ def _change(runs: Sequence[_Run], candidate: str, before: int, after: int) -> Ch
     trials = [runs[place].trials_of(candidate) for place in (before, after)]
     answers = [_answers(runs[place], candidate) for place in (before, after)]
     counts = [_count(of_run, of_trials) for of_run, of_trials in zip(answers, trials, strict=True)]
-    if not all(counts):
+    of_before, of_after = counts
+    if of_before is None or of_after is None:
         return None
     earlier, later = answers
     shared = [
@@ -124,7 +125,7 @@ def _change(runs: Sequence[_Run], candidate: str, before: int, after: int) -> Ch
         for mark in earlier.correct.keys() & later.correct.keys()
         if earlier.labels[mark] == later.labels[mark]
     ]
-    (correct_before, images_before), (correct_after, images_after) = counts
+    (correct_before, images_before), (correct_after, images_after) = of_before, of_after
     is_paired = 2 * len(shared) >= max(images_before, images_after)
     if is_paired:
         accuracies, interval, p_value = _paired(earlier, later, shared)
