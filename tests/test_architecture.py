@@ -12,6 +12,7 @@ MOST_ENTRIES = 14
 # a measurement and a table.
 SAME_SUBJECT = {
     "analysis",  # its record; its computation
+    "answers",  # of networks; these in words
     "architectures",  # their differences; these in words
     "audit",  # of images; of recordings
     "bench",  # the room; its command

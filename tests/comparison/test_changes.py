@@ -13,6 +13,9 @@ from keiryo.comparison.decision.changes import compare_runs
 from keiryo.comparison.trial.held_out import write_held_out
 from keiryo.records.changes import Change
 from keiryo.records.speed import Latency
+from keiryo.report.decision.changes import remarks
+from keiryo.report.languages.catalogue import english
+from keiryo.report.several_page import render_changes_page
 from surveys import survey_of
 
 Keiryo = Callable[..., Finished]
@@ -126,6 +129,42 @@ def test_the_command_shows_what_changed(tmp_path: Path, keiryo: Keiryo) -> None:
     document = json.loads(keiryo("report", one, other, "--json").out)
     assert document["changes"][0]["accuracy_after"] == 0.8
     assert keiryo("report", third, other).out.count("No candidate has answers") == 1
+
+
+def test_networks_with_other_classes_are_not_compared(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "a", 1, range(10))
+    other = write_run(tmp_path / "b", 2, range(10))
+    results = json.loads((other / "results.json").read_text())
+    results["data"]["classes"] = ["a", "c"]
+    (other / "results.json").write_text(json.dumps(results))
+    changes = compare_runs([one, other])
+    assert (changes.changes, changes.other_classes) == ([], [("net", 0, 1)])
+    assert "the classes differ: net, A → B." in remarks(changes, english())[0]
+
+
+def test_the_page_shows_names_as_they_are_in_both_languages(tmp_path: Path, keiryo: Keiryo) -> None:
+    hostile = "<script>alert(1)</script>\"'花"
+    one = write_run(tmp_path / "a", 1, range(10), model="net")
+    other = write_run(tmp_path / "b", 2, range(150, 190), images=range(150, 350), model="net")
+    for folder in (one, other):
+        results = (folder / "results.json").read_text().replace('"net"', json.dumps(hostile))
+        (folder / "results.json").write_text(results)
+    changes = compare_runs([one, other])
+    for code, heading in (("en", "What changed"), ("ja", "変化した点")):
+        page = render_changes_page(changes, code)
+        assert heading in page
+        assert hostile not in page
+        assert page.count("<script>") == 1
+        assert "&lt;script&gt;alert(1)" in page
+        assert ' class="bar s0"' in page  # more than chance
+    out = tmp_path / "page"
+    assert keiryo("report", one, other, "--out", out).err.strip() == str(out / "changes.html")
+    refused = keiryo("report", one, other, "--out", out)
+    assert (refused.status, "--force" in refused.err) == (2, True)
+    assert keiryo("report", one, other, "--out", out, "--force").status == 0
+    assert "only for several" in keiryo("report", one, "--out", out).err
+    assert "only with --out" in keiryo("report", one, other, "--force").err
+    assert "is printed" in keiryo("report", one, other, "--out", out, "--format", "md").err
 
 
 def test_folders_that_hold_no_comparison_are_named(tmp_path: Path, keiryo: Keiryo) -> None:

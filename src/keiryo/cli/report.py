@@ -32,15 +32,28 @@ def report(
             "report.tex; csv results.csv. Of several comparisons, md, latex and csv are printed.",
         ),
     ] = "html",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Of several comparisons: folder to write changes.html to."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --out: replace the page in its folder.")
+    ] = False,
     lang: options.Lang = None,
     json: options.Json = False,
 ) -> None:
     """Write report.html again, or show what changed between several comparisons."""
-    if lang is not None and (form != "html" or len(folders) > 1):
+    if lang is not None and (form != "html" or (len(folders) > 1 and out is None)):
         raise InputError(f"--lang {lang}: for a page alone; leave it out")
     if len(folders) > 1:
-        _show_changes(folders, form, json=json)
+        _show_changes(folders, form, out, lang, json=json, force=force)
         return
+    if out is not None:
+        raise InputError(f"--out {out}: only for several comparisons; leave it out")
+    if force:
+        raise InputError("--force: only with --out; leave it out")
     path = _write_again(folders[0], form, lang)
     if json:
         typer.echo(json_format.dumps({"report": str(path)}, ensure_ascii=False, indent=2))
@@ -48,16 +61,35 @@ def report(
         typer.echo(path)
 
 
-def _show_changes(folders: list[Path], form: Form, *, json: bool) -> None:
+def _show_changes(
+    folders: list[Path],
+    form: Form,
+    out: Path | None,
+    lang: str | None,
+    *,
+    json: bool,
+    force: bool,
+) -> None:
     from keiryo.comparison.decision.changes import compare_runs
+    from keiryo.records.places import CHANGES_FILE
 
     if json and form != "html":
         raise InputError(f"--json and --format {form}: give one of the two")
+    if force and out is None:
+        raise InputError("--force: only with --out; add it, or leave this out")
+    if out is not None and form != "html":
+        raise InputError(f"--out {out} and --format {form}: this form is printed; leave --out out")
+    if out is not None and (out / CHANGES_FILE).exists() and not force:
+        raise InputError(f"--out {out}: holds {CHANGES_FILE}; replace it with --force")
     resolved = [folder.resolve() for folder in folders]
     for place, folder in enumerate(resolved):
         if folder in resolved[:place]:
             raise InputError(f"{folders[place]}: is named twice; name each comparison once")
     changes = compare_runs(folders)
+    if out is not None:
+        from keiryo.report.several_page import write_changes_page
+
+        typer.echo(write_changes_page(changes, out, lang), err=True)
     if json:
         typer.echo(changes.model_dump_json(indent=2))
     elif form == "html":

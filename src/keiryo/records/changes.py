@@ -83,6 +83,11 @@ class Changes(Record):
 
     runs: list[ComparedRun]
     changes: list[Change]
+    other_classes: list[tuple[str, int, int]] = Field(
+        default=[],
+        description="candidates that are not compared, since the classes of the two differ, with "
+        "their places in `runs`",
+    )
     only_in: dict[str, int] = Field(
         description="candidates of one comparison alone, with its place in `runs`"
     )

@@ -13,4 +13,5 @@ THUMBNAILS_FILE = "thumbnails.json"  # names of images in findings -> data URLs
 MODEL_FILE = "model.safetensors"  # in a trial's folder
 SNAPSHOTS_FILE = "snapshots.json"  # in a trial's folder
 TRIAL_FILE = "trial.json"  # in a trial's folder
+CHANGES_FILE = "changes.html"  # written by `keiryo report` of several comparisons
 CHECK_FILE = "check.html"  # written by `keiryo data check`

@@ -5,40 +5,41 @@ from rich.text import Text
 
 from keiryo.cli.tables.table import make_table, needed_width, open_console, say
 from keiryo.records.changes import Changes
-from keiryo.report.decision import changes as in_words
+from keiryo.report.decision.changes import COLUMNS, cells, letter, remarks, run_in_words
+from keiryo.report.languages.catalogue import english
 
-FIGURES = ("change", "95 % interval", "images", "accuracy", "latency", "faster?", "size")
 # Columns that a narrow terminal can do without, in this order.
-LEFT_OUT_FIRST = ("size", "faster?", "latency", "images", "accuracy")
+LEFT_OUT_FIRST = ("size", "faster", "latency", "images", "accuracy")
 
 
 def print_changes(changes: Changes) -> None:
     """Print the comparisons, what changed from one to the next, and how to read it."""
-    console = open_console()
+    console, text = open_console(), english()
     for place, run in enumerate(changes.runs):
-        say(console, f"{in_words.letter(place)}  {in_words.run_in_words(run)}")
+        say(console, f"{letter(place)}  {run_in_words(run)}")
     if not changes.changes:
-        say(console, "No candidate has answers in more than one of them.")
+        say(console, text.plain("several.nothing"))
     else:
-        figures = [*FIGURES]
-        table = _table(changes, figures)
-        left_out = []
+        columns = [*COLUMNS]
+        table = _table(changes, columns)
         for name in LEFT_OUT_FIRST:
             if needed_width(table, console) <= console.width:
                 break
-            figures.remove(name)
-            left_out.append(name)
-            table = _table(changes, figures)
+            columns.remove(name)
+            table = _table(changes, columns)
         console.print(table)
-        if left_out:
-            say(console, f"--json also has: {', '.join(reversed(left_out))}.", "dim")
-    for remark in in_words.remarks(changes):
+        if left_out := [name for name in COLUMNS if name not in columns]:
+            names = [text.plain(f"several.{name}") for name in left_out]
+            say(console, f"--json also has: {', '.join(names)}.", "dim")
+    for remark in remarks(changes, text):
         say(console, remark)
 
 
-def _table(changes: Changes, figures: list[str]) -> Table:
-    table = make_table(["model", "runs"], figures)
+def _table(changes: Changes, columns: list[str]) -> Table:
+    text = english()
+    headings = [text.plain(f"several.{name}") for name in columns]
+    table = make_table(headings[:1], headings[1:])
     for change in changes.changes:
-        cells = in_words.cells(change)
-        table.add_row(Text(change.candidate), cells["runs"], *(cells[name] for name in figures))
+        shown = cells(change, text)
+        table.add_row(*(Text(shown[name]) for name in columns))
     return table

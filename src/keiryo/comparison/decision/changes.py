@@ -63,17 +63,23 @@ def compare_runs(folders: Sequence[Path]) -> Changes:
     for place, run in enumerate(runs):
         for candidate in run.comparison.ranking:
             places.setdefault(candidate, []).append(place)
+    pairs = [(name, *pair) for name, found in places.items() for pair in pairwise(found)]
+    other_classes = [
+        (name, before, after)
+        for name, before, after in pairs
+        if _classes(runs[before]) != _classes(runs[after])
+    ]
     changes = [
         change
-        for candidate, found in places.items()
-        for before, after in pairwise(found)
-        if (change := _change(candidate, runs, before, after)) is not None
+        for pair in pairs
+        if pair not in other_classes and (change := _change(runs, *pair)) is not None
     ]
     for each, p_value in zip(changes, holm([each.p_value for each in changes]), strict=True):
         each.p_value = p_value
     return Changes(
         runs=[_describe(run) for run in runs],
         changes=changes,
+        other_classes=other_classes,
         only_in={name: found[0] for name, found in places.items() if len(found) == 1},
     )
 
@@ -106,7 +112,7 @@ def _describe(run: _Run) -> ComparedRun:
     )
 
 
-def _change(candidate: str, runs: Sequence[_Run], before: int, after: int) -> Change | None:
+def _change(runs: Sequence[_Run], candidate: str, before: int, after: int) -> Change | None:
     trials = [runs[place].trials_of(candidate) for place in (before, after)]
     answers = [_answers(runs[place], candidate) for place in (before, after)]
     if not all(trials) or not all(each.correct for each in answers):
@@ -158,6 +164,10 @@ def _change(candidate: str, runs: Sequence[_Run], before: int, after: int) -> Ch
         train_seconds_before=one.train_seconds,
         train_seconds_after=other.train_seconds,
     )
+
+
+def _classes(run: _Run) -> set[str]:
+    return set(run.comparison.data.classes)
 
 
 def _answers(run: _Run, candidate: str) -> _Answers:

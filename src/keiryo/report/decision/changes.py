@@ -3,14 +3,15 @@
 from keiryo.records.changes import Change, Changes, ComparedRun
 from keiryo.report import words
 from keiryo.report.choice import AS_ACCURATE
+from keiryo.report.languages.catalogue import Language
 from keiryo.sentences import count, some_of
 
-LATENCY = {
-    "faster": "yes",
-    "slower": "slower",
-    "same": "no",
-    "unknown": "?",
-}
+# Keys of the catalogue, in the order of the table's columns.
+COLUMNS = (
+    *("model", "between", "change", "interval", "images"),
+    *("accuracy", "latency", "faster", "size"),
+)
+LATENCY = {"faster": "yes", "slower": "slower", "same": "no", "unknown": "unknown"}
 
 
 def letter(place: int) -> str:
@@ -18,86 +19,85 @@ def letter(place: int) -> str:
     return chr(ord("A") + place) if place < 26 else f"C{place + 1}"
 
 
+def headings(say: Language) -> list[str]:
+    """Return the headings of the table of changes."""
+    return [say.plain(f"several.{key}") for key in COLUMNS]
+
+
 def run_in_words(run: ComparedRun) -> str:
     """Return a comparison in a line: folder, date, data, machine."""
-    machine = run.machine
     return (
-        f"{run.folder}: {run.created[:16].replace('T', ' ')}, {run.data} at {run.size} px, "
-        f"{run.val_images:,} held-out images, {machine.processor} ({machine.device}, "
-        f"{count(machine.threads, 'thread')}), {run.engine}, keiryo {run.keiryo_version}"
+        f"{run.folder}: {date(run)}, {run.data} at {run.size} px, {run.val_images:,} held-out "
+        f"images, {machine(run)}, {run.engine}, keiryo {run.keiryo_version}"
     )
 
 
-def change(value: Change) -> str:
-    """Return the change of accuracy in points, marked if it is no more than chance."""
-    return f"{100.0 * value.difference:+.1f}" + f" {AS_ACCURATE}" * (not value.is_more_than_chance)
+def date(run: ComparedRun) -> str:
+    """Return the date and time of a comparison."""
+    return run.created[:16].replace("T", " ")
 
 
-def interval(change: Change) -> str:
-    """Return the 95 % interval of the change of accuracy, in points."""
-    low, high = (100.0 * end for end in change.interval)
-    return f"{low:+.1f} to {high:+.1f}"
+def machine(run: ComparedRun) -> str:
+    """Return the machine of a comparison in a few words."""
+    threads = count(run.machine.threads, "thread")
+    return f"{run.machine.processor} ({run.machine.device}, {threads})"
 
 
-def cells(value: Change) -> dict[str, str]:
-    """Return a change's row of a table, by the headings of the columns."""
+def cells(value: Change, say: Language) -> dict[str, str]:
+    """Return a change's row of a table, by the keys of the columns."""
     accuracies = words.percent(value.accuracy_before), words.percent(value.accuracy_after)
     sizes = words.size(value.artifact_bytes_before), words.size(value.artifact_bytes_after)
+    times = (
+        words.milliseconds(value.latency_ms_before),
+        words.milliseconds(value.latency_ms_after),
+    )
+    low, high = (100.0 * end for end in value.interval)
     return {
         "model": value.candidate,
-        "runs": f"{letter(value.before)} → {letter(value.after)}",
-        "change": change(value),
-        "95 % interval": interval(value),
-        "images": images(value),
+        "between": f"{letter(value.before)} → {letter(value.after)}",
+        "change": f"{100.0 * value.difference:+.1f}"
+        + f" {AS_ACCURATE}" * (not value.is_more_than_chance),
+        "interval": f"{low:+.1f} – {high:+.1f}",
+        "images": _images(value, say),
         "accuracy": " → ".join(accuracies),
-        "latency": latencies(value),
-        "faster?": LATENCY[value.latency_verdict],
+        "latency": " → ".join(times),
+        "faster": say.plain(f"several.{LATENCY[value.latency_verdict]}"),
         "size": " → ".join(sizes),
     }
 
 
-def images(change: Change) -> str:
-    """Return on which images the accuracies were compared."""
-    if change.is_paired:
-        return f"{change.shared_images:,} same"
-    return f"{change.images_before:,} and {change.images_after:,} others"
-
-
-def latencies(change: Change) -> str:
-    """Return the latencies before and after."""
-    before, after = change.latency_ms_before, change.latency_ms_after
-    return f"{words.milliseconds(before)} → {words.milliseconds(after)}"
-
-
-def remarks(changes: Changes) -> list[str]:
+def remarks(changes: Changes, say: Language) -> list[str]:
     """Return what must be known to read the table of changes."""
-    said = []
-    tests = []
-    if any(change.is_paired for change in changes.changes):
-        tests.append("on the same images, McNemar's mid-p test")
-    if any(not change.is_paired for change in changes.changes):
-        tests.append("on other images, the z test of two proportions")
+    said: list[str] = []
+    kinds = {change.is_paired for change in changes.changes}
+    tests = [
+        say.plain(f"several.{key}")
+        for key, is_paired in (("paired_test", True), ("other_test", False))
+        if is_paired in kinds
+    ]
     if tests:
         number = len(changes.changes)
-        said.append(
-            f"{AS_ACCURATE} no more than chance: {'; '.join(tests)}, p of 0.05 or more after "
-            f"Holm's correction for {count(number, 'change')}. Intervals are Newcombe's, at 95 %."
-        )
-        said.append(
-            "Each accuracy is that of one trained network; with other seeds it would differ."
-        )
+        said.append(say.plain("several.legend", tests="; ".join(tests), n=number))
+        said.append(say.plain("several.one_training"))
+    if False in kinds:
+        said.append(say.plain("several.images_differ"))
+    for name, before, after in changes.other_classes:
+        between = f"{letter(before)} → {letter(after)}"
+        said.append(say.plain("several.other_classes", name=name, runs=between))
     if any(change.latency_verdict == "unknown" for change in changes.changes):
-        said.append(
-            "? Latencies are not compared between machines, engines and image sizes, or if other "
-            "processes disturbed a measurement."
-        )
+        said.append(say.plain("several.not_compared"))
     for place in sorted(set(changes.only_in.values())):
         names = [name for name, found in changes.only_in.items() if found == place]
-        said.append(f"Only in {letter(place)}: {some_of(names)}.")
-    said.append(_recommended(changes))
-    return said
+        said.append(say.plain("several.only_in", run=letter(place), names=some_of(names)))
+    recommended = ", ".join(
+        f"{letter(place)} {run.recommended or say.plain('several.none')}"
+        for place, run in enumerate(changes.runs)
+    )
+    return [*said, say.plain("several.all_recommended", names=recommended)]
 
 
-def _recommended(changes: Changes) -> str:
-    parts = [f"{letter(n)} {run.recommended or 'none'}" for n, run in enumerate(changes.runs)]
-    return f"Recommended: {', '.join(parts)}."
+def _images(value: Change, say: Language) -> str:
+    if value.is_paired:
+        return say.plain("several.same_images", images=f"{value.shared_images:,}")
+    before, after = f"{value.images_before:,}", f"{value.images_after:,}"
+    return say.plain("several.other_images", before=before, after=after)

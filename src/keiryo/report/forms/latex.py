@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keiryo.records.comparison import Comparison
 from keiryo.report.choice import AS_ACCURATE
 from keiryo.report.decision.architectures import compared_in_words
-from keiryo.report.forms.rows import HEADINGS, candidate_rows, cells, summary_sentences
+from keiryo.report.forms.candidate_rows import HEADINGS, candidate_rows, cells, summary_sentences
 
 SPECIAL = {
     ord(sign): text

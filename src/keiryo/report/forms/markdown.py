@@ -8,7 +8,7 @@ from keiryo.records.comparison import Comparison
 from keiryo.records.places import CURVES_FOLDER
 from keiryo.report import choice
 from keiryo.report.decision.architectures import compared_in_words
-from keiryo.report.forms.rows import HEADINGS, candidate_rows, cells, summary_sentences
+from keiryo.report.forms.candidate_rows import HEADINGS, candidate_rows, cells, summary_sentences
 
 HEADING_LINES = 2  # of a table
 # Signs that Markdown or the HTML within it would take as its own.

@@ -4,14 +4,17 @@ import csv
 import io
 
 from keiryo.records.changes import Changes
-from keiryo.report.decision.changes import cells, letter, remarks, run_in_words
+from keiryo.report.decision.changes import (
+    COLUMNS,
+    cells,
+    headings,
+    letter,
+    remarks,
+    run_in_words,
+)
 from keiryo.report.forms.latex import table_as_latex
 from keiryo.report.forms.markdown import escaped, table_as_markdown
-
-HEADINGS = (
-    *("model", "runs", "change", "95 % interval", "images", "accuracy", "latency", "faster?"),
-    "size",
-)
+from keiryo.report.languages.catalogue import english
 
 
 def changes_as_markdown(changes: Changes) -> str:
@@ -19,15 +22,17 @@ def changes_as_markdown(changes: Changes) -> str:
     lines = [
         f"- {letter(place)}: {escaped(run_in_words(run))}" for place, run in enumerate(changes.runs)
     ]
-    lines += ["", *table_as_markdown(HEADINGS, _rows(changes)), ""]
-    lines += [f"{escaped(remark)}  " for remark in remarks(changes)]
+    lines += ["", *table_as_markdown(headings(english()), _rows(changes)), ""]
+    lines += [f"{escaped(remark)}  " for remark in remarks(changes, english())]
     return "\n".join(lines) + "\n"
 
 
 def changes_as_latex(changes: Changes) -> str:
     """Return the table of changes, with the comparisons in its caption."""
     runs = [f"{letter(place)}: {run_in_words(run)}." for place, run in enumerate(changes.runs)]
-    return table_as_latex(HEADINGS, _rows(changes), [*runs, *remarks(changes)])
+    return table_as_latex(
+        headings(english()), _rows(changes), [*runs, *remarks(changes, english())]
+    )
 
 
 def changes_as_csv(changes: Changes) -> str:
@@ -46,5 +51,5 @@ def changes_as_csv(changes: Changes) -> str:
 
 
 def _rows(changes: Changes) -> list[list[str]]:
-    shown = [cells(change) for change in changes.changes]
-    return [[row[heading] for heading in HEADINGS] for row in shown]
+    shown = [cells(change, english()) for change in changes.changes]
+    return [[row[key] for key in COLUMNS] for row in shown]
