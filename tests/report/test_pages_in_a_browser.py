@@ -11,14 +11,21 @@ from typing import Any
 
 import pytest
 
+import keiryo
 from compared_records import draw_comparison, make_comparison, make_latency, make_trial
 from keiryo.comparison.rank import rank, recommend_lightest
+from keiryo.data.audit.audit import audit
 from keiryo.records.base import Finding
 from keiryo.records.comparison import Comparison, Limits
-from keiryo.records.places import SNAPSHOTS_FILE, THUMBNAILS_FILE
+from keiryo.records.places import RESULTS_FILE, SNAPSHOTS_FILE, THUMBNAILS_FILE
+from keiryo.records.wavenet import WaveNetTraining
 from keiryo.report.budgets import BYTES_PER_MEGABYTE, budget_data
+from keiryo.report.check_page import render_check_page
 from keiryo.report.languages.catalogue import english
 from keiryo.report.page import render_page
+from keiryo.report.wavenet_page import render_wavenet_page
+from keiryo.report.weighing_page import render_weighing_page
+from surveys import survey_of
 
 WHERE = "pip install -c constraints.txt -e '.[browser-test]'"
 sync_api = pytest.importorskip("playwright.sync_api", reason=f"Playwright is missing: {WHERE}")
@@ -207,6 +214,35 @@ def test_pages_are_open_to_everyone(
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(245, 246, 248)" if scheme == "light" else "rgb(18, 21, 26)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [PHONE, DESK])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_other_commands_are_open_to_everyone(
+    opened: Opened, tmp_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=WHERE)
+    page = opened.page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    names = ("mobilenet_v2:width=0.35", "densenet:layers=2-2,growth=4")
+    weighings = [keiryo.weigh(keiryo.build(name, classes=5), (3, 64, 64)) for name in names]
+    written_before = Path(__file__).parents[1] / "written_before" / "wavenet-finished"
+    training = WaveNetTraining.model_validate_json((written_before / RESULTS_FILE).read_bytes())
+    pages = [
+        render_weighing_page(weighings, None, "ja"),
+        render_check_page(
+            audit(survey_of([(0, "a", "train"), (1, "a", "val"), (1, "b", "val")])), {}, "ja"
+        ),
+        render_wavenet_page(training, written_before, "ja"),
+    ]
+    for html in pages:
+        opened.show(html, tmp_path / "page.html")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        assert wrong_width(page) == []
+        found = axe.Axe().run(page).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
 
 
 def test_nothing_is_cut_on_paper(opened: Opened, tmp_path: Path) -> None:
