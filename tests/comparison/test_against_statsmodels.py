@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
@@ -27,6 +27,7 @@ from keiryo.statistics import (
 SHARES = st.integers(2, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
+@settings(max_examples=50)
 @given(SHARES, SHARES)
 def test_proportions(one: tuple[int, int], other: tuple[int, int]) -> None:
     low, high = proportion_confint(*one, method="wilson")
@@ -71,6 +72,7 @@ def test_means_over_trainings() -> None:
     )
 
 
+@settings(max_examples=20)
 @given(st.floats(0.3, 3.0))
 def test_the_number_of_trainings_has_the_power_of_80_percent(effect: float) -> None:
     expected = TTestIndPower().solve_power(effect, alpha=0.05, power=0.8)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ncx2, norm
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
@@ -24,6 +24,7 @@ def analyzed(probabilities: np.ndarray, labels: np.ndarray) -> Analysis:
     return analyze(probabilities, labels, classes, [f"{row}.jpg" for row in range(len(labels))])
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 99), st.integers(1, 60), st.integers(2, 6))
 def test_classes_and_confusions_are_scikit_learns(seed: int, images: int, classes: int) -> None:
     probabilities, labels = random_answers(seed, images, classes)
@@ -72,7 +73,7 @@ def test_few_images_have_no_calibration() -> None:
 def test_a_calibration_error_is_unbiased_and_its_interval_covers_it(excess: float) -> None:
     generator = np.random.default_rng(6)
     squares, covered = [], []
-    for _ in range(400):
+    for _ in range(250):
         true = generator.uniform(0.5, 0.9, size=600)
         correct = generator.random(600) < true
         found = measure_calibration(true + excess, correct)

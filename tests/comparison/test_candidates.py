@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comparisons import IMAGES, compared, trial
@@ -96,6 +96,7 @@ def test_by_balanced_accuracy_the_order_decides() -> None:
 FIGURES = st.tuples(*[st.integers(0, 2)] * 5)
 
 
+@settings(max_examples=40)
 @given(st.lists(FIGURES, min_size=1, max_size=5))
 def test_the_front_holds_what_no_other_beats(drawn: list[tuple[int, ...]]) -> None:
     trials = [

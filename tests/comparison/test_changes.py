@@ -1,6 +1,7 @@
 """Several comparisons side by side: what changed, and whether it is more than chance."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -84,6 +85,15 @@ def test_other_images_are_not_compared_in_pairs(tmp_path: Path) -> None:
     assert (change.is_paired, change.shared_images) == (False, 50)
     assert (change.accuracy_before, change.accuracy_after) == (0.95, 0.80)
     assert change.is_more_than_chance
+
+
+def test_results_alone_are_compared_as_other_images(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "a", 1, range(10))
+    other = write_run(tmp_path / "b", 2, range(40))
+    shutil.rmtree(other / "trials")
+    change = change_of(one, other)
+    assert (change.is_paired, change.images_after) == (False, 400)  # as its record says
+    assert (change.accuracy_before, change.accuracy_after) == (0.95, 0.80)
 
 
 def test_more_changes_need_more_evidence(tmp_path: Path) -> None:

@@ -97,13 +97,13 @@ def simulated_answers(
 def test_a_crossed_interval_covers_the_truth_for_other_seeds_and_other_images() -> None:
     generator = np.random.default_rng(4)
     crossed, over_seeds = [], []
-    for number in range(300):
+    for number in range(200):
         first, second = simulated_answers(generator, images=250, seeds=5)
-        low, high = crossed_interval(first, second, seed=number, samples=500)
+        low, high = crossed_interval(first, second, seed=number, samples=400)
         crossed.append(low <= 0.0 <= high)
         interval = welch(first.mean(1), second.mean(1)).interval
         over_seeds.append(interval[0] <= 0.0 <= interval[1])
-    assert 0.93 <= np.mean(crossed) <= 0.99
+    assert 0.92 <= np.mean(crossed) <= 0.99
     # Seeds alone say nothing of other images.
     assert np.mean(over_seeds) < 0.90
 

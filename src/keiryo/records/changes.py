@@ -40,7 +40,7 @@ class Change(Record):
     )
     is_paired: bool = Field(
         description="True: accuracies are those of the shared images, and the test is paired. "
-        "False: fewer than half of them are shared, so each is that of its own images"
+        "False: fewer than half of them are known to be shared, so each is that of its own images"
     )
     accuracy_before: float
     accuracy_after: float

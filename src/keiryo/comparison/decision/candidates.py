@@ -157,7 +157,8 @@ def _less_accurate(candidate: Candidate, comparison: Comparison) -> Reason | Non
             code="less_accurate",
             quantity="accuracy",
             figure=difference.difference,
-            interval=difference.folds_interval or difference.interval,
+            # That which decides; over folds, the other one is wider.
+            interval=difference.interval,
             other=comparison.most_accurate,
         )
     if candidate.name == comparison.most_accurate:

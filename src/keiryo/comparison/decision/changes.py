@@ -115,7 +115,9 @@ def _describe(run: _Run) -> ComparedRun:
 def _change(runs: Sequence[_Run], candidate: str, before: int, after: int) -> Change | None:
     trials = [runs[place].trials_of(candidate) for place in (before, after)]
     answers = [_answers(runs[place], candidate) for place in (before, after)]
-    if not all(trials) or not all(each.correct for each in answers):
+    counts = [_count(of_run, of_trials) for of_run, of_trials in zip(answers, trials, strict=True)]
+    of_before, of_after = counts
+    if of_before is None or of_after is None:
         return None
     earlier, later = answers
     shared = [
@@ -123,30 +125,22 @@ def _change(runs: Sequence[_Run], candidate: str, before: int, after: int) -> Ch
         for mark in earlier.correct.keys() & later.correct.keys()
         if earlier.labels[mark] == later.labels[mark]
     ]
-    counts = len(earlier.correct), len(later.correct)
-    is_paired = 2 * len(shared) >= max(counts)
+    (correct_before, images_before), (correct_after, images_after) = of_before, of_after
+    is_paired = 2 * len(shared) >= max(images_before, images_after)
     if is_paired:
-        first = np.array([later.correct[mark] for mark in shared])
-        second = np.array([earlier.correct[mark] for mark in shared])
-        only_after, only_before = int((first & ~second).sum()), int((second & ~first).sum())
-        both, neither = int((first & second).sum()), int((~first & ~second).sum())
-        accuracies = float(second.mean()), float(first.mean())
-        interval = paired_difference_interval(both, only_after, only_before, neither)
-        p_value = mcnemar_mid_p(only_after, only_before)
+        accuracies, interval, p_value = _paired(earlier, later, shared)
     else:
-        correct = sum(earlier.correct.values()), sum(later.correct.values())
-        accuracies = correct[0] / counts[0], correct[1] / counts[1]
-        of_both = correct[1], counts[1], correct[0], counts[0]
-        interval = independent_difference_interval(*of_both)
-        p_value = two_proportions_p(*of_both)
+        accuracies = correct_before / images_before, correct_after / images_after
+        of_both = correct_after, images_after, correct_before, images_before
+        interval, p_value = independent_difference_interval(*of_both), two_proportions_p(*of_both)
     one, other = trials[0][0], trials[1][0]
     same_machine = _is_same_machine(runs[before].comparison, runs[after].comparison)
     return Change(
         candidate=candidate,
         before=before,
         after=after,
-        images_before=counts[0],
-        images_after=counts[1],
+        images_before=images_before,
+        images_after=images_after,
         shared_images=len(shared),
         is_paired=is_paired,
         accuracy_before=accuracies[0],
@@ -168,6 +162,33 @@ def _change(runs: Sequence[_Run], candidate: str, before: int, after: int) -> Ch
 
 def _classes(run: _Run) -> set[str]:
     return set(run.comparison.data.classes)
+
+
+def _paired(
+    earlier: _Answers, later: _Answers, shared: Sequence[str]
+) -> tuple[tuple[float, float], tuple[float, float], float]:
+    """Return the accuracies on the shared images, the interval of their change, and its p-value."""
+    first = np.array([later.correct[mark] for mark in shared])
+    second = np.array([earlier.correct[mark] for mark in shared])
+    only_after, only_before = int((first & ~second).sum()), int((second & ~first).sum())
+    both, neither = int((first & second).sum()), int((~first & ~second).sum())
+    return (
+        (float(second.mean()), float(first.mean())),
+        paired_difference_interval(both, only_after, only_before, neither),
+        mcnemar_mid_p(only_after, only_before),
+    )
+
+
+def _count(answers: _Answers, trials: Sequence[Trial]) -> tuple[int, int] | None:
+    """Return how many images are classified correctly, of how many.
+
+    Without the answers, as where only the results were kept, they are those of the records.
+    """
+    if answers.correct:
+        return sum(answers.correct.values()), len(answers.correct)
+    images = sum(trial.val_images or 0 for trial in trials)
+    correct = sum((trial.val_accuracy or 0.0) * (trial.val_images or 0) for trial in trials)
+    return (round(correct), images) if images else None
 
 
 def _answers(run: _Run, candidate: str) -> _Answers:
