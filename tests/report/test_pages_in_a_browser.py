@@ -88,7 +88,15 @@ def opened(browser: Any) -> Iterator[Opened]:
 def shown() -> Comparison:
     """Return a comparison of three: the accurate one is slow, and the fast one may replace it."""
     trials = [
-        make_trial("slow", seed, 0.92 + seed / 100, latency_ms=make_latency(40.0 + seed))
+        make_trial(
+            "slow",
+            seed,
+            0.92 + seed / 100,
+            latency_ms=make_latency(40.0 + seed),
+            precision="float32",
+            waiting_share=0.125,
+            processor_share=0.875,
+        )
         for seed in range(2)
     ]
     trials += [
@@ -103,6 +111,7 @@ def shown() -> Comparison:
     return make_comparison(
         trials,
         name="/home/somebody/flowers",
+        metric="balanced",
         recommended="fast",
         recommended_trial=trials[2].folder,
         may_replace={"slow": ["fast"], "fast": [], "weak": []},
