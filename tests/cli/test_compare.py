@@ -126,7 +126,9 @@ def test_the_report_stands_alone(compared: tuple[Path, dict[str, object]]) -> No
     body = page[page.rindex("</style>") :]
     assert len(page) - sum(map(len, re.findall(r"data:image/[^\"]*", page))) < 700_000
     assert body.count("src=") == body.count('src="data:image/jpeg;base64,')
-    assert "href=" not in body
+    assert body.count("href=") == body.count('href="data:image/png;base64,')
+    assert 'id="budgets"' in body
+    assert 'id="answers"' in body
     assert "recommended" in body.lower()
     for text in (*TWO_MODELS, "keiryo predict", "cores"):
         assert text in body
@@ -222,8 +224,9 @@ def test_the_report_can_be_made_again(
 ) -> None:
     out, _ = compared
     shutil.copy(out / "results.json", tmp_path)
-    assert keiryo("report", tmp_path).status == 0
-    assert (tmp_path / "report.html").exists()
+    assert keiryo("report", tmp_path, "--lang", "ja").status == 0
+    assert '<html lang="ja">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert keiryo("report", tmp_path, "--lang", "ja", "--format", "csv").status == 2
     assert keiryo("report", tmp_path / "absent").status == 2
 
 

@@ -73,6 +73,8 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
         (["predict", "{here}/file", "{here}/file"], "file"),
         (["data", "pack", "{flowers}", "--out", "{here}/empty"], "not a pack"),
         (["report", "{here}/empty"], "results.json"),
+        (["weigh", "mobilenet_v1", "--lang", "ja"], "add --html"),
+        (["data", "check", "{here}", "--lang", "ja"], "add --html"),
         (["doctor", "--device", "abacus"], "--device"),
         (["fly"], "fly"),
     ],

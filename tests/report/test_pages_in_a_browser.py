@@ -1,6 +1,6 @@
 """Pages in a real browser: by keyboard, on a phone, in the dark, on paper, with hostile names.
 
-They need Chromium (Debian's package `chromium`) and the packages of the extra `browser-test`.
+They need Chromium (Debian's package `chromium`) and the packages of the extra `test`.
 """
 
 import json
@@ -11,16 +11,23 @@ from typing import Any
 
 import pytest
 
-from compared_records import draw_comparison, make_comparison, make_latency, make_trial
+import keiryo
+from drawn_comparisons import draw_comparison, make_comparison, make_latency, make_trial
 from keiryo.comparison.rank import rank, recommend_lightest
+from keiryo.data.audit.audit import audit
 from keiryo.records.base import Finding
 from keiryo.records.comparison import Comparison, Limits
-from keiryo.records.places import SNAPSHOTS_FILE, THUMBNAILS_FILE
+from keiryo.records.places import RESULTS_FILE, SNAPSHOTS_FILE, THUMBNAILS_FILE
+from keiryo.records.wavenet import WaveNetTraining
 from keiryo.report.budgets import BYTES_PER_MEGABYTE, budget_data
+from keiryo.report.check_page import render_check_page
 from keiryo.report.languages.catalogue import english
 from keiryo.report.page import render_page
+from keiryo.report.wavenet_page import render_wavenet_page
+from keiryo.report.weighing_page import render_weighing_page
+from surveys import survey_of
 
-WHERE = "pip install -c constraints.txt -e '.[browser-test]'"
+WHERE = "pip install -c constraints.txt -e '.[test]'"
 sync_api = pytest.importorskip("playwright.sync_api", reason=f"Playwright is missing: {WHERE}")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
@@ -78,10 +85,18 @@ def opened(browser: Any) -> Iterator[Opened]:
     context.close()
 
 
-def shown(limits: Limits | None = None) -> Comparison:
+def shown() -> Comparison:
     """Return a comparison of three: the accurate one is slow, and the fast one may replace it."""
     trials = [
-        make_trial("slow", seed, 0.92 + seed / 100, latency_ms=make_latency(40.0 + seed))
+        make_trial(
+            "slow",
+            seed,
+            0.92 + seed / 100,
+            latency_ms=make_latency(40.0 + seed),
+            precision="float32",
+            waiting_share=0.125,
+            processor_share=0.875,
+        )
         for seed in range(2)
     ]
     trials += [
@@ -96,7 +111,7 @@ def shown(limits: Limits | None = None) -> Comparison:
     return make_comparison(
         trials,
         name="/home/somebody/flowers",
-        limits=limits,
+        metric="balanced",
         recommended="fast",
         recommended_trial=trials[2].folder,
         may_replace={"slow": ["fast"], "fast": [], "weak": []},
@@ -113,6 +128,19 @@ def wrong_width(page: Any) -> list[str]:
             return !scrolls && !clipped && one.getBoundingClientRect().right > innerWidth + 1;
         }).map((one) => one.outerHTML.slice(0, 120))"""
     )
+
+
+def set_up(page: Any, size: tuple[int, int], **media: str) -> None:
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.emulate_media(**media)
+
+
+def check_for_everyone(page: Any) -> None:
+    """Check that nothing is cut off, and nothing bars anyone, as far as axe-core finds."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=WHERE)
+    assert wrong_width(page) == []
+    found = axe.Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
 
 
 def test_sliders_move_the_recommendation_and_back(opened: Opened, tmp_path: Path) -> None:
@@ -144,18 +172,9 @@ def test_the_page_recommends_by_the_rule_of_the_comparison(opened: Opened, tmp_p
         for size in (None, 4.001, 8.003)
         for parameters in (None, 1_000_000, 2_500_000)
     ]
-    drawn = [
-        draw_comparison(seed, candidates=6, seeds=1 + seed % 2, limits=Limits())
-        for seed in range(12)
-    ]
+    drawn = [draw_comparison(seed, candidates=6, seeds=1 + seed % 2) for seed in range(12)]
     expected, asked = [], []
     for comparison in drawn:
-        ranking = rank(comparison.trials, Limits())
-        comparison.ranking = ranking.models
-        later = {one: ranking.models[place + 1 :] for place, one in enumerate(ranking.models)}
-        comparison.may_replace = {
-            one: [other for other in later[one] if int(other[5:]) % 2] for one in ranking.models
-        }
         data = budget_data(comparison, english())
         assert data is not None
         for limits in bounds:
@@ -197,22 +216,42 @@ def test_tables_sort_by_keyboard(opened: Opened, tmp_path: Path) -> None:
 def test_pages_are_open_to_everyone(
     opened: Opened, tmp_path: Path, size: tuple[int, int], scheme: str
 ) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=WHERE)
     page = opened.page
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": size[0], "height": size[1]})
+    set_up(page, size, color_scheme=scheme)
     opened.show(render_page(shown(), tmp_path, "ja"), tmp_path / "page.html")
-    assert wrong_width(page) == []
-    found = axe.Axe().run(page).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+    check_for_everyone(page)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(245, 246, 248)" if scheme == "light" else "rgb(18, 21, 26)")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [PHONE, DESK])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_other_commands_are_open_to_everyone(
+    opened: Opened, tmp_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    page = opened.page
+    set_up(page, size, color_scheme=scheme)
+    names = ("mobilenet_v2:width=0.35", "densenet:layers=2-2,growth=4")
+    weighings = [keiryo.weigh(keiryo.build(name, classes=5), (3, 64, 64)) for name in names]
+    written_before = Path(__file__).parents[1] / "written_before" / "wavenet-finished"
+    training = WaveNetTraining.model_validate_json((written_before / RESULTS_FILE).read_bytes())
+    pages = [
+        render_weighing_page(weighings, None, "ja"),
+        render_check_page(
+            audit(survey_of([(0, "a", "train"), (1, "a", "val"), (1, "b", "val")])), {}, "ja"
+        ),
+        render_wavenet_page(training, written_before, "ja"),
+    ]
+    for html in pages:
+        opened.show(html, tmp_path / "page.html")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+        check_for_everyone(page)
+
+
 def test_nothing_is_cut_on_paper(opened: Opened, tmp_path: Path) -> None:
     page = opened.page
-    page.set_viewport_size({"width": A4[0], "height": A4[1]})
-    page.emulate_media(media="print", color_scheme="dark")
+    set_up(page, A4, media="print", color_scheme="dark")
     opened.show(render_page(shown(), tmp_path), tmp_path / "page.html")
     assert wrong_width(page) == []
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -52,6 +52,7 @@ def check(
     from keiryo.measure.machine import usable_cores
     from keiryo.records.places import CHECK_FILE
 
+    options.check_has_page(lang, html=html)
     if html:
         options.check_is_new(out / CHECK_FILE, force=force)
     with show_progress() as listener:

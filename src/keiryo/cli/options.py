@@ -55,6 +55,12 @@ Json = Annotated[
 ]
 
 
+def check_has_page(lang: str | None, *, html: bool) -> None:
+    """Raise InputError if `--lang` is given without the page that it is for."""
+    if lang is not None and not html:
+        raise InputError(f"--lang {lang}: is the language of the page alone; add --html")
+
+
 def check_is_new(out: Path, *, force: bool) -> None:
     """Raise InputError if the file `out` exists and `force` does not allow to replace it."""
     if out.is_dir() or (out.exists() and not force):

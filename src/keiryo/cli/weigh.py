@@ -123,6 +123,7 @@ def weigh(
     from keiryo.errors import InputError
     from keiryo.records.costs import WEIGHING_FILE
 
+    options.check_has_page(lang, html=html)
     if html:
         options.check_is_new(out / WEIGHING_FILE, force=force)
     given = None if input is None else [_sizes(text) for text in input]

@@ -4,6 +4,7 @@ from keiryo.records.comparison import Comparison
 from keiryo.records.decision import SIGNIFICANCE_LEVEL, Reason
 from keiryo.report import words
 from keiryo.report.languages.catalogue import Language, english
+from keiryo.report.languages.translation import translate_reason
 
 AS_ACCURATE = "≈"  # marks candidates that the held-out images cannot tell from the best
 LIMIT_OPTIONS = {
@@ -141,7 +142,7 @@ def _unfinished(comparison: Comparison, candidate: str, say: Language) -> str:
     trials = [trial for trial in comparison.trials if trial.candidate == candidate]
     because = next((trial.dropped_because for trial in trials if trial.dropped_because), None)
     if because is not None:
-        return because
+        return translate_reason(because, say)
     failed = any(trial.status == "failed" for trial in trials)
     return say.plain("choice.failed" if failed else "choice.not_finished")
 

@@ -23,6 +23,7 @@ from keiryo.report.charts.gradient_map import draw_gradient_maps
 from keiryo.report.decision import architectures
 from keiryo.report.decision.answers import candidate_answers
 from keiryo.report.languages.catalogue import Language, language
+from keiryo.report.languages.translation import translate_reason
 from keiryo.report.order import best_first, dropped_early
 from keiryo.report.page_parts import render
 from keiryo.report.png.curves import write_curves
@@ -53,7 +54,10 @@ def render_page(comparison: Comparison, folder: Path, lang: str | None = None) -
         summary=_summary(comparison, say),
         trials=trials,
         numbers=_numbers(comparison),
-        dropped=dropped_early(comparison),
+        dropped={
+            candidate: translate_reason(because, say)
+            for candidate, because in dropped_early(comparison).items()
+        },
         winner=winner,
         exported=not is_of_torch,
         others_engine=any(map(comparison.is_on_another_engine, trials)),

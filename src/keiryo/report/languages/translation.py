@@ -17,6 +17,7 @@ from keiryo.records.base import Finding
 from keiryo.report.languages.catalogue import ENGLISH, Language
 
 # In an escaped form: <a|b>, for the one or the other.
+DROPPED = "dropped"  # stands for a code, for the reasons why candidates were dropped
 ALTERNATIVES = re.compile(r"<(.*?)\\\|(.*?)>")
 
 
@@ -47,6 +48,14 @@ def translate(finding: Finding, say: Language) -> ToldFinding:
     return ToldFinding(finding.evidence, finding.advice, is_translated=say.code == ENGLISH)
 
 
+def translate_reason(reason: str, say: Language) -> str:
+    """Return the reason why a candidate was dropped in the language `say`, or as it is."""
+    told = None
+    if say.code != ENGLISH:
+        told = _told(reason, finding_forms(say.code, DROPPED, "evidence"))
+    return reason if told is None else told
+
+
 def finding_forms(language: str, code: str, part: str) -> list[Form]:
     """Return the forms of the `evidence` or the `advice` of findings with `code`."""
     pairs = _catalogue(language).get(code, {}).get(part, [])
@@ -60,8 +69,13 @@ def finding_codes(language: str) -> list[str]:
 
 @cache
 def _catalogue(language: str) -> Mapping[str, Mapping[str, list[list[str]]]]:
-    file = resources.files(__package__ or "").joinpath(f"findings_{language}.toml")
-    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    forms: dict[str, dict[str, list[list[str]]]] = {}
+    for kind in ("findings", "recordings"):
+        file = resources.files(__package__ or "").joinpath(f"{kind}_{language}.toml")
+        for code, parts in tomllib.loads(file.read_text("utf-8")).items():
+            for part, pairs in parts.items():
+                forms.setdefault(code, {}).setdefault(part, []).extend(pairs)
+    return forms
 
 
 def _told(sentence: str, forms: list[Form]) -> str | None:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from keiryo.report.svg.chart import Axis
 from keiryo.report.svg.element import element, join, percentage
 
-NAME_GAP = 9  # pixels between a point and its name
+NAME_GAP = 6  # pixels between a point and its name, to the side and upwards
 RADIUS = 6
 # A name is written to the left of points in this last part of the plot.
 RIGHT_PART = 62.0
@@ -48,7 +48,9 @@ def _draw(point: Point, x: Axis, y: Axis, radius: float, name: str) -> Markup:
     if name:
         is_left = place > RIGHT_PART
         gap = -NAME_GAP if is_left else NAME_GAP
-        parts.append(element("text", name, **at, dx=gap, dy=4, class_="left" if is_left else None))
+        parts.append(
+            element("text", name, **at, dx=gap, dy=-NAME_GAP, class_="left" if is_left else None)
+        )
     return element("g", *parts, class_=f"point {point.style}", **point.attributes)
 
 
