@@ -22,7 +22,7 @@ from keiryo.audio.saved import load_wavenet
 from keiryo.recordings.mu_law import decode
 from keiryo.recordings.pack import open_recording_pack
 from keiryo.recordings.split import split_recordings
-from keiryo.report.spectrograms import spectrogram
+from keiryo.report.png.spectrograms import spectrogram
 
 SIDE = 64
 SHOWN_SECONDS = 0.8

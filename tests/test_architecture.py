@@ -11,8 +11,12 @@ MOST_ENTRIES = 14
 # File names in several rooms: the same subject, of images and recordings, say, or as a record,
 # a measurement and a table.
 SAME_SUBJECT = {
+    "analysis",  # its record; its computation
+    "answers",  # of networks; these in words
+    "architectures",  # their differences; these in words
     "audit",  # of images; of recordings
     "bench",  # the room; its command
+    "changes",  # between comparisons: record, computation, words, table
     "check",
     "comparison",  # its record; its table
     "content",  # of packs of images; of recordings

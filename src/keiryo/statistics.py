@@ -47,6 +47,37 @@ def paired_difference_interval(
     return difference - down, difference + up
 
 
+def independent_difference_interval(
+    first: int, first_count: int, second: int, second_count: int
+) -> tuple[float, float]:
+    """Return the 95 % interval of the difference of two accuracies on different images.
+
+    `first` of `first_count` images are classified correctly, and `second` of `second_count`; the
+    difference is first minus second (Newcombe 1998, Interval estimation for the difference between
+    independent proportions, method 10).
+    """
+    low_first, high_first = wilson_interval(first, first_count)
+    low_second, high_second = wilson_interval(second, second_count)
+    one, other = first / first_count, second / second_count
+    return (
+        one - other - math.hypot(one - low_first, high_second - other),
+        one - other + math.hypot(other - low_second, high_first - one),
+    )
+
+
+def two_proportions_p(first: int, first_count: int, second: int, second_count: int) -> float:
+    """Return the p-value of two classifiers being equally accurate, each on images of its own.
+
+    The counts are as in `independent_difference_interval`; the z test has the pooled variance.
+    """
+    pooled = (first + second) / (first_count + second_count)
+    variance = pooled * (1.0 - pooled) * (1.0 / first_count + 1.0 / second_count)
+    if variance == 0.0:
+        return 1.0
+    difference = first / first_count - second / second_count
+    return math.erfc(abs(difference) / math.sqrt(2.0 * variance))
+
+
 def mcnemar_mid_p(only_first: int, only_second: int) -> float:
     """Return the p-value of two classifiers being equally accurate on the same images.
 

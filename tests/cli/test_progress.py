@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 import keiryo
+from comparisons import MACHINE
 from keiryo.cli import progress
 from keiryo.cli.live import terminal
 from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
@@ -17,7 +18,7 @@ from keiryo.cli.progress import ComparisonListener, plan_lines
 from keiryo.cli.tables.comparison import print_table
 from keiryo.comparison.plan import Plan, make_plan
 from keiryo.comparison.trial.process import TrialReport
-from keiryo.records.base import Finding, Machine
+from keiryo.records.base import Finding
 from keiryo.records.comparison import NO_BETTER_THAN_BASELINE, Comparison, Limits, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
@@ -173,20 +174,10 @@ def compared(*findings: Finding) -> Comparison:
     data = DataSummary(
         name="petals", size=32, classes=["a", "b"], train_images=8, val_images=2, findings=[]
     )
-    machine = Machine(
-        system="x",
-        processor="x",
-        cores=2,
-        memory_bytes=1,
-        device="cpu",
-        threads=2,
-        python="3",
-        torch="2",
-    )
     return Comparison(
         keiryo_version="0",
         created="2026",
-        machine=machine,
+        machine=MACHINE,
         data=data,
         recipe="keiryo",
         batch=8,

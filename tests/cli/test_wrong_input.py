@@ -73,6 +73,8 @@ def places(tmp_path: Path, flower_folder: Path) -> dict[str, Path]:
         (["predict", "{here}/file", "{here}/file"], "file"),
         (["data", "pack", "{flowers}", "--out", "{here}/empty"], "not a pack"),
         (["report", "{here}/empty"], "results.json"),
+        (["weigh", "mobilenet_v1", "--lang", "ja"], "add --html"),
+        (["data", "check", "{here}", "--lang", "ja"], "add --html"),
         (["doctor", "--device", "abacus"], "--device"),
         (["fly"], "fly"),
     ],
@@ -102,7 +104,7 @@ def test_help_is_there_without_torch() -> None:
         "from keiryo.cli.main import main\n"
         "try: main()\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "heavy = {'torch', 'numpy', 'cv2', 'plotly', 'matplotlib', 'sklearn', 'pydantic'}\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'matplotlib', 'sklearn', 'pydantic'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -2,10 +2,10 @@
 
 import pytest
 
+from comparisons import compared as described
 from keiryo.comparison.conclusions import conclude
-from keiryo.comparison.rank import over_known_limits, rank
-from keiryo.records.base import Machine
-from keiryo.records.comparison import Comparison, Limits, Trial
+from keiryo.comparison.rank import over_known_limits
+from keiryo.records.comparison import Limits, Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.export import TrialExport
@@ -13,9 +13,6 @@ from keiryo.records.speed import Latency
 from keiryo.statistics import wilson_interval
 
 REASON = "cannot be exported to ONNX: Exporting the operator 'aten::sort' is not supported"
-MACHINE = Machine(
-    system="", processor="", cores=2, memory_bytes=1, device="cpu", threads=2, python="", torch=""
-)
 
 
 def trial(model: str, correct: int, of: int = 60, **figures: object) -> Trial:
@@ -40,35 +37,11 @@ def compared(
     *trials: Trial, largest: float = 0.2, limits: Limits | None = None, **options: object
 ) -> dict[str, str]:
     """Return what is found of a comparison of these trials, by code."""
-    limits = limits or Limits()
-    ranking = rank(trials, limits)
-    comparison = Comparison.model_validate(
-        {
-            "keiryo_version": "0",
-            "created": "",
-            "machine": MACHINE,
-            "data": DataSummary(
-                name="set",
-                size=32,
-                classes=list("abcde"),
-                train_images=240,
-                val_images=60,
-                largest_class_share=largest,
-            ),
-            "recipe": "keiryo",
-            "batch": 8,
-            "epochs": 3,
-            "minutes": None,
-            "limits": limits,
-            "trials": list(trials),
-            "ranking": ranking.models,
-            "pareto": ranking.pareto,
-            "recommended": ranking.recommended,
-            "complete": True,
-            "recommended_trial": ranking.recommended_trial,
-            **options,
-        }
-    )
+    data = DataSummary(
+        name="set", size=32, classes=list("abcde"), train_images=240, val_images=60,
+        largest_class_share=largest,
+    )  # fmt: skip
+    comparison = described(*trials, limits=limits or Limits(), data=data, **options)
     return {finding.code: finding.evidence for finding in conclude(comparison)}
 
 

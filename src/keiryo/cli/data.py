@@ -38,6 +38,7 @@ def check(
         bool,
         typer.Option("--html", help="Also show the findings' images on a page, OUT/check.html."),
     ] = False,
+    lang: options.Lang = None,
     out: options.Out = Path(),
     force: options.ForceFile = False,
     json: options.Json = False,
@@ -51,6 +52,7 @@ def check(
     from keiryo.measure.machine import usable_cores
     from keiryo.records.places import CHECK_FILE
 
+    options.check_has_page(lang, html=html)
     if html:
         options.check_is_new(out / CHECK_FILE, force=force)
     with show_progress() as listener:
@@ -62,7 +64,7 @@ def check(
         from keiryo.report.check_page import write_check_page
 
         shown = make_source_thumbnails(names_to_show(found.findings), source)
-        typer.echo(f"Written: {write_check_page(found, shown, out)}", err=True)
+        typer.echo(f"Written: {write_check_page(found, shown, out, lang)}", err=True)
     if json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -44,9 +44,21 @@ WaitForQuiet = Annotated[
     ),
 ]
 ForceFile = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
+Lang = Annotated[
+    Literal["en", "ja"] | None,
+    typer.Option(
+        "--lang", help="Language of the page: en or ja.", show_default="that of the locale"
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON instead of text.", rich_help_panel=RUN)
 ]
+
+
+def check_has_page(lang: str | None, *, html: bool) -> None:
+    """Raise InputError if `--lang` is given without the page that it is for."""
+    if lang is not None and not html:
+        raise InputError(f"--lang {lang}: is the language of the page alone; add --html")
 
 
 def check_is_new(out: Path, *, force: bool) -> None:

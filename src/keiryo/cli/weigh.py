@@ -105,6 +105,7 @@ def weigh(
     html: Annotated[
         bool, typer.Option("--html", help="Also draw the networks on a page, OUT/weigh.html.")
     ] = False,
+    lang: options.Lang = None,
     out: options.Out = Path(),
     force: options.ForceFile = False,
     json: options.Json = False,
@@ -122,6 +123,7 @@ def weigh(
     from keiryo.errors import InputError
     from keiryo.records.costs import WEIGHING_FILE
 
+    options.check_has_page(lang, html=html)
     if html:
         options.check_is_new(out / WEIGHING_FILE, force=force)
     given = None if input is None else [_sizes(text) for text in input]
@@ -145,7 +147,7 @@ def weigh(
     if html:
         from keiryo.report.weighing_page import write_weighing_page
 
-        typer.echo(f"Written: {write_weighing_page(weighings, profile, out)}", err=True)
+        typer.echo(f"Written: {write_weighing_page(weighings, profile, out, lang)}", err=True)
     if json:
         document = [weighing.model_dump(mode="json") for weighing in weighings]
         typer.echo(json_format.dumps(document, ensure_ascii=False, indent=2))

@@ -6,7 +6,6 @@ from pathlib import Path
 from keiryo.comparison.exporting.checked_export import export_model
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan
-from keiryo.comparison.trial.trial import TRIAL_FILE
 from keiryo.errors import InputError, one_line
 from keiryo.files import write_text
 from keiryo.measure.engines import ENGINES
@@ -15,6 +14,7 @@ from keiryo.models.users_module import users_forward
 from keiryo.processes import without_output
 from keiryo.records.comparison import Trial
 from keiryo.records.export import TrialExport
+from keiryo.records.places import TRIAL_FILE
 from keiryo.records.speed import TORCH
 from keiryo.statistics import wilson_interval
 

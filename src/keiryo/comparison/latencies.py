@@ -7,10 +7,10 @@ from pathlib import Path
 from keiryo.comparison.deployment import engine_file
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan
-from keiryo.comparison.trial.trial import TRIAL_FILE
 from keiryo.files import write_text
 from keiryo.measure.latency import LatencyError, ToMeasure, measure_latencies
 from keiryo.records.comparison import Trial
+from keiryo.records.places import TRIAL_FILE
 
 LONGEST_MESSAGE = 500
 

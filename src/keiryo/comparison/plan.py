@@ -24,6 +24,8 @@ from keiryo.plan_option import flag_of, validate_plan
 from keiryo.records.comparison import Limits, Trial
 from keiryo.records.places import (
     CURVES_FOLDER,
+    LATEX_FILE,
+    MARKDOWN_FILE,
     MLFLOW_FOLDER,
     REPORT_FILE,
     RESULTS_FILE,
@@ -45,6 +47,8 @@ RESULTS = (
     RESULTS_FILE,
     TABLE_FILE,
     REPORT_FILE,
+    MARKDOWN_FILE,
+    LATEX_FILE,
     THUMBNAILS_FILE,
     HALVING_FILE,
     TRIALS_FOLDER,

@@ -112,10 +112,7 @@ def fits(trial: Trial, limits: Limits) -> bool:
 
 def latency_to_judge(trial: Trial) -> float | None:
     """Return the latency to compare with a limit: of a disturbed measurement, the fastest run."""
-    latency = trial.latency_ms
-    if latency is None:
-        return None
-    return latency.best if latency.disturbed and latency.best is not None else latency.p50
+    return trial.judged_latency_ms
 
 
 def _by_candidate(trials: Sequence[Trial]) -> dict[str, list[Trial]]:

@@ -1,30 +1,25 @@
 """Running a plan: pack, trials one after the other, ranking, results."""
 
-import csv
-import datetime
-import io
 import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from keiryo.comparison.beforehand.duration import share_out, tell_durations
 from keiryo.comparison.beforehand.preparation import count_costs, prepare
-from keiryo.comparison.conclusions import conclude
+from keiryo.comparison.decision.conclusion import conclude_comparison
 from keiryo.comparison.deployment import move_to_engine
 from keiryo.comparison.images.opening import check_unchanged
 from keiryo.comparison.images.smallest_batch import check_batches
 from keiryo.comparison.images.splitting import check_folds, split_of_plan
 from keiryo.comparison.latencies import measure_trials
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.paired import differences_from, may_replace_best
 from keiryo.comparison.plan import PACK_FOLDER, Plan, comparison_folder, pack_place
 from keiryo.comparison.pretrained.pretrained import check_pretrained, places_of_weights
-from keiryo.comparison.rank import rank, recommend_lightest
 from keiryo.comparison.rungs import Rungs
+from keiryo.comparison.trial.analysis import fill_missing_analyses
 from keiryo.comparison.trial.held_out import fill_suspect_labels
 from keiryo.data.audit.audit import audit
 from keiryo.data.audit.odd_images import effects_of_fitting
@@ -36,27 +31,13 @@ from keiryo.data.sources.storage import is_url, was_url
 from keiryo.data.survey.split import has_own_split
 from keiryo.errors import InputError
 from keiryo.files import write_text
-from keiryo.measure.engines import find_engine
-from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
 from keiryo.records.base import Finding
-from keiryo.records.comparison import Comparison, Difference, Trial
+from keiryo.records.comparison import Comparison
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
 from keiryo.records.places import RESULTS_FILE, TABLE_FILE, THUMBNAILS_FILE
-from keiryo.version import __version__
-
-TABLE_COLUMNS = (
-    *("model", "seed", "fold", "status", "val_accuracy", "train_accuracy", "test_accuracy"),
-    *("val_balanced_accuracy", "processor_share", "disturbed"),
-    *("val_accuracy_with_leaks", "robust_accuracy", "parameters", "state_elements", "macs"),
-    *("artifact_bytes", "train_seconds", "epochs", "images_per_second", "peak_memory_bytes"),
-    *("latency_ms_p50", "latency_ms_p95", "dropped_at", "dropped_because", "engine"),
-)
-RECORDED_OPTIONS = {
-    *("recipe", "augment", "fine_tune", "batch", "epochs", "minutes", "budget", "class_weights"),
-    *("stop_early", "metric", "engine"),
-}
+from keiryo.records.tables.trial_csv import trials_as_csv
 
 
 def run_comparison(
@@ -154,11 +135,12 @@ def _train_and_conclude(
     if complete:
         complete = measure_trials(trials, plan, out, listener, again=measure_again)
     listener.working("ranking and writing the results")
-    comparison = _conclude(plan, data, trials, pack.labels, out, complete=complete)
+    comparison = conclude_comparison(plan, data, trials, pack.labels, out, complete=complete)
+    fill_missing_analyses(comparison.trials, pack, out)
     fill_suspect_labels(comparison, pack, out)
     _write_thumbnails(comparison, pack, out)
     write_text(out / RESULTS_FILE, comparison.model_dump_json(indent=2))
-    write_text(out / TABLE_FILE, _as_csv(trials))
+    write_text(out / TABLE_FILE, trials_as_csv(trials))
     return comparison
 
 
@@ -197,59 +179,12 @@ def _largest_share(labels: np.ndarray) -> float | None:
     return float(np.bincount(labels).max() / len(labels)) if len(labels) else None
 
 
-def _conclude(
-    plan: Plan,
-    data: DataSummary,
-    trials: list[Trial],
-    labels: np.ndarray,
-    out: Path,
-    *,
-    complete: bool,
-) -> Comparison:
-    ranking = rank(trials, plan.limits, plan.metric)
-    best = ranking.recommended
-    differences: list[Difference] = []
-    if best is not None and plan.metric == "accuracy":
-        differences = differences_from(best, ranking.models, trials, labels, out)
-        as_good = may_replace_best(differences, trials, data.baseline)
-        ranking = recommend_lightest(ranking, trials, plan.limits, as_good)
-    comparison = Comparison(
-        keiryo_version=__version__,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        machine=describe_machine(
-            device=plan.device, threads=plan.threads, torch_version=torch.__version__
-        ),
-        data=data,
-        **plan.model_dump(include=RECORDED_OPTIONS),
-        engine_version=find_engine(plan.engine).title_with_version,
-        limits=plan.limits,
-        trials=trials,
-        ranking=ranking.models,
-        pareto=ranking.pareto,
-        recommended=ranking.recommended,
-        most_accurate=best,
-        differences=differences,
-        recommended_trial=ranking.recommended_trial,
-        complete=complete,
-    )
-    comparison.findings = conclude(comparison)
-    return comparison
-
-
 def _write_thumbnails(comparison: Comparison, pack: Pack, out: Path) -> None:
     names = names_to_show(comparison.data.findings)
     names += [suspect.file for suspect in comparison.suspect_labels]
+    shown = next((t for t in comparison.trials if t.folder == comparison.shown_trial), None)
+    if shown is not None and shown.analysis is not None:
+        names += [error.file for error in shown.analysis.confident_errors]
     rows = [image.name for image in pack.survey.images]
-    shown = make_thumbnails(names, rows, lambda row: pack.images[row])
-    write_text(out / THUMBNAILS_FILE, json.dumps(shown))
-
-
-def _as_csv(trials: list[Trial]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, TABLE_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for trial in trials:
-        latency = trial.latency_ms
-        percentiles = {f"latency_ms_{p}": latency and getattr(latency, p) for p in ("p50", "p95")}
-        writer.writerow(trial.model_dump() | percentiles)
-    return text.getvalue()
+    thumbnails = make_thumbnails(names, rows, lambda row: pack.images[row])
+    write_text(out / THUMBNAILS_FILE, json.dumps(thumbnails))

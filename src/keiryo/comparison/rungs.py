@@ -14,12 +14,13 @@ from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import HALVING_FILE, Plan, TrialPlan
 from keiryo.comparison.rank import over_known_limits
 from keiryo.comparison.trial.runner import complete_trial, read_trial
-from keiryo.comparison.trial.trial import CHECKPOINT_FILE, TRIAL_FILE
+from keiryo.comparison.trial.trial import CHECKPOINT_FILE
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.records.base import Record
 from keiryo.records.comparison import Trial
 from keiryo.records.costs import Cost
+from keiryo.records.places import TRIAL_FILE
 
 
 class Decision(Record):

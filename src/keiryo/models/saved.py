@@ -146,6 +146,7 @@ def find_model_file(artifact: Path) -> Path:
     try:
         results = json.loads((artifact / RESULTS_FILE).read_bytes())
         recommended = results["recommended_trial"]
+        best = results.get("most_accurate_trial") or "trials/NAME"
     except FileNotFoundError:
         raise InputError(f"{artifact}: holds no {MODEL_FILE}; {wanted}") from None
     except (ValueError, TypeError, KeyError):
@@ -153,7 +154,7 @@ def find_model_file(artifact: Path) -> Path:
     if recommended is None:
         raise InputError(
             f"{artifact}: the comparison recommends no model; name one of its trials, such as "
-            f"{artifact / 'trials' / 'NAME'}"
+            f"{artifact / str(best)}"
         )
     return artifact / str(recommended) / MODEL_FILE
 

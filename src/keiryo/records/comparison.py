@@ -1,15 +1,22 @@
 """The records of a comparison: its trials, its limits, its result."""
 
-from collections.abc import Sequence
-from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from keiryo.records.analysis import Analysis
 from keiryo.records.base import Finding, Machine, Record, Status
 from keiryo.records.data import DataSummary, SuspectLabel
+from keiryo.records.decision import ArchitectureDifference, Candidate, Difference
 from keiryo.records.export import TrialExport
 from keiryo.records.speed import TORCH, Latency
+from keiryo.records.tables.frame import frame_of
+from keiryo.records.tables.trial_table import (
+    comparison_as_html,
+    comparison_as_text,
+    trial_as_html,
+    trial_as_text,
+)
 from keiryo.records.training import BudgetTime, Epoch, Metric, Pause
 
 
@@ -83,6 +90,9 @@ class Trial(Record):
         default={}, description="held-out accuracy for each corruption, by increasing strength"
     )
     robust_accuracy: float | None = Field(default=None, description="mean over robustness")
+    analysis: Analysis | None = Field(
+        default=None, description="confusions, classes, calibration and worst errors, held out"
+    )
     history: list[Epoch] = []
     diagnosis: list[Finding] = []
     error: str | None = Field(default=None, description="last lines of the log of a failed trial")
@@ -101,9 +111,29 @@ class Trial(Record):
         """The candidate's name: the model, with its recipe if there are several recipes."""
         return self.model if self.recipe is None else f"{self.model} by {self.recipe}"
 
+    @property
+    def judged_latency_ms(self) -> float | None:
+        """The latency to compare with a limit: of a disturbed measurement, the fastest run."""
+        latency = self.latency_ms
+        if latency is None:
+            return None
+        return latency.best if latency.disturbed and latency.best is not None else latency.p50
+
     def score(self, metric: Metric) -> float | None:
         """Return the held-out figure that `metric` names; None: not measured."""
         return self.val_balanced_accuracy if metric == "balanced" else self.val_accuracy
+
+    def __str__(self) -> str:
+        """Return the figures, one a line."""
+        return trial_as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return the figures as a notebook shows them."""
+        return trial_as_html(self)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame, a row for each epoch; raise ImportError without pandas."""
+        return frame_of(self.history)
 
     def has_paused_at(self, share: float) -> bool:
         """Return True if the trial was paused at `share` of its budget, or later."""
@@ -118,30 +148,8 @@ class Limits(Record):
     max_params: int | None = None
 
 
-class Difference(Record):
-    """A candidate's trained network against the best one's, on the same held-out images."""
-
-    candidate: str
-    images: int = Field(description="held-out images that both were tried on")
-    difference: float = Field(description="the best one's accuracy minus this one's")
-    interval: tuple[float, float] = Field(
-        description="95 % interval of the difference (Newcombe 1998, method 10)"
-    )
-    p_value: float = Field(
-        description="of equal accuracy: McNemar's mid-p, adjusted for the number of candidates "
-        "(Holm 1979)"
-    )
-
-    @property
-    def is_told_apart(self) -> bool:
-        """True if chance alone would rarely make the two differ so much."""
-        return self.p_value < SIGNIFICANCE_LEVEL
-
-
-SIGNIFICANCE_LEVEL = 0.05
 # The code of the finding that the best model may be no better than guessing.
 NO_BETTER_THAN_BASELINE = "no_better_than_baseline"
-TABLE_HEADINGS = ("model", "seed", "held out", "latency", "size", "parameters")
 
 
 class Comparison(Record):
@@ -179,14 +187,41 @@ class Comparison(Record):
     pareto: list[str] = Field(description="models that no other beats in both accuracy and latency")
     recommended: str | None = Field(
         description="the lightest of the candidates within the limits that may be as accurate as "
-        "the most accurate one: the 95 % interval of the difference reaches zero"
+        "the most accurate one: the 95 % interval of the difference reaches zero; None: none is "
+        "within the limits, or the finding `no_better_than_baseline` advises against it"
     )
     most_accurate: str | None = Field(
         default=None,
         description="the most accurate candidate within the limits, which `differences` are from",
     )
+    most_accurate_trial: str | None = Field(default=None, description="folder of its trial")
     differences: list[Difference] = Field(
-        default=[], description="of the other finished candidates, in the order of the ranking"
+        default=[],
+        description="trained networks: of the other finished candidates from the most accurate "
+        "one, in the order of the ranking",
+    )
+    architectures: list[ArchitectureDifference] = Field(
+        default=[],
+        description="architectures or recipes: of the other candidates from the first of the "
+        "ranking, in its order; those with two trainings or more",
+    )
+    trainings_lacking: int = Field(
+        default=0,
+        description="further trainings of each candidate without which architectures cannot be "
+        "compared",
+    )
+    candidates: list[Candidate] = Field(
+        default=[], description="all candidates: those of the ranking in its order, then others"
+    )
+    front: list[str] = Field(
+        default=[],
+        description="candidates that no other beats over accuracy, latency, size, training time "
+        "and memory, in the order of the ranking",
+    )
+    may_replace: dict[str, list[str]] = Field(
+        default={},
+        description="for each candidate of the ranking, those below it that may be as accurate; "
+        "if it is the most accurate within the limits, the lightest of them is recommended",
     )
     findings: list[Finding] = Field(
         default=[], description="what to know of the ranking and the recommendation"
@@ -219,28 +254,36 @@ class Comparison(Record):
         return [each.candidate for each in self.differences if not each.is_told_apart]
 
     @property
+    def equal_architectures(self) -> list[str]:
+        """The candidates that repeated trainings cannot tell from the first of the ranking."""
+        return [
+            each.candidate
+            for each in self.architectures
+            if each.is_enough and not each.is_told_apart
+        ]
+
+    @property
+    def shown_trial(self) -> str | None:
+        """Folder of the recommended trial; if none is recommended, of the most accurate one."""
+        return self.recommended_trial or self.most_accurate_trial
+
+    def candidate_named(self, name: str) -> Candidate | None:
+        """Return the record of a candidate; None: written by an earlier version."""
+        return next((each for each in self.candidates if each.name == name), None)
+
+    @property
     def advises_against_best(self) -> bool:
         """True if the best model may be no better than always naming the largest class."""
         return any(finding.code == NO_BETTER_THAN_BASELINE for finding in self.findings)
 
+    def __str__(self) -> str:
+        """Return a table of the trials, with the recommendation below."""
+        return comparison_as_text(self)
+
     def _repr_html_(self) -> str:
         """Return the table that a notebook shows: the trials, the recommended one in bold."""
-        rows = [f"<tr>{_cells('th', TABLE_HEADINGS)}</tr>"]
-        for trial in self.trials:
-            latency = trial.latency_ms
-            cells = (
-                trial.candidate,
-                trial.seed,
-                trial.status if trial.val_accuracy is None else f"{trial.val_accuracy:.1%}",
-                "" if latency is None else f"{latency.p50:.2f} ms" + "*" * latency.disturbed,
-                "" if trial.artifact_bytes is None else f"{trial.artifact_bytes / 1e6:.2f} MB",
-                "" if trial.parameters is None else f"{trial.parameters:,}",
-            )
-            is_best = trial.folder == self.recommended_trial
-            rows.append(f"<tr>{_cells('td', cells, bold=is_best)}</tr>")
-        return f"<table>{''.join(rows)}</table>"
+        return comparison_as_html(self)
 
-
-def _cells(tag: str, texts: Sequence[object], *, bold: bool = False) -> str:
-    start, end = ("<b>", "</b>") if bold else ("", "")
-    return "".join(f"<{tag}>{start}{escape(str(text))}{end}</{tag}>" for text in texts)
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame, a row for each trial; raise ImportError without pandas."""
+        return frame_of(self.trials)

@@ -3,7 +3,7 @@
 As in `keiryo.records.base`, every number has its unit in its name, and no torch is needed.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -148,15 +148,21 @@ class Weighing(Cost):
 
     def __str__(self) -> str:
         """Return a table of the layers, with the totals below."""
-        from keiryo.records.cost_table import as_text
+        from keiryo.records.tables.cost_table import as_text
 
         return as_text(self)
 
     def _repr_html_(self) -> str:
         """Return the table as a notebook shows it."""
-        from keiryo.records.cost_table import as_html
+        from keiryo.records.tables.cost_table import as_html
 
         return as_html(self)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame, a row for each layer; raise ImportError without pandas."""
+        from keiryo.records.tables.frame import frame_of
+
+        return frame_of(self.layers)
 
 
 class DeviceProfile(Record):

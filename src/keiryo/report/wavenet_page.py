@@ -5,18 +5,16 @@ import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from keiryo.files import write_text
 from keiryo.records.places import REPORT_FILE
 from keiryo.records.wavenet import Sound, WaveNetTraining
-from keiryo.report.charts import LAYOUT
-from keiryo.report.colors import HELD_OUT, TRAINING
-from keiryo.report.page_parts import page_parts, page_template
-from keiryo.report.spectrograms import draw_sound, read_wav
+from keiryo.report.charts.bit_curves import draw_bit_curves
+from keiryo.report.languages.catalogue import language
+from keiryo.report.page_parts import render
+from keiryo.report.png.spectrograms import draw_sound, read_wav
 
 LEAST_PEAK = 0.01  # the scale of waveforms, where all is silence
 
@@ -35,59 +33,32 @@ class ShownSound:
         return ",".join(f"{name}={value}" for name, value in self.sound.conditions.items())
 
 
-def write_wavenet_report(training: WaveNetTraining, folder: Path) -> Path:
-    """Write `report.html` into `folder`, where the sounds are; return its path."""
+def write_wavenet_report(training: WaveNetTraining, folder: Path, lang: str | None = None) -> Path:
+    """Write `report.html` into `folder`, where the sounds are; return its path.
+
+    `lang` is a language's code; without it, the locale decides.
+    """
     path = folder / REPORT_FILE
-    write_text(path, render_wavenet_page(training, folder))
+    write_text(path, render_wavenet_page(training, folder, lang))
     return path
 
 
-def render_wavenet_page(training: WaveNetTraining, folder: Path) -> str:
+def render_wavenet_page(training: WaveNetTraining, folder: Path, lang: str | None = None) -> str:
     """Return the page of `training`, whose sounds are in `folder`."""
     at_end = [sound for sound in training.sounds if sound.epoch is None]
     on_the_way = [sound for sound in training.sounds if sound.epoch is not None]
     shown = _shown(at_end, folder)
-    return page_template("wavenet.html.j2").render(
+    say = language(lang)
+    return render(
+        "wavenet.html.j2",
+        say,
         training=training,
         pairs=_pairs(shown),
         on_the_way=_shown(on_the_way, folder),
         folder=folder,
         told=shown[-1].told if shown else "",
-        chart=bits_over_steps(training),
-        **page_parts(),
+        chart=draw_bit_curves(training, say),
     )
-
-
-def bits_over_steps(training: WaveNetTraining) -> dict[str, Any]:
-    """Return bits per sample over the steps: training, held-out recordings, guessing."""
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=[point.step for point in training.loss_curve],
-                y=[point.bits_per_sample for point in training.loss_curve],
-                name="training, single steps",
-                mode="lines",
-                line={"color": TRAINING, "width": 1},
-            ),
-            go.Scatter(
-                x=[epoch.steps for epoch in training.history],
-                y=[epoch.val_bits_per_sample for epoch in training.history],
-                name="held out, averaged weights",
-                mode="lines+markers",
-                line={"color": HELD_OUT},
-            ),
-        ]
-    )
-    guessing = training.guessing_bits_per_sample
-    figure.add_hline(
-        y=guessing,
-        line={"color": "#bbbbbb", "dash": "dot"},
-        annotation={"text": "how often each code comes", "font": {"size": 11}},
-    )
-    figure.update_layout(**LAYOUT, height=340, legend={"orientation": "h", "y": -0.2})
-    figure.update_xaxes(title="step")
-    figure.update_yaxes(title="bits per sample", rangemode="tozero")
-    return figure.to_plotly_json()
 
 
 def _shown(sounds: Sequence[Sound], folder: Path) -> list[ShownSound]:

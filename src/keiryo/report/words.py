@@ -1,12 +1,17 @@
 """Figures in the form in which people read them."""
 
+import re
+
+from keiryo.records.analysis import Calibration
 from keiryo.records.comparison import Trial
 from keiryo.records.speed import Latency
+from keiryo.report.languages.catalogue import Language, english
 
 DISTURBED = "Disturbed: other processes took more than a tenth of the processor meanwhile."
 JUDGED_BY_BEST = "--max-latency-ms is compared with the fastest run."
 
 
+_ZEROS = re.compile(r"\.0+(?= |$)")
 OF_TORCH = "†"  # marks figures that are torch's, since the network could not be exported
 
 
@@ -45,11 +50,15 @@ def milliseconds(value: float | None) -> str:
     return f"{1000 * value:.0f} µs" if value < 0.0995 else f"{_three_digits(value)} ms"
 
 
-def status(trial: Trial) -> str:
+def status(trial: Trial, say: Language | None = None) -> str:
     """Return how a trial ended: done, failed, stopped, stopped at 25 %, not trained."""
+    say = say or english()
+    if trial.dropped_at == 0.0:
+        return say.plain("status.not_trained")
+    ended = say.plain(f"status.{trial.status}")
     if trial.dropped_at is None:
-        return trial.status
-    return f"{trial.status} at {share(trial.dropped_at)}" if trial.dropped_at else "not trained"
+        return ended
+    return say.plain("status.at", ended=ended, share=share(trial.dropped_at))
 
 
 def is_disturbed(latency: Latency | None) -> bool:
@@ -69,16 +78,18 @@ def of_engine(text: str, is_on_another_engine: bool) -> str:
     return text + OF_TORCH * is_on_another_engine
 
 
-def duration(seconds: float | None) -> str:
-    """Return a duration: 4000 as 1 h 7 min."""
+def duration(seconds: float | None, say: Language | None = None) -> str:
+    """Return a duration: 4000 as 1 h 6 min."""
+    say = say or english()
     if seconds is None:
         return "–"
     if seconds < 99.5:
-        return f"{seconds:.0f} s" if seconds >= 9.5 else f"{seconds:.1f} s"
+        figure = f"{seconds:.0f}" if seconds >= 9.5 else f"{seconds:.1f}"
+        return say.plain("duration.seconds", seconds=figure)
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return say.plain("duration.minutes", minutes=minutes, seconds=rest)
+    return say.plain("duration.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
 def rate(value: float | None) -> str:
@@ -86,9 +97,36 @@ def rate(value: float | None) -> str:
     return "–" if value is None else f"{_three_digits(value)}/s"
 
 
-def run(seed: int, fold: int | None) -> str:
+def run(seed: int, fold: int | None, say: Language | None = None) -> str:
     """Return the name of a model's training: its seed, and its fold if there are several."""
-    return f"seed {seed}" if fold is None else f"seed {seed}, fold {fold}"
+    say = say or english()
+    if fold is None:
+        return say.plain("run.seed", seed=seed)
+    return say.plain("run.fold", seed=seed, fold=fold)
+
+
+def corruption(kind: str, say: Language) -> str:
+    """Return the name of a corruption of images in the language `say`."""
+    key = f"corruptions.{kind.replace(' ', '_').replace('-', '_')}"
+    return say.plain(key) if key in say.texts else kind
+
+
+def without_zeros(figure: str) -> str:
+    """Return a figure without zeros at the end of its fraction: 5.00 ms as 5 ms."""
+    return _ZEROS.sub("", figure)
+
+
+def calibration(value: Calibration, say: Language | None = None) -> str:
+    """Return how far the confidence is from the accuracy."""
+    low, high = (100.0 * end for end in value.interval)
+    side = "above" if value.overconfidence >= 0 else "below"
+    return (say or english()).plain(
+        f"answers.calibration_{side}",
+        gap=100.0 * abs(value.overconfidence),
+        error=100.0 * value.error,
+        low=low,
+        high=high,
+    )
 
 
 def _three_digits(value: float) -> str:

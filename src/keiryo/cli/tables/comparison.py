@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from keiryo.cli.tables.table import (
@@ -19,11 +20,14 @@ from keiryo.records.comparison import Comparison, Trial
 from keiryo.records.places import REPORT_FILE
 from keiryo.records.speed import TORCH
 from keiryo.report import choice, words
+from keiryo.report.decision import architectures
 from keiryo.report.order import best_first, dropped_early
+from keiryo.sentences import count
 
 FIGURES = ("held out", "training", "latency", "size", "params", "MACs", "trained in")
 # Columns that a narrow terminal can do without, in this order.
 LEFT_OUT_FIRST = ("MACs", "params", "training", "trained in")
+MOST_REASONS = 6
 
 
 def print_table(comparison: Comparison, out: Path) -> None:
@@ -64,8 +68,9 @@ def print_table(comparison: Comparison, out: Path) -> None:
     for finding in comparison.findings:
         text = f"{finding.severity}: {finding.evidence}. {finding.advice}"
         say(console, text, SEVERITY_STYLES[finding.severity])
-    if comparison.recommended_trial and comparison.advises_against_best:
-        say(console, f"Recommended: none; {comparison.recommended} is the best, but see the error")
+    if comparison.advises_against_best:
+        best = comparison.most_accurate or comparison.recommended
+        say(console, f"Recommended: none; {best} is the best, but see the error")
     elif comparison.recommended_trial:
         trial = out / comparison.recommended_trial
         because = choice.reason(comparison)
@@ -79,7 +84,26 @@ def print_table(comparison: Comparison, out: Path) -> None:
         say(console, "Recommended: none, since no model is within the limits")
     else:
         say(console, "Recommended: none, since no model has finished")
+    _say_reasons(console, comparison)
+    for sentence in architectures.compared_in_words(comparison):
+        say(console, sentence)
     say_command(console, "Report:      ", shown(out / REPORT_FILE))
+
+
+def _say_reasons(console: Console, comparison: Comparison) -> None:
+    """Say why each other candidate is not recommended; the dropped ones have been named."""
+    if comparison.recommended is None:
+        return
+    others = [
+        (name, because)
+        for name in comparison.ranking
+        if (because := choice.why_not(comparison, name)) is not None
+    ]
+    for name, because in others[:MOST_REASONS]:
+        say(console, f"Not {name}: {because}.")
+    if len(others) > MOST_REASONS:
+        rest = len(others) - MOST_REASONS
+        say(console, f"The report has the reasons against {count(rest, 'other')}.")
 
 
 def _table(comparison: Comparison, figures: Sequence[str]) -> Table:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from keiryo.cli.tables.table import make_table, open_console, say
-from keiryo.records.cost_table import blocks_and_layers
 from keiryo.records.costs import LayerCost, Weighing
+from keiryo.records.tables.cost_table import blocks_and_layers
 from keiryo.report import weighing_words, words
 from keiryo.report.weighing_words import NOTHING
 

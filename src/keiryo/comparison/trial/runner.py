@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from keiryo.comparison.plan import Plan, TrialPlan
 from keiryo.comparison.trial.process import EXIT_INPUT, TrialReport
-from keiryo.comparison.trial.trial import TRIAL_FILE
 from keiryo.errors import InputError
 from keiryo.files import write_text
 from keiryo.processes import environment
 from keiryo.records.comparison import Trial
 from keiryo.records.costs import Cost
+from keiryo.records.places import TRIAL_FILE
 from keiryo.records.training import Epoch
 from keiryo.train.device import ALLOCATOR_SETTINGS
 

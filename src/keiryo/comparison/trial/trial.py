@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from keiryo.comparison.trial.analysis import analyze
 from keiryo.comparison.trial.evaluation import final_passes, measure_accuracies, sample_rows
 from keiryo.comparison.trial.held_out import write_held_out
 from keiryo.comparison.trial.job import TrialJob, gather_evidence
@@ -16,7 +17,7 @@ from keiryo.measure.memory import peak_memory_bytes
 from keiryo.models.saved import MODEL_FILE, SavedModel, describe_source, save_model
 from keiryo.records.base import Status
 from keiryo.records.comparison import Trial
-from keiryo.records.places import SNAPSHOTS_FILE
+from keiryo.records.places import SNAPSHOTS_FILE, TRIAL_FILE
 from keiryo.records.training import SnapshotFile
 from keiryo.train.diagnosis import HeldOut, diagnose
 from keiryo.train.keras_defaults import KERAS_EPSILON
@@ -26,7 +27,6 @@ from keiryo.train.precision import choose_precision
 from keiryo.version import __version__
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
-TRIAL_FILE = "trial.json"
 
 
 def run_trial(
@@ -86,7 +86,8 @@ def run_trial(
         listener.on_evaluation(final_passes(job) * training.evaluation_seconds)
         evaluation = task.evaluation(training.trained_network)
         probabilities = evaluation.probabilities(splits.val)
-        write_held_out(job.folder, splits.val, probabilities)
+        images = [job.pack.survey.images[row] for row in splits.val]
+        write_held_out(job.folder, splits.val, probabilities, images)
         # The last epoch ended with this measurement.
         val_accuracy = position.history[-1].val_accuracy
         assert val_accuracy is not None
@@ -100,7 +101,16 @@ def run_trial(
             ),
             held_out=HeldOut(probabilities, job.pack.labels[splits.val]),
         )
-        figures |= {**asdict(accuracies), "artifact_bytes": _save(job, training)}
+        figures |= {
+            **asdict(accuracies),
+            "analysis": analyze(
+                probabilities,
+                job.pack.labels[splits.val],
+                job.pack.survey.classes,
+                [image.name for image in images],
+            ),
+            "artifact_bytes": _save(job, training),
+        }
     trial = Trial.model_validate(
         {**job.record.model_dump(), **figures, "diagnosis": diagnose(evidence)}
     )

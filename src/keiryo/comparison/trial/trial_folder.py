@@ -6,12 +6,12 @@ from pydantic import ValidationError
 
 from keiryo.comparison.plan import PLAN_FILE, TRIALS_FOLDER, Plan, TrialPlan, pack_place, read_plan
 from keiryo.comparison.trial.job import gather_evidence
-from keiryo.comparison.trial.trial import CHECKPOINT_FILE, TRIAL_FILE
+from keiryo.comparison.trial.trial import CHECKPOINT_FILE
 from keiryo.data.packs.pack import open_pack
 from keiryo.errors import InputError
 from keiryo.models.tensor_file import TensorFileError, read_text
 from keiryo.records.comparison import Trial
-from keiryo.records.places import SNAPSHOTS_FILE
+from keiryo.records.places import SNAPSHOTS_FILE, TRIAL_FILE
 from keiryo.records.training import Snapshot, SnapshotFile
 from keiryo.train.checkpoint import Position
 from keiryo.train.diagnosis import diagnose

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from keiryo.files import replace_file
 from keiryo.records.comparison import Comparison, Trial
 from keiryo.report import words
-from keiryo.report.colors import HELD_OUT, TRAINING
+from keiryo.report.png.colors import HELD_OUT, TRAINING
 
 # Left, bottom, width and height; Matplotlib takes as long to find them as to draw.
 AXES = (0.1, 0.125, 0.88, 0.79)

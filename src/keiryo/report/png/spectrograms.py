@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keiryo.report.colors import HELD_OUT, MODELS
+from keiryo.report.png.colors import HELD_OUT, MODELS
 
 WINDOW_SECONDS = 0.025  # as is usual for speech
 SHOWN_DB = 70.0

@@ -1,0 +1,1 @@
+"""Commands about one trial: its diagnosis, its errors."""

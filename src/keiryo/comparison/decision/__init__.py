@@ -1,0 +1,1 @@
+"""The choice between candidates: their differences, the front, reasons for and against each."""

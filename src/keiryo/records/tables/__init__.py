@@ -1,0 +1,1 @@
+"""Records as tables: for `print`, for notebooks, for pandas."""

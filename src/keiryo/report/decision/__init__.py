@@ -1,0 +1,1 @@
+"""The differences between candidates and between comparisons, in words."""

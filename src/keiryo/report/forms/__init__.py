@@ -1,0 +1,1 @@
+"""A comparison in forms for other documents: Markdown for a pull request, LaTeX for a paper."""

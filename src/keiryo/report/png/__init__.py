@@ -1,0 +1,1 @@
+"""Images made by Matplotlib: curves, spectrograms, charts for documents."""
