@@ -11,7 +11,9 @@ from comparisons import IMAGES, compared, trial
 from keiryo.comparison.conclusions import conclude
 from keiryo.comparison.decision.answers import Answers
 from keiryo.comparison.decision.architectures import compare_architectures, trainings_lacking
+from keiryo.comparison.decision.conclusion import conclude_comparison
 from keiryo.comparison.decision.paired import differences_from
+from keiryo.comparison.plan import make_plan
 from keiryo.comparison.trial.held_out import write_held_out
 from keiryo.records.comparison import Comparison, Limits, Trial
 from keiryo.records.decision import Difference
@@ -175,6 +177,41 @@ def test_five_seeds_tell_what_differs_and_mark_what_does_not(tmp_path: Path) -> 
     assert "best is better than clearly worse. Over 5 trainings of each" in said
     assert "cannot tell equal from best" in said
     assert "p-values for 3 candidates" in said
+
+
+def test_more_architectures_need_more_evidence(tmp_path: Path) -> None:
+    accuracies = {"best": 0.92, "near": 0.9, "clearly worse": 0.7}
+    trials = [
+        trained(tmp_path, model, accuracy, seed)
+        for model, accuracy in accuracies.items()
+        for seed in range(3)
+    ]
+    answers = Answers(trials, LABELS, tmp_path)
+    [alone] = compare_architectures(["best", "clearly worse"], answers, seed=0)
+    among = compare_architectures(list(accuracies), answers, seed=0)[1]
+    assert among.p_value == pytest.approx(2 * alone.p_value)
+
+
+def test_seeds_that_agree_do_not_outweigh_other_images(tmp_path: Path) -> None:
+    comparison = over_trainings(tmp_path, {"best": 0.92, "worse": 0.7}, seeds=5)
+    [worse] = comparison.architectures
+    assert worse.is_told_apart
+    assert not worse.model_copy(update={"crossed_interval": (-0.01, 0.4)}).is_told_apart
+    assert not worse.model_copy(update={"p_value": 0.06}).is_told_apart
+
+
+@pytest.mark.parametrize(("accuracy", "recommended"), [(0.5, None), (0.9, "net")])
+def test_a_network_at_chance_is_not_recommended(
+    tmp_path: Path, accuracy: float, recommended: str | None
+) -> None:
+    done = trained(tmp_path, "net", accuracy, seed=0)
+    data = compared(done).data
+    plan = make_plan({"data": "petals:count=60", "models": ["vgg11"]})
+    comparison = conclude_comparison(plan, data, [done], LABELS, tmp_path, complete=True)
+    assert comparison.recommended == recommended
+    assert comparison.recommended_trial == (recommended and done.folder)
+    assert (comparison.most_accurate, comparison.most_accurate_trial) == ("net", done.folder)
+    assert comparison.shown_trial == done.folder
 
 
 def test_with_few_seeds_nothing_is_said_of_architectures(tmp_path: Path) -> None:

@@ -69,6 +69,17 @@ def test_the_same_images_are_compared_in_pairs_in_the_order_of_dates(tmp_path: P
     assert change.interval[0] > 0
 
 
+def test_an_image_with_another_label_now_is_not_shared(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "a", 1, range(10))
+    other = write_run(tmp_path / "b", 2, range(10))
+    [file] = other.rglob("held-out.npz")
+    with np.load(file) as kept:
+        written = dict(kept)
+    written["labels"][:20] = 1 - written["labels"][:20]
+    np.savez(file, **written)
+    assert change_of(one, other).shared_images == 180
+
+
 def test_a_small_change_is_no_more_than_chance(tmp_path: Path) -> None:
     one = write_run(tmp_path / "a", 1, range(10))
     other = write_run(tmp_path / "b", 2, range(3, 15))
