@@ -243,6 +243,10 @@ def test_the_pages_of_other_commands_are_open_to_everyone(
         ),
         render_wavenet_page(training, written_before, "ja"),
     ]
+    opened.show(pages[0], tmp_path / "page.html")
+    # Over the first column, which the grid and the shades let through.
+    page.locator(".layers .plot > svg").first.hover(position={"x": 2, "y": 60}, force=True)
+    assert "Conv2d" in page.locator(".layers .at").first.inner_text()
     for html in pages:
         opened.show(html, tmp_path / "page.html")
         page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")

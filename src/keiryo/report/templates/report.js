@@ -46,7 +46,10 @@
         if (!row) return;
         line.textContent = [...row.cells]
           .slice(0, -1)
-          .map((cell, place) => (place < 3 ? cell.innerText : `${heads[place].innerText} ${cell.innerText}`))
+          .map((cell, place) => {
+            const text = [...cell.childNodes].map((part) => part.textContent.trim()).join(" ");
+            return place < 3 ? text : `${heads[place].textContent} ${text}`;
+          })
           .join(" · ");
       });
     }
