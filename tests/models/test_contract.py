@@ -17,7 +17,11 @@ CLASSES = 7
 # VGG takes seconds, for its classifier has 100 million weights.
 VGGS = [name for name in FACTORIES if name.startswith("vgg")]
 # These repeat the layers of a shallower network more often.
-DEEPER_TWINS = [*VGGS[1:], "resnet34", "densenet169", "densenet201"]
+DEEPER_TWINS = [
+    *VGGS[1:],
+    *("resnet34", "densenet169", "densenet201"),
+    *("mobilenet_v3_large", "mobilenet_v4_conv_medium", "efficientnet_lite0"),
+]
 MODELS = [slow_if(name in (*VGGS, *DEEPER_TWINS), name) for name in FACTORIES]
 SIZE = 64  # the least at which every stage has more than one pixel, as instance norm needs
 

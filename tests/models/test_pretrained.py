@@ -44,6 +44,7 @@ def test_published_weights_give_the_published_networks_logits(name: str) -> None
     network = build_weightless(parse_spec(spec), classes=1000)
     fit = fit_weights(Weights(PATH, state), parse_spec(spec), network, classes=1000)
     network.load_state_dict(fit.state, assign=True)
+    load_fitted(network, fit)
     with torch.inference_mode():
         found = network.eval()(image())[0, : len(logits)]
     assert not fit.replaces_classifier
@@ -88,6 +89,20 @@ def test_a_classifier_for_other_classes_stays_as_it_was() -> None:
     assert torch.equal(after["classifier.weight"], before["classifier.weight"])
     assert torch.equal(after["classifier.bias"], before["classifier.bias"])
     assert torch.equal(after["features.0.convolution.weight"], state["conv1.weight"])
+
+
+def test_weights_bring_the_epsilon_of_their_batch_norms() -> None:
+    for name, epsilon in (
+        ("torchvision-mobilenet_v3_small", 1e-3),
+        ("timm-mobilenetv3_small_050", 1e-5),
+    ):
+        spec, _, state = recorded(name, values=False)
+        network = build(spec, classes=3)
+        load_fitted(
+            network, fit_weights(Weights(PATH, state), parse_spec(spec), network, classes=3)
+        )
+        norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert {norm.eps for norm in norms} == {epsilon}
 
 
 def test_weights_without_a_classifier_fit() -> None:

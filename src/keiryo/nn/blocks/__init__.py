@@ -1,0 +1,1 @@
+"""Blocks of several layers: inverted residual, residual, dense, shuffled, squeeze-and-excitation."""
