@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from keiryo.errors import InputError
 from keiryo.models.meta import build_weightless
-from keiryo.models.saved import Preprocessing, SavedModel
+from keiryo.models.saved import Preprocessing, SavedModel, changed_batch_norm_epsilon
 from keiryo.models.spec import FACTORIES, build, parse_spec
 from keiryo.models.weights.foreign_names import IMAGENET_MEAN, INCEPTION_MEAN, foreign_namings
 from keiryo.models.weights.matching import FittedWeights, fit_weights, load_fitted
@@ -103,6 +103,8 @@ def test_weights_bring_the_epsilon_of_their_batch_norms() -> None:
         )
         norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
         assert {norm.eps for norm in norms} == {epsilon}
+        # What a model is saved with, if it differs from PyTorch's.
+        assert changed_batch_norm_epsilon(network) == (epsilon if epsilon != 1e-5 else None)
 
 
 def test_weights_without_a_classifier_fit() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from keiryo.comparison.options import ComparisonOptions
-from keiryo.comparison.pretrained_option import with_absolute_paths
+from keiryo.comparison.pretrained_option import IMAGENET, places_of, with_absolute_paths
 from keiryo.data.augmentation.amounts import Augmentation, change_augmentation
 from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_named_set
@@ -19,7 +19,8 @@ from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
-from keiryo.models.spec import parse_spec, source_file
+from keiryo.models.spec import fit_to_size, parse_spec, source_file
+from keiryo.models.weights.imagenet_weights import have_published_weights, published_weights
 from keiryo.plan_option import validate_plan
 from keiryo.records.comparison import Limits, Trial
 from keiryo.records.places import (
@@ -176,6 +177,8 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         raise InputError("--epochs and --minutes: give one of the two")
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
     options = {"models": DEFAULT_MODELS, "threads": usable_cores(), **options, **given}
+    if options.get("pretrained") == IMAGENET and "models" not in given:
+        options["models"] = have_published_weights(options["models"])
     plan = validate_plan(Plan, options)
     _check_recipes(plan.recipe)
     if plan.stop_early and plan.candidates < 2:
@@ -192,7 +195,7 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         )
     if plan.augment is not None:
         change_augmentation(Augmentation(), plan.augment)
-    models = _models_with_absolute_paths(plan.models)
+    models = _full_names(plan.models, plan.size)
     update: dict[str, Any] = {
         "data": _with_absolute_path(plan.data),
         "models": models,
@@ -202,6 +205,7 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
         update["pretrained"] = with_absolute_paths(plan.pretrained, renamed)
+        _check_published(update["pretrained"], models)
         update["fine_tune"] = plan.fine_tune or DEFAULT_FINE_TUNE
     elif plan.fine_tune is not None:
         raise InputError(f"--fine-tune {plan.fine_tune}: needs the weights; add --pretrained PATH")
@@ -216,8 +220,8 @@ def resume_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = Non
     """
     folder = comparison_folder(out)
     plan = folder.read_plan(Plan)
-    # Recipe and pretrained weights are read together with the models.
-    together = {"recipe": plan.recipe}
+    # Recipe, pretrained weights and size are read together with the models.
+    together: dict[str, Any] = {"recipe": plan.recipe, "size": plan.size}
     if plan.pretrained is not None:
         together["pretrained"] = plan.pretrained
     options = {"data": plan.data, "models": plan.models, **together, **given}
@@ -260,13 +264,29 @@ def _with_absolute_path(data: str) -> str:
     return data if is_named_set(data) or is_url(data) else str(Path(data).resolve())
 
 
-def _models_with_absolute_paths(models: Sequence[str]) -> list[str]:
+def _full_names(models: Sequence[str], size: int) -> list[str]:
+    """Return `models` with absolute paths, and with the options that fit images of `size`."""
     found: list[str] = []
     for model in models:
-        spec = parse_spec(model)
+        spec = fit_to_size(parse_spec(model), size)
         file = source_file(spec)
         found.append(str(spec if file is None else replace(spec, name=str(file.resolve()))))
+        if found[-1] in found[:-1]:
+            raise InputError(f"--models: {found[-1]} is named twice")
     return found
+
+
+def _check_published(pretrained: str, models: Sequence[str]) -> None:
+    """Raise InputError if ImageNet's weights are wanted for a model that has none."""
+    for model, place in places_of(pretrained, models).items():
+        if place != IMAGENET or published_weights(parse_spec(model)) is not None:
+            continue
+        others = [f"{other}={IMAGENET}" for other in have_published_weights(models)]
+        advice = f"give --pretrained {','.join(others)}, or " if others else ""
+        raise InputError(
+            f"--pretrained {IMAGENET}: {model} has no published weights; {advice}name another "
+            "model (`keiryo models` lists those that have)"
+        )
 
 
 def pack_place(out: Path, plan: Plan) -> str:

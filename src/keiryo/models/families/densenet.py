@@ -101,8 +101,8 @@ def densenet(
 def fitting_stem(size: int) -> int:
     """Return the stem of `densenet` for images of `size` x `size` pixels.
 
-    The largest that leaves the first block a side of 32 pixels, as the paper's images have. Below 512
-    pixels, time and memory are then at most four times those at 32 pixels.
+    The largest that leaves the first block a side of 32 pixels, as the paper's images have. Below
+    512 pixels, time and memory are then at most four times those at 32 pixels.
     """
     fitting = [factor for factor in STEM_FACTORS if size // factor >= PAPER_SIZE]
     return max(fitting, default=1)

@@ -14,12 +14,12 @@ from keiryo.models.families.mobilenet_v3 import LARGE_ROWS, SMALL_ROWS
 from keiryo.models.families.mobilenet_v4 import CONV_MEDIUM_ROWS, CONV_SMALL_ROWS
 from keiryo.models.families.vgg import VGG_COLUMNS
 from keiryo.models.spec import ModelSpec, all_options
+from keiryo.models.weights.names.convolution_names import Names
 from keiryo.models.weights.names.densenet_names import densenet_names
 from keiryo.models.weights.names.efficientnet_names import (
     timm_efficientnet,
     torchvision_efficientnet,
 )
-from keiryo.models.weights.names.layers import Names
 from keiryo.models.weights.names.mobilenet_names import (
     timm_mobilenet_v1,
     timm_mobilenet_v2,

@@ -1,1 +1,1 @@
-"""Blocks of several layers: inverted residual, residual, dense, shuffled, squeeze-and-excitation."""
+"""Blocks of several layers: residual, inverted residual, dense, shuffle, squeeze-and-excitation."""

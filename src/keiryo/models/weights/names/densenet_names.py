@@ -1,6 +1,6 @@
 """The names of DenseNet's modules."""
 
-from keiryo.models.weights.names.layers import Names, convolution_with_norm
+from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
 
 
 def densenet_names(layers: tuple[int, ...]) -> Names:

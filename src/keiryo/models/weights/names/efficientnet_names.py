@@ -3,7 +3,7 @@
 import itertools
 
 from keiryo.models.families.efficientnet import EFFICIENTNET_B0_ROWS
-from keiryo.models.weights.names.layers import Names, convolution_with_norm
+from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
 
 
 def timm_efficientnet(*, excites: bool) -> Names:

@@ -3,7 +3,7 @@
 import itertools
 
 from keiryo.models.families.mobilenet import MOBILENET_V1_ROWS, MOBILENET_V2_ROWS
-from keiryo.models.weights.names.layers import Names, convolution_with_norm
+from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
 
 
 def timm_mobilenet_v1() -> Names:

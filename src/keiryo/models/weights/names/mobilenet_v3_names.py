@@ -3,7 +3,7 @@
 import itertools
 
 from keiryo.models.families.mobilenet_v3 import STEM_CHANNELS, Row
-from keiryo.models.weights.names.layers import Names, convolution_with_norm
+from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
 
 
 def timm_mobilenet_v3(rows: tuple[Row, ...]) -> Names:

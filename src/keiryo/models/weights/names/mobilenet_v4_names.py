@@ -1,7 +1,7 @@
 """The names of the modules of MobileNetV4."""
 
 from keiryo.models.families.mobilenet_v4 import Conv, Fused, Row
-from keiryo.models.weights.names.layers import Names, convolution_with_norm
+from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
 
 UNIVERSAL_STEPS = {
     "first": "dw_start",

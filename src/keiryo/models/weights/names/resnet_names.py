@@ -3,7 +3,7 @@
 import itertools
 
 from keiryo.models.families.resnet import RESNET_COLUMNS
-from keiryo.models.weights.names.layers import Names, convolution_with_norm
+from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
 
 
 def resnet_names(depth: int) -> Names:

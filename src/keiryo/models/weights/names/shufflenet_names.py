@@ -3,7 +3,7 @@
 import itertools
 
 from keiryo.models.families.shufflenet import STAGE_REPEATS
-from keiryo.models.weights.names.layers import Names, convolution_with_norm
+from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
 
 # The convolutions of the branch in torchvision's sequence of layers; norms follow them.
 BRANCH_PLACES = (0, 3, 5)

@@ -1,6 +1,6 @@
 """The names of VGG's modules."""
 
-from keiryo.models.weights.names.layers import Names
+from keiryo.models.weights.names.convolution_names import Names
 
 
 def torchvision_vgg(repeats: tuple[int, ...], *, batch_norm: bool) -> Names:
