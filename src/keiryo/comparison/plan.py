@@ -10,7 +10,11 @@ from typing import Any
 from pydantic import Field
 
 from keiryo.comparison.options import ComparisonOptions
-from keiryo.comparison.pretrained_option import IMAGENET, places_of, with_absolute_paths
+from keiryo.comparison.pretrained_option import (
+    IMAGENET,
+    check_published,
+    with_absolute_paths,
+)
 from keiryo.data.augmentation.amounts import Augmentation, change_augmentation
 from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_named_set
@@ -20,7 +24,7 @@ from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import fit_to_size, parse_spec, source_file
-from keiryo.models.weights.imagenet_weights import have_published_weights, published_weights
+from keiryo.models.weights.imagenet_weights import have_published_weights
 from keiryo.plan_option import validate_plan
 from keiryo.records.comparison import Limits, Trial
 from keiryo.records.places import (
@@ -205,7 +209,7 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
         update["pretrained"] = with_absolute_paths(plan.pretrained, renamed)
-        _check_published(update["pretrained"], models)
+        check_published(update["pretrained"], models)
         update["fine_tune"] = plan.fine_tune or DEFAULT_FINE_TUNE
     elif plan.fine_tune is not None:
         raise InputError(f"--fine-tune {plan.fine_tune}: needs the weights; add --pretrained PATH")
@@ -274,19 +278,6 @@ def _full_names(models: Sequence[str], size: int) -> list[str]:
         if found[-1] in found[:-1]:
             raise InputError(f"--models: {found[-1]} is named twice")
     return found
-
-
-def _check_published(pretrained: str, models: Sequence[str]) -> None:
-    """Raise InputError if ImageNet's weights are wanted for a model that has none."""
-    for model, place in places_of(pretrained, models).items():
-        if place != IMAGENET or published_weights(parse_spec(model)) is not None:
-            continue
-        others = [f"{other}={IMAGENET}" for other in have_published_weights(models)]
-        advice = f"give --pretrained {','.join(others)}, or " if others else ""
-        raise InputError(
-            f"--pretrained {IMAGENET}: {model} has no published weights; {advice}name another "
-            "model (`keiryo models` lists those that have)"
-        )
 
 
 def pack_place(out: Path, plan: Plan) -> str:

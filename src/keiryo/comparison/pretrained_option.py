@@ -6,6 +6,8 @@ from pathlib import Path
 
 from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
+from keiryo.models.spec import parse_spec
+from keiryo.models.weights.imagenet_weights import have_published_weights, published_weights
 
 IMAGENET = "imagenet"  # in place of a path: the published weights of each model
 
@@ -50,6 +52,19 @@ def with_absolute_paths(text: str, renamed: Mapping[str, str]) -> str:
     if len(places) == len(renamed) and len(set(alone)) == 1:
         return alone[0]
     return ",".join(f"{renamed[model]}={place}" for model, place in places.items())
+
+
+def check_published(pretrained: str, models: Sequence[str]) -> None:
+    """Raise InputError if ImageNet's weights are wanted for one of `models` that has none."""
+    for model, place in places_of(pretrained, models).items():
+        if place != IMAGENET or published_weights(parse_spec(model)) is not None:
+            continue
+        others = [f"{other}={IMAGENET}" for other in have_published_weights(models)]
+        advice = f"give --pretrained {','.join(others)}, or " if others else ""
+        raise InputError(
+            f"--pretrained {IMAGENET}: keiryo knows no published weights of {model}; {advice}name "
+            "another model (`keiryo models` lists those that have some)"
+        )
 
 
 def _absolute(path: str) -> str:
