@@ -4,6 +4,7 @@ import itertools
 
 from keiryo.models.families.mobilenet import MOBILENET_V1_ROWS, MOBILENET_V2_ROWS
 from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
+from keiryo.models.weights.names.inverted_residual_names import timm_inverted_residual
 
 
 def timm_mobilenet_v1() -> Names:
@@ -29,17 +30,12 @@ def timm_mobilenet_v2() -> Names:
     block = itertools.count(1)
     for stage, (expansion, _, repeats, _) in enumerate(MOBILENET_V2_ROWS):
         for repeat in range(repeats):
-            ours, theirs = f"features.{next(block)}.branch", f"blocks.{stage}.{repeat}"
-            # Without expansion, timm's block is a DepthwiseSeparableConv, with other names.
-            steps = (
-                (("depthwise", "conv_dw"), ("project", "conv_pw"))
-                if expansion == 1
-                else (("expand", "conv_pw"), ("depthwise", "conv_dw"), ("project", "conv_pwl"))
+            yield from timm_inverted_residual(
+                f"features.{next(block)}",
+                f"blocks.{stage}.{repeat}",
+                expands=expansion > 1,
+                excites=False,
             )
-            for number, (step, convolution) in enumerate(steps, 1):
-                yield from convolution_with_norm(
-                    f"{ours}.{step}", f"{theirs}.{convolution}", f"{theirs}.bn{number}"
-                )
     yield from convolution_with_norm(f"features.{next(block)}", "conv_head", "bn2")
     yield "classifier", "classifier"
 

@@ -4,6 +4,10 @@ import itertools
 
 from keiryo.models.families.mobilenet_v3 import STEM_CHANNELS, Row
 from keiryo.models.weights.names.convolution_names import Names, convolution_with_norm
+from keiryo.models.weights.names.inverted_residual_names import (
+    timm_inverted_residual,
+    torchvision_inverted_residual,
+)
 
 
 def timm_mobilenet_v3(rows: tuple[Row, ...]) -> Names:
@@ -14,20 +18,12 @@ def timm_mobilenet_v3(rows: tuple[Row, ...]) -> Names:
     stage = 0
     for stage, (_, stage_rows) in enumerate(itertools.groupby(rows, key=lambda row: row[2])):
         for repeat, (_, expanded, out_channels, excites, _, _) in enumerate(stage_rows):
-            ours, theirs = f"features.{next(place)}.branch", f"blocks.{stage}.{repeat}"
-            # Without expansion, timm's block is a DepthwiseSeparableConv, with other names.
-            steps = (
-                (("depthwise", "conv_dw"), ("project", "conv_pw"))
-                if expanded == channels
-                else (("expand", "conv_pw"), ("depthwise", "conv_dw"), ("project", "conv_pwl"))
+            yield from timm_inverted_residual(
+                f"features.{next(place)}",
+                f"blocks.{stage}.{repeat}",
+                expands=expanded != channels,
+                excites=excites,
             )
-            for number, (step, convolution) in enumerate(steps, 1):
-                yield from convolution_with_norm(
-                    f"{ours}.{step}", f"{theirs}.{convolution}", f"{theirs}.bn{number}"
-                )
-            if excites:
-                yield f"{ours}.excitation.squeeze", f"{theirs}.se.conv_reduce"
-                yield f"{ours}.excitation.excite", f"{theirs}.se.conv_expand"
             channels = out_channels
     last = f"blocks.{stage + 1}.0"
     yield from convolution_with_norm(f"features.{next(place)}", f"{last}.conv", f"{last}.bn1")
@@ -40,20 +36,9 @@ def torchvision_mobilenet_v3(rows: tuple[Row, ...]) -> Names:
     yield from convolution_with_norm("features.0", "features.0.0", "features.0.1")
     channels = STEM_CHANNELS
     for number, (_, expanded, out_channels, excites, _, _) in enumerate(rows, 1):
-        ours, theirs = f"features.{number}.branch", f"features.{number}.block"
-        place = itertools.count()
-        for step in ("depthwise",) if expanded == channels else ("expand", "depthwise"):
-            index = next(place)
-            yield from convolution_with_norm(
-                f"{ours}.{step}", f"{theirs}.{index}.0", f"{theirs}.{index}.1"
-            )
-        if excites:
-            index = next(place)
-            yield f"{ours}.excitation.squeeze", f"{theirs}.{index}.fc1"
-            yield f"{ours}.excitation.excite", f"{theirs}.{index}.fc2"
-        index = next(place)
-        yield from convolution_with_norm(
-            f"{ours}.project", f"{theirs}.{index}.0", f"{theirs}.{index}.1"
+        block = f"features.{number}"
+        yield from torchvision_inverted_residual(
+            block, block, expands=expanded != channels, excites=excites
         )
         channels = out_channels
     last = f"features.{len(rows) + 1}"
