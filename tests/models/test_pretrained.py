@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from conftest import slow_if
 from keiryo.errors import InputError
 from keiryo.models.meta import build_weightless
 from keiryo.models.saved import Preprocessing, SavedModel, changed_batch_norm_epsilon
@@ -15,6 +16,11 @@ from keiryo.models.weights.weight_file import Weights
 from models.published_states import RECORDS, image, recorded
 
 PATH = Path("weights.pth")
+# Others have the same kinds of modules.
+LARGER = (
+    *("timm-mobilenetv4_conv_medium", "timm-efficientnet_lite0"),
+    *("torchvision-resnet50", "timm-vgg11_bn"),
+)
 
 
 def fitted(spec: str, state: dict[str, Tensor], *, classes: int = 1000) -> FittedWeights:
@@ -38,7 +44,10 @@ def shapes_of(spec: str, *, classes: int = 1000) -> dict[str, Tensor]:
     return dict(build_weightless(parse_spec(spec), classes=classes).state_dict())
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.txt")))
+@pytest.mark.parametrize(
+    "name",
+    [slow_if(path.stem in LARGER, path.stem) for path in sorted(RECORDS.glob("*.txt"))],
+)
 def test_published_weights_give_the_published_networks_logits(name: str) -> None:
     spec, logits, state = recorded(name)
     network = build_weightless(parse_spec(spec), classes=1000)

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -86,6 +86,7 @@ def test_a_stem_fits_the_size_of_images(given: str, size: int, fitted: str) -> N
     assert str(fit_to_size(parse_spec(given), size)) == fitted
 
 
+@settings(max_examples=12)
 @given(st.sampled_from((1, 2, 4, 8)), st.integers(8, 80))
 def test_a_stem_reduces_the_image_by_its_factor(stem: int, size: int) -> None:
     network = build_weightless(parse_spec(f"densenet:layers=1,growth=4,stem={stem}"), classes=2)
