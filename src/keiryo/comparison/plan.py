@@ -199,7 +199,7 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         )
     if plan.augment is not None:
         change_augmentation(Augmentation(), plan.augment)
-    models = _full_names(plan.models, plan.size)
+    models = _models_with_absolute_paths(plan.models)
     update: dict[str, Any] = {
         "data": _with_absolute_path(plan.data),
         "models": models,
@@ -209,10 +209,26 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     if plan.pretrained is not None:
         renamed = dict(zip(plan.models, models, strict=True))
         update["pretrained"] = with_absolute_paths(plan.pretrained, renamed)
-        check_published(update["pretrained"], models)
         update["fine_tune"] = plan.fine_tune or DEFAULT_FINE_TUNE
     elif plan.fine_tune is not None:
         raise InputError(f"--fine-tune {plan.fine_tune}: needs the weights; add --pretrained PATH")
+    return fit_models(plan.model_copy(update=update))
+
+
+def fit_models(plan: Plan) -> Plan:
+    """Return `plan` with the options of its models that fit the size of the images.
+
+    Raises InputError if two models become the same, or have no weights of the kind asked for.
+    """
+    fitted = [str(fit_to_size(parse_spec(model), plan.size)) for model in plan.models]
+    for model in fitted:
+        if fitted.count(model) > 1:
+            raise InputError(f"--models: {model} is named twice")
+    update: dict[str, Any] = {"models": fitted}
+    if plan.pretrained is not None:
+        renamed = dict(zip(plan.models, fitted, strict=True))
+        update["pretrained"] = with_absolute_paths(plan.pretrained, renamed)
+        check_published(update["pretrained"], fitted)
     return plan.model_copy(update=update)
 
 
@@ -268,15 +284,12 @@ def _with_absolute_path(data: str) -> str:
     return data if is_named_set(data) or is_url(data) else str(Path(data).resolve())
 
 
-def _full_names(models: Sequence[str], size: int) -> list[str]:
-    """Return `models` with absolute paths, and with the options that fit images of `size`."""
+def _models_with_absolute_paths(models: Sequence[str]) -> list[str]:
     found: list[str] = []
     for model in models:
-        spec = fit_to_size(parse_spec(model), size)
+        spec = parse_spec(model)
         file = source_file(spec)
         found.append(str(spec if file is None else replace(spec, name=str(file.resolve()))))
-        if found[-1] in found[:-1]:
-            raise InputError(f"--models: {found[-1]} is named twice")
     return found
 
 
