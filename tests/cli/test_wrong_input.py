@@ -1,6 +1,7 @@
 """Whatever is wrong: one or two plain lines that name it, exit status 2, nothing lost."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -134,7 +135,9 @@ def test_importing_keiryo_is_light() -> None:
 def test_models_lists_every_family(keiryo: Callable[..., Finished]) -> None:
     finished = keiryo("models")
     assert finished.status == 0
-    rows, note = finished.out.split("\n\n")
+    assert max(map(len, finished.out.splitlines())) <= 80
+    rows, note, published = finished.out.split("\n\n")
+    rows = re.sub(r"\n +", " ", rows)  # a long row continues on the next line
     assert [row.split()[0] for row in rows.splitlines()] == list(FACTORIES)
     assert "FILE.py:FACTORY" in note
     document = json.loads(keiryo("models", "--json").out)
@@ -143,4 +146,9 @@ def test_models_lists_every_family(keiryo: Callable[..., Finished]) -> None:
         assert row.split()[1:] == [f"{key}={value}" for key, value in model["options"].items()]
     options = {model["model"]: model["options"] for model in document}
     assert options["mobilenet_v2"] == {"width": "1.0", "norm": "batch|layer|instance|group|none"}
+    assert options["densenet"]["stem"] == "1"
+    # Each network with published weights once, in both forms.
+    named = published.partition(":\n")[2].replace("\n", " ").strip().split(", ")
+    assert named == [name for model in document for name in model["imagenet"]]
+    assert "mobilenet_v2:width=0.5" in named
     assert options["vgg16"] == {"norm": "none|batch|layer|instance|group"}

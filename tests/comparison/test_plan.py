@@ -6,7 +6,14 @@ import torch
 
 from keiryo.comparison.images.smallest_batch import check_batches, smallest_part
 from keiryo.comparison.images.splitting import check_folds
-from keiryo.comparison.plan import PLAN_FILE, comparison_folder, make_plan, read_plan, resume_plan
+from keiryo.comparison.plan import (
+    PLAN_FILE,
+    comparison_folder,
+    fit_models,
+    make_plan,
+    read_plan,
+    resume_plan,
+)
 from keiryo.data.batches.device_batches import DeviceBatch
 from keiryo.errors import InputError
 from surveys import Described, survey_of
@@ -68,13 +75,29 @@ def test_the_experiment_runs_as_reported_and_as_keiryo_does_it() -> None:
         make_plan({"data": "digits"}, preset="sourdough")
 
 
+def test_models_fit_the_size_and_a_resume_knows_them_by_either_name(tmp_path: Path) -> None:
+    plan = make_plan({"data": "digits", "models": ["densenet", "resnet18"], "size": 64})
+    assert plan.models == ["densenet:stem=2", "resnet18"]
+    comparison_folder(tmp_path).write_plan(plan)
+    assert resume_plan({"models": ["densenet", "resnet18"]}, tmp_path) == plan
+    assert resume_plan({"models": plan.models}, tmp_path) == plan
+    # Weights are found by the new name.
+    weights = str(tmp_path / "x.pth")
+    given = {"data": "digits", "models": ["densenet", "resnet18"], "size": 64}
+    named = make_plan({**given, "pretrained": f"densenet={weights}"})
+    assert named.pretrained == f"densenet:stem=2={weights}"
+    assert fit_models(named) == named
+    with pytest.raises(InputError, match="densenet:stem=2 is named twice"):
+        make_plan({"data": "digits", "models": ["densenet", "densenet:stem=2"], "size": 64})
+
+
 def test_every_model_runs_once_with_each_seed_in_a_folder_of_its_own() -> None:
     plan = make_plan(
-        {"data": "digits", "models": ["vgg16", "densenet:layers=2-2"], "seeds": 3, "seed": 5}
+        {"data": "digits", "models": ["vgg16", "densenet:stem=1"], "seeds": 3, "seed": 5}
     )
     trials = plan.trials()
     assert [(t.model, t.seed) for t in trials[:3]] == [
-        ("vgg16", 5), ("densenet:layers=2-2", 5), ("vgg16", 6),
+        ("vgg16", 5), ("densenet:stem=1", 5), ("vgg16", 6),
     ]  # fmt: skip
     assert len({t.folder for t in trials}) == 6
     assert all(set(t.folder) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-=./") for t in trials)

@@ -6,23 +6,43 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 from conftest import Finished, run_command
 from keiryo.comparison.images.splitting import split_of_plan
 from keiryo.comparison.plan import Plan, comparison_folder, make_plan, resume_plan
-from keiryo.comparison.pretrained.pretrained_download import fetch_weights
+from keiryo.comparison.pretrained.pretrained import (
+    check_pretrained,
+    places_of_weights,
+    start_of_trial,
+)
+from keiryo.comparison.pretrained.pretrained_download import (
+    fetch_published_weights,
+    fetch_weights,
+)
 from keiryo.comparison.pretrained_option import places_of
 from keiryo.data.survey.identity import encode_marks, mark_of
 from keiryo.errors import InputError
 from keiryo.models.saved import Preprocessing, SavedModel, read_description, save_model
-from keiryo.models.spec import build
+from keiryo.models.spec import build, parse_spec
 from keiryo.models.tensor_file import read_tensors, read_text, write_tensors
-from keiryo.models.weights.foreign_names import IMAGENET_MEAN
+from keiryo.models.weights.foreign_names import (
+    IMAGENET_MEAN,
+    INCEPTION_MEAN,
+    INCEPTION_STD,
+    foreign_namings,
+)
+from keiryo.models.weights.imagenet_weights import (
+    PUBLISHED_WEIGHTS,
+    PublishedWeights,
+    published_weights,
+    weights_at,
+)
 from keiryo.records.comparison import Comparison
 from surveys import survey_of
 
@@ -71,8 +91,63 @@ def test_a_plan_holds_places_in_any_folder(tmp_path: Path, monkeypatch: pytest.M
         make_plan({"data": "digits", "fine_tune": "head"})
 
 
+def test_published_weights_by_the_word_imagenet(tmp_path: Path) -> None:
+    given = {"data": "digits", "pretrained": "imagenet"}
+    plan = make_plan({**given, "models": ["resnet18", "mobilenet_v2:width=0.5"]})
+    assert plan.pretrained == "imagenet"
+    assert places_of_weights(plan) == [
+        "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/"
+        "mobilenetv2_050-3d30d450.pth",
+    ]
+    # Of the models that keiryo chooses itself, those that have some.
+    assert all(published_weights(parse_spec(model)) for model in make_plan(given).models)
+    with pytest.raises(InputError, match="give --pretrained resnet18=imagenet, or name another"):
+        make_plan({**given, "models": ["resnet18", "densenet"]})
+    mixed = {**given, "models": ["resnet18", "vgg16"], "pretrained": "resnet18=imagenet,vgg16=x"}
+    assert make_plan(mixed).pretrained == f"resnet18=imagenet,vgg16={Path('x').resolve()}"
+
+
+@pytest.mark.parametrize("weights", PUBLISHED_WEIGHTS, ids=lambda weights: weights.model)
+def test_each_row_is_of_a_network_and_of_a_file_that_can_be_verified(
+    weights: PublishedWeights,
+) -> None:
+    spec = parse_spec(weights.model)
+    assert published_weights(spec) == weights
+    assert foreign_namings(spec)
+    assert weights_at(weights.url) == weights
+    if weights.pointer_url is None:
+        assert weights.file_name.endswith(f"-{weights.sha256}.pth")
+    else:
+        assert weights.file_name.endswith("_in1k.safetensors")
+
+
 class Handler(BaseHTTPRequestHandler):
+    files: ClassVar[dict[str, bytes]] = {}
+
     def do_GET(self) -> None:
+        if self.path in self.files:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.files[self.path])
+            return
+        if self.path.startswith("/timm/net/raw/"):
+            self.send_response(200)
+            self.end_headers()
+            digest = SHA256 if self.path.endswith("model.safetensors") else "f" * 64
+            self.wfile.write(f"version x\noid sha256:{digest}\nsize {len(CONTENT)}\n".encode())
+            return
+        if self.path.startswith("/timm/") and not self.path.startswith("/timm/net/"):
+            self.send_error(404)
+            return
+        if (given := self.headers.get("Range")) is not None:
+            start = int(given.removeprefix("bytes=").removesuffix("-"))
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+            self.send_header("Content-Length", str(len(CONTENT) - start))
+            self.end_headers()
+            self.wfile.write(CONTENT[start:])
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
@@ -114,6 +189,72 @@ def test_another_file_than_the_published_one(end: str, host: str, tmp_path: Path
     with pytest.raises(InputError, match="not the published file"):
         fetch_weights(f"{host}/{end}", cache=tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_published_files_are_verified_and_resumed(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"net-{SHA256[:8]}.pth"
+    first = PublishedWeights("vgg16", f"{host}/models/{name}", SHA256[:8])
+    folder = tmp_path / "weights" / "imagenet"
+    folder.mkdir(parents=True)
+    (folder / f"{name}.part").write_bytes(CONTENT[:99])
+    told: list[int] = []
+    path = fetch_published_weights(
+        first, cache=tmp_path, progress=lambda done, total: told.append(done)
+    )
+    assert path == folder / name
+    assert path.read_bytes() == CONTENT
+    assert (told[0], told[-1]) == (99, len(CONTENT))
+
+    second = PublishedWeights("vgg16", f"{host}/timm/net/resolve/main/model.safetensors")
+    assert fetch_published_weights(second, cache=tmp_path) == folder / "net.safetensors"
+    assert (folder / "net.safetensors").read_bytes() == CONTENT
+    other = PublishedWeights("vgg16", f"{host}/timm/net/resolve/main/other.safetensors")
+    (folder / "net.safetensors").unlink()
+    with pytest.raises(InputError, match="not the published file"):
+        fetch_published_weights(other, cache=tmp_path)
+    absent = PublishedWeights("vgg16", f"{host}/timm/absent/resolve/main/model.safetensors")
+    with pytest.raises(InputError, match=r"404 .*put it at .*/imagenet/absent.safetensors$"):
+        fetch_published_weights(absent, cache=tmp_path)
+    # A file that was put there by hand needs no publisher.
+    (folder / "absent.safetensors").write_bytes(CONTENT)
+    assert fetch_published_weights(absent, cache=tmp_path).read_bytes() == CONTENT
+    assert sorted(file.suffix for file in folder.iterdir()) == [".pth", ".safetensors"]
+
+    monkeypatch.setenv("KEIRYO_MIRROR", f"{host}/mirror/")
+    elsewhere = PublishedWeights("vgg16", f"http://127.0.0.1:9/x/{name}", SHA256[:8])
+    assert fetch_published_weights(elsewhere, cache=tmp_path / "2").read_bytes() == CONTENT
+
+
+def test_a_trial_begins_with_the_publishers_weights_and_their_normalization(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = "mobilenet_v4_conv_small:width=0.5"
+    published = published_weights(parse_spec(model))
+    assert published is not None
+    torch.manual_seed(1)
+    trained = build(model, classes=9).state_dict()
+    (naming,) = foreign_namings(parse_spec(model))
+    content = save(
+        {
+            f"{naming.modules[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}": tensor
+            for name, tensor in trained.items()
+        }
+    )
+    monkeypatch.setitem(Handler.files, f"/{published.file_name}", content)
+    monkeypatch.setenv("KEIRYO_MIRROR", host)
+    monkeypatch.setenv("KEIRYO_CACHE", str(tmp_path))
+    plan = make_plan({"data": "digits", "models": [model], "pretrained": "imagenet"})
+    plan = check_pretrained(plan, 3)
+    monkeypatch.setenv("KEIRYO_MIRROR", "http://127.0.0.1:9")  # it is in the cache
+    network = build(model, classes=3)
+    own = Preprocessing(size=32, mean=(0.1,) * 3, std=(0.2,) * 3)
+    start = start_of_trial(plan, model, network, own, classes=3)
+    assert start.preprocessing == Preprocessing(size=32, mean=INCEPTION_MEAN, std=INCEPTION_STD)
+    assert start.pretrained == published.url
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, trained[name]) is not name.startswith("classifier.")
 
 
 def test_what_is_left_of_a_file_without_a_checksum_is_not_gone_on_with(
@@ -197,6 +338,7 @@ def test_each_fold_holds_out_other_images(fine_tuned: tuple[Path, Path, Comparis
         (["--pretrained", "{here}/page.pth"], "page.pth: a web page"),
         (["--pretrained", "{here}/half.safetensors"], "resnet18 has 64x3x7x7"),
         (["--pretrained", "http://127.0.0.1:9/x.pth"], "connect to the internet"),
+        (["--pretrained", "imagenet"], "give --pretrained resnet18=imagenet, or name another"),
         (["--fine-tune", "all"], "--fine-tune all: needs the weights"),
         (["--pretrained", "{here}/page.pth", "--fine-tune", "some"], "--fine-tune"),
     ],

@@ -27,6 +27,8 @@ FAMILIES = (
     "mobilenet_v1:width=0.25",
     "mobilenet_v2:width=0.35,norm=layer",
     "vgg11:norm=batch",
+    "mobilenet_v3_small:width=0.35",
+    "shufflenet_v2:width=0.5",
     "resnet18:norm=group",
     "densenet:layers=2-2,growth=4,norm=instance",
 )

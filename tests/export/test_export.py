@@ -22,9 +22,15 @@ FAMILIES = (
     "mobilenet_v1:width=0.25",
     "mobilenet_v2:width=0.35,norm=layer",
     "vgg11:norm=batch",
+    "mobilenet_v3_small:width=0.35",
+    "mobilenet_v4_conv_small:width=0.25",
+    "efficientnet_b0:width=0.25",
+    "shufflenet_v2:width=0.5",
     "resnet18:norm=group",
     "densenet:layers=2-2,growth=4,norm=instance",
 )
+# Others have the same kinds of layers.
+LARGER = ("vgg11:norm=batch", "mobilenet_v4_conv_small:width=0.25", "efficientnet_b0:width=0.25")
 # The first value of the first image decides, which tracing cannot follow.
 BRANCHES = """
 import torch
@@ -64,7 +70,7 @@ def save(folder: Path, model: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("model", [slow_if(name.startswith("vgg"), name) for name in FAMILIES])
+@pytest.mark.parametrize("model", [slow_if(name in LARGER, name) for name in FAMILIES])
 def test_every_family_answers_the_same_for_any_batch(model: str, tmp_path: Path) -> None:
     network, described = load_model(save(tmp_path, model) / MODEL_FILE)
     encoded = encode_onnx(network, described)

@@ -17,7 +17,16 @@ CLASSES = 7
 # VGG takes seconds, for its classifier has 100 million weights.
 VGGS = [name for name in FACTORIES if name.startswith("vgg")]
 # These repeat the layers of a shallower network more often.
-DEEPER_TWINS = [*VGGS[1:], "resnet34", "densenet169", "densenet201"]
+DEEPER_TWINS = [
+    *VGGS[1:],
+    *("resnet34", "densenet169", "densenet201"),
+    *("mobilenet_v3_large", "mobilenet_v4_conv_medium", "efficientnet_lite0"),
+]
+# The other families show that norms of every kind pass gradients on.
+BY_TWO_NORMS = [
+    *VGGS,
+    *("mobilenet_v3_small", "mobilenet_v4_conv_small", "efficientnet_b0", "shufflenet_v2"),
+]
 MODELS = [slow_if(name in (*VGGS, *DEEPER_TWINS), name) for name in FACTORIES]
 SIZE = 64  # the least at which every stage has more than one pixel, as instance norm needs
 
@@ -39,7 +48,9 @@ def build_seeded(spec: str, seed: int = 0) -> nn.Module:
     ("name", "norm"),
     [
         slow_if(
-            name in DEEPER_TWINS or (name in VGGS and norm not in ("none", "batch")), name, norm
+            name in DEEPER_TWINS or (name in BY_TWO_NORMS and norm not in ("none", "batch")),
+            name,
+            norm,
         )
         for name, norm in itertools.product(FACTORIES, get_args(Norm))
     ],

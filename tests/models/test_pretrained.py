@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from conftest import slow_if
 from keiryo.errors import InputError
 from keiryo.models.meta import build_weightless
-from keiryo.models.saved import Preprocessing, SavedModel
+from keiryo.models.saved import Preprocessing, SavedModel, changed_batch_norm_epsilon
 from keiryo.models.spec import FACTORIES, build, parse_spec
 from keiryo.models.weights.foreign_names import IMAGENET_MEAN, INCEPTION_MEAN, foreign_namings
 from keiryo.models.weights.matching import FittedWeights, fit_weights, load_fitted
@@ -15,6 +16,11 @@ from keiryo.models.weights.weight_file import Weights
 from models.published_states import RECORDS, image, recorded
 
 PATH = Path("weights.pth")
+# Others have the same kinds of modules.
+LARGER = (
+    *("timm-mobilenetv4_conv_medium", "timm-efficientnet_lite0"),
+    *("torchvision-resnet50", "timm-vgg11_bn"),
+)
 
 
 def fitted(spec: str, state: dict[str, Tensor], *, classes: int = 1000) -> FittedWeights:
@@ -38,12 +44,16 @@ def shapes_of(spec: str, *, classes: int = 1000) -> dict[str, Tensor]:
     return dict(build_weightless(parse_spec(spec), classes=classes).state_dict())
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.txt")))
+@pytest.mark.parametrize(
+    "name",
+    [slow_if(path.stem in LARGER, path.stem) for path in sorted(RECORDS.glob("*.txt"))],
+)
 def test_published_weights_give_the_published_networks_logits(name: str) -> None:
     spec, logits, state = recorded(name)
     network = build_weightless(parse_spec(spec), classes=1000)
     fit = fit_weights(Weights(PATH, state), parse_spec(spec), network, classes=1000)
     network.load_state_dict(fit.state, assign=True)
+    load_fitted(network, fit)
     with torch.inference_mode():
         found = network.eval()(image())[0, : len(logits)]
     assert not fit.replaces_classifier
@@ -88,6 +98,22 @@ def test_a_classifier_for_other_classes_stays_as_it_was() -> None:
     assert torch.equal(after["classifier.weight"], before["classifier.weight"])
     assert torch.equal(after["classifier.bias"], before["classifier.bias"])
     assert torch.equal(after["features.0.convolution.weight"], state["conv1.weight"])
+
+
+def test_weights_bring_the_epsilon_of_their_batch_norms() -> None:
+    for name, epsilon in (
+        ("torchvision-mobilenet_v3_small", 1e-3),
+        ("timm-mobilenetv3_small_050", 1e-5),
+    ):
+        spec, _, state = recorded(name, values=False)
+        network = build(spec, classes=3)
+        load_fitted(
+            network, fit_weights(Weights(PATH, state), parse_spec(spec), network, classes=3)
+        )
+        norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert {norm.eps for norm in norms} == {epsilon}
+        # What a model is saved with, if it differs from PyTorch's.
+        assert changed_batch_norm_epsilon(network) == (epsilon if epsilon != 1e-5 else None)
 
 
 def test_weights_without_a_classifier_fit() -> None:

@@ -3,12 +3,14 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from keiryo.errors import InputError
-from keiryo.models.spec import build, parse_spec, parse_specs
+from keiryo.models.meta import build_weightless
+from keiryo.models.spec import build, fit_to_size, parse_spec, parse_specs
 from keiryo.nn.normalization import Norm
 
 
@@ -48,6 +50,8 @@ def test_a_list_of_models_keeps_their_options_apart() -> None:
         ("mobilenet_v2:width=wide", "positive"),
         ("mobilenet_v2:width=0.5,width=1", "twice"),
         ("densenet:layers=", "positive"),
+        ("densenet:stem=3", "1, 2, 4, 8"),
+        ("shufflenet_v2:width=0.7", "0.5, 1.0, 1.5, 2.0"),
         ("densenet:layers=4-x", "positive"),
         ("no_such_package_here:make", "unknown model"),
         ("nowhere.py:make", "no such file"),
@@ -62,6 +66,32 @@ def test_what_names_no_model_says_what_would(text: str, hint: str) -> None:
 def test_the_same_model_twice_is_refused() -> None:
     with pytest.raises(InputError, match="twice"):
         parse_specs("vgg16,vgg16")
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "fitted"),
+    [
+        ("densenet", 32, "densenet"),
+        ("densenet", 8, "densenet"),
+        ("densenet", 64, "densenet:stem=2"),
+        ("densenet:norm=group,growth=4", 127, "densenet:growth=4,stem=2,norm=group"),
+        ("densenet", 224, "densenet:stem=4"),
+        ("densenet", 2048, "densenet:stem=8"),
+        ("densenet:stem=1", 224, "densenet:stem=1"),
+        ("resnet18", 224, "resnet18"),
+        ("my.py:net", 224, "my.py:net"),
+    ],
+)
+def test_a_stem_fits_the_size_of_images(given: str, size: int, fitted: str) -> None:
+    assert str(fit_to_size(parse_spec(given), size)) == fitted
+
+
+@settings(max_examples=12)
+@given(st.sampled_from((1, 2, 4, 8)), st.integers(8, 80))
+def test_a_stem_reduces_the_image_by_its_factor(stem: int, size: int) -> None:
+    network = build_weightless(parse_spec(f"densenet:layers=1,growth=4,stem={stem}"), classes=2)
+    maps = network.get_submodule("features.0")(torch.empty(1, 3, size, size, device="meta"))
+    assert maps.shape[2:] == (-(-size // stem), -(-size // stem))
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element")

@@ -196,8 +196,8 @@ def test_a_wrong_shape_names_the_option(keiryo: Callable[..., Finished]) -> None
 
 
 def test_an_unknown_model_hints_at_timm() -> None:
-    with pytest.raises(InputError, match=r"'efficientnet_b0'\. .*timm/efficientnet_b0\.$"):
-        build("efficientnet_b0", classes=2)
+    with pytest.raises(InputError, match=r"'convnext_tiny'\. .*timm/convnext_tiny\.$"):
+        build("convnext_tiny", classes=2)
 
 
 def test_a_file_without_a_factory_says_how_one_is_named(mine: Path) -> None:

@@ -3,9 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keiryo.cost import weigh
+from keiryo.nn.blocks.dense import DenseBlock, Transition
+from keiryo.nn.blocks.inverted_residual import InvertedResidual
 from keiryo.nn.convolution import ConvNormActivation, DepthwiseSeparable
-from keiryo.nn.dense import DenseBlock, Transition
-from keiryo.nn.residual import InvertedResidual
 
 
 @settings(max_examples=25)
@@ -49,7 +49,7 @@ def test_transition_halves_the_image() -> None:
 
 def test_inverted_residual_adds_its_input_only_where_shapes_allow() -> None:
     x = torch.randn(2, 8, 6, 6)
-    same = InvertedResidual(8, 8, stride=1, expansion=6, norm="none").eval()
+    same = InvertedResidual(8, 8, stride=1, hidden=48, norm="none").eval()
     torch.testing.assert_close(same(x), x + same.branch(x))
-    smaller = InvertedResidual(8, 8, stride=2, expansion=6, norm="none").eval()
+    smaller = InvertedResidual(8, 8, stride=2, hidden=48, norm="none").eval()
     torch.testing.assert_close(smaller(x), smaller.branch(x))

@@ -9,7 +9,7 @@ from torch import nn
 
 from keiryo.models.saved import Preprocessing, SavedModel, load_model, save_model
 from keiryo.models.spec import build
-from keiryo.nn.residual import InvertedResidual
+from keiryo.nn.blocks.inverted_residual import InvertedResidual
 from keiryo.train.keras_defaults import KERAS_EPSILON
 from keiryo.train.recipe import RECIPES, prepare_network
 

@@ -32,7 +32,7 @@ from keiryo.models.saved import (
     read_description,
     save_model,
 )
-from keiryo.models.spec import build, parse_spec
+from keiryo.models.spec import build, fit_to_size, parse_spec
 from keiryo.models.users_module import users_forward
 from keiryo.records.speed import TORCH, Latency, Speed
 from keiryo.train.precision import mixed_precision
@@ -87,6 +87,7 @@ class Subject:
             raise InputError("--input and --size: give one of the two")
         size = size or (DEFAULT_SIZE if shape is None else shape[-1])
         classes = classes or DEFAULT_CLASSES
+        spec = fit_to_size(spec, size)
         try:
             weigh_model(spec, [shape or (3, size, size)], classes=classes)
         except InputShapeError as error:

@@ -36,7 +36,8 @@ def compare(
         str | None,
         typer.Option(
             help="Models to compare, separated by commas; `keiryo models` lists them.",
-            show_default="mobilenet_v2:width=0.5, mobilenet_v1:width=0.5, resnet18",
+            show_default="mobilenet_v2:width=0.5, mobilenet_v1:width=0.5, mobilenet_v3_small, "
+            "resnet18:width=0.5",
             autocompletion=complete_models,
             rich_help_panel=WHAT,
         ),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from keiryo.records.costs import DeviceProfile
 
 DEFAULT_INPUT = "3x224x224"
+IMAGE_AXES = 3
 DEFAULT_CLASSES = 1000  # those of ImageNet, for which papers give their figures
 
 
@@ -116,6 +117,7 @@ def weigh(
     with show_working("loading PyTorch"):
         from keiryo.bench.weighed_names import WaveNetSpec, read_model
         from keiryo.bench.weighing import weigh_model, with_measured_times
+        from keiryo.models.spec import ModelSpec, fit_to_size
     from keiryo.cli.tables.weighing import print_layers, print_weighings
     from keiryo.cost.refusals import InputShapeError
     from keiryo.cost.roofline import with_predicted_times
@@ -133,6 +135,9 @@ def weigh(
         spec = read_model(model)
         usual = spec.inputs if isinstance(spec, WaveNetSpec) else [DEFAULT_INPUT]
         inputs = given or [_sizes(text) for text in usual]
+        if isinstance(spec, ModelSpec) and len(inputs[0].sizes) == IMAGE_AXES:
+            # As in a comparison of such images.
+            spec = fit_to_size(spec, inputs[0].sizes[-1])
         try:
             weighing = weigh_model(
                 spec, inputs, classes=classes, batch=batch, dtype=dtype, training=training

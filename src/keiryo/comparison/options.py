@@ -158,9 +158,9 @@ class ComparisonOptions(Record):
     )
     pretrained: str | None = option(
         None,
-        "File of weights to start from, saved by keiryo, torchvision or timm. For several models: "
-        "MODEL=PATH,MODEL=PATH.",
-        metavar="PATH|URL",
+        "Weights to start from: imagenet (those published for each model), or a file saved by "
+        "keiryo, torchvision or timm. For several models: MODEL=PATH,MODEL=PATH.",
+        metavar="imagenet|PATH|URL",
         group=TRAINING,
     )
     fine_tune: FineTune | None = option(

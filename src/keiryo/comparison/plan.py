@@ -10,7 +10,11 @@ from typing import Any
 from pydantic import Field
 
 from keiryo.comparison.options import ComparisonOptions
-from keiryo.comparison.pretrained_option import with_absolute_paths
+from keiryo.comparison.pretrained_option import (
+    IMAGENET,
+    check_published,
+    with_absolute_paths,
+)
 from keiryo.data.augmentation.amounts import Augmentation, change_augmentation
 from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.locate import is_named_set
@@ -19,7 +23,8 @@ from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
 from keiryo.measure.machine import usable_cores
-from keiryo.models.spec import parse_spec, source_file
+from keiryo.models.spec import fit_to_size, parse_spec, source_file
+from keiryo.models.weights.imagenet_weights import have_published_weights
 from keiryo.plan_option import flag_of, validate_plan
 from keiryo.records.comparison import Limits, Trial
 from keiryo.records.places import (
@@ -58,7 +63,10 @@ RESULTS = (
 )
 LARGEST_SLUG = 80
 
-DEFAULT_MODELS = ["mobilenet_v2:width=0.5", "mobilenet_v1:width=0.5", "resnet18"]
+DEFAULT_MODELS = [
+    *("mobilenet_v2:width=0.5", "mobilenet_v1:width=0.5", "mobilenet_v3_small"),
+    "resnet18:width=0.5",
+]
 BUDGET = ("epochs", "minutes", "total_minutes")
 # Chosen for the set and the machine (`keiryo.comparison.beforehand`) where they are not given.
 CHOSEN = ("size", "batch", "epochs")
@@ -198,6 +206,8 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         chosen = [name for name in chosen if name != "epochs"]
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
     options = {"models": DEFAULT_MODELS, "threads": usable_cores(), **options, **given}
+    if options.get("pretrained") == IMAGENET and "models" not in given:
+        options["models"] = have_published_weights(options["models"])
     plan = validate_plan(Plan, options)
     _check_recipes(plan.recipe)
     if plan.stop_early and plan.candidates < 2:
@@ -230,6 +240,24 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
         update["fine_tune"] = plan.fine_tune or DEFAULT_FINE_TUNE
     elif plan.fine_tune is not None:
         raise InputError(f"--fine-tune {plan.fine_tune}: needs the weights; add --pretrained PATH")
+    plan = plan.model_copy(update=update)
+    return plan if "size" in chosen else fit_models(plan)
+
+
+def fit_models(plan: Plan) -> Plan:
+    """Return `plan` with the options of its models that fit the size of the images.
+
+    Raises InputError if two models become the same, or have no weights of the kind asked for.
+    """
+    fitted = [str(fit_to_size(parse_spec(model), plan.size)) for model in plan.models]
+    for model in fitted:
+        if fitted.count(model) > 1:
+            raise InputError(f"--models: {model} is named twice")
+    update: dict[str, Any] = {"models": fitted}
+    if plan.pretrained is not None:
+        renamed = dict(zip(plan.models, fitted, strict=True))
+        update["pretrained"] = with_absolute_paths(plan.pretrained, renamed)
+        check_published(update["pretrained"], fitted)
     return plan.model_copy(update=update)
 
 
@@ -241,8 +269,8 @@ def resume_plan(given: Mapping[str, Any], out: Path, *, preset: str | None = Non
     """
     folder = comparison_folder(out)
     plan = folder.read_plan(Plan)
-    # Recipe and pretrained weights are read together with the models.
-    together = {"recipe": plan.recipe}
+    # Recipe, pretrained weights and size are read together with the models.
+    together: dict[str, Any] = {"recipe": plan.recipe, "size": plan.size}
     if plan.pretrained is not None:
         together["pretrained"] = plan.pretrained
     options = {"data": plan.data, "models": plan.models, **together, **given}

@@ -1,4 +1,4 @@
-"""`--pretrained`: one path or URL for all models, or MODEL=PATH for each, with commas."""
+"""`--pretrained`: a path, a URL or `imagenet` for all models, or MODEL=PATH for each."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,10 @@ from pathlib import Path
 
 from keiryo.data.sources.storage import is_url
 from keiryo.errors import InputError
+from keiryo.models.spec import parse_spec
+from keiryo.models.weights.imagenet_weights import have_published_weights, published_weights
+
+IMAGENET = "imagenet"  # in place of a path: the published weights of each model
 
 
 def places_of(text: str, models: Sequence[str]) -> dict[str, str]:
@@ -41,10 +45,27 @@ def with_absolute_paths(text: str, renamed: Mapping[str, str]) -> str:
     `renamed` maps each model as the user named it to its name in the plan.
     """
     places = {
-        model: place if is_url(place) else str(Path(place).expanduser().resolve())
+        model: place if place == IMAGENET or is_url(place) else _absolute(place)
         for model, place in places_of(text, list(renamed)).items()
     }
     alone = list(places.values())
     if len(places) == len(renamed) and len(set(alone)) == 1:
         return alone[0]
     return ",".join(f"{renamed[model]}={place}" for model, place in places.items())
+
+
+def check_published(pretrained: str, models: Sequence[str]) -> None:
+    """Raise InputError if ImageNet's weights are wanted for one of `models` that has none."""
+    for model, place in places_of(pretrained, models).items():
+        if place != IMAGENET or published_weights(parse_spec(model)) is not None:
+            continue
+        others = [f"{other}={IMAGENET}" for other in have_published_weights(models)]
+        advice = f"give --pretrained {','.join(others)}, or " if others else ""
+        raise InputError(
+            f"--pretrained {IMAGENET}: keiryo knows no published weights of {model}; {advice}name "
+            "another model (`keiryo models` lists those that have some)"
+        )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve())

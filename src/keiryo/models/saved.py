@@ -87,6 +87,12 @@ def set_batch_norm_epsilon(network: nn.Module, epsilon: float) -> None:
             layer.eps = epsilon
 
 
+def changed_batch_norm_epsilon(network: nn.Module) -> float | None:
+    """Return the epsilon that all batch norms of `network` share; None if it is PyTorch's."""
+    found = {layer.eps for layer in network.modules() if isinstance(layer, _BatchNorm)}
+    return found.pop() if len(found) == 1 and found != {nn.BatchNorm2d(1).eps} else None
+
+
 def normalize(images: Tensor, preprocessing: Preprocessing) -> Tensor:
     """Return uint8 images (N, 3, H, W) as the float32 input of a network, same layout."""
     mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)

@@ -8,15 +8,24 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from torch import nn
 
 from keiryo.errors import InputError
-from keiryo.models import densenet, mobilenet, resnet, vgg
 from keiryo.models.classifier import PROVISIONAL_CLASSES, without_classifier
+from keiryo.models.families import (
+    densenet,
+    efficientnet,
+    mobilenet,
+    mobilenet_v3,
+    mobilenet_v4,
+    resnet,
+    shufflenet,
+    vgg,
+)
 from keiryo.models.timm_models import TIMM_PREFIX, build_timm_network
 from keiryo.models.users_module import FILE_SUFFIX, UnknownModuleError, build_users_network
 
@@ -26,6 +35,13 @@ Factory = Callable[..., nn.Module]
 FACTORIES: dict[str, Factory] = {
     "mobilenet_v1": mobilenet.mobilenet_v1,
     "mobilenet_v2": mobilenet.mobilenet_v2,
+    "mobilenet_v3_small": mobilenet_v3.mobilenet_v3_small,
+    "mobilenet_v3_large": mobilenet_v3.mobilenet_v3_large,
+    "mobilenet_v4_conv_small": mobilenet_v4.mobilenet_v4_conv_small,
+    "mobilenet_v4_conv_medium": mobilenet_v4.mobilenet_v4_conv_medium,
+    "efficientnet_b0": efficientnet.efficientnet_b0,
+    "efficientnet_lite0": efficientnet.efficientnet_lite0,
+    "shufflenet_v2": shufflenet.shufflenet_v2,
     "vgg11": vgg.vgg11,
     "vgg13": vgg.vgg13,
     "vgg16": vgg.vgg16,
@@ -37,6 +53,11 @@ FACTORIES: dict[str, Factory] = {
     "densenet121": densenet.densenet121,
     "densenet169": densenet.densenet169,
     "densenet201": densenet.densenet201,
+}
+
+# The option that depends on the size of the images, and the function that chooses it.
+OPTIONS_BY_SIZE: dict[str, tuple[str, Callable[[int], OptionValue]]] = {
+    "densenet": ("stem", densenet.fitting_stem),
 }
 
 SURELY_MEANT = 0.85  # likeness of a misspelt name
@@ -136,6 +157,25 @@ def build(spec: str | ModelSpec, *, classes: int | None) -> nn.Module:
         return without_classifier(network) if classes is None else network
     except (ValueError, ZeroDivisionError, RuntimeError) as error:
         raise InputError(f"{spec}: cannot be built: {error}") from error
+
+
+def fit_to_size(spec: ModelSpec, size: int) -> ModelSpec:
+    """Return `spec` with the options that fit images of `size` x `size` pixels.
+
+    Options that are given remain. A default that fits is not written out.
+    """
+    if spec.name not in OPTIONS_BY_SIZE:
+        return spec
+    key, choose = OPTIONS_BY_SIZE[spec.name]
+    given = dict(spec.options)
+    chosen = {key: choose(size), **given}
+    defaults = {option.key: option.default for option in model_options(spec.name)}
+    options = tuple(
+        (name, chosen[name])
+        for name in defaults
+        if name in given or chosen.get(name, defaults[name]) != defaults[name]
+    )
+    return replace(spec, options=options)
 
 
 def source_file(spec: ModelSpec) -> Path | None:

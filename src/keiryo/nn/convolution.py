@@ -7,7 +7,7 @@ from torch import nn
 from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
 
-Activation = Literal["relu", "relu6", "none"]
+Activation = Literal["relu", "relu6", "hard_swish", "silu", "none"]
 
 
 class ConvNormActivation(FusedSequential):
@@ -39,10 +39,30 @@ class ConvNormActivation(FusedSequential):
             bias=norm == "none",
         )
         self.norm = normalization(norm, out_channels)
-        if activation == "relu":
-            self.activation = nn.ReLU(inplace=True)
-        elif activation == "relu6":
-            self.activation = nn.ReLU6(inplace=True)
+        if activation != "none":
+            self.activation = activation_layer(activation)
+
+
+def activation_layer(kind: Activation) -> nn.Module:
+    """Return the activation `kind`, element by element.
+
+    - `relu`: max(x, 0); `relu6`: the same, at most 6.
+    - `silu`: x sigmoid(x), also called swish (Ramachandran et al. 2017, section 3).
+    - `hard_swish`: x min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, "MobileNetV3", section 5.2).
+    - `none`: the identity.
+    """
+    match kind:
+        case "relu":
+            return nn.ReLU(inplace=True)
+        case "relu6":
+            return nn.ReLU6(inplace=True)
+        # The gradients of these two need their input, which in place would be copied first.
+        case "silu":
+            return nn.SiLU()
+        case "hard_swish":
+            return nn.Hardswish()
+        case "none":
+            return nn.Identity()
 
 
 class DepthwiseSeparable(nn.Sequential):

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from keiryo.data.augmentation.amounts import Augmentation
-from keiryo.models.vgg import VGG
-from keiryo.nn.residual import zero_residual_scales
+from keiryo.models.families.vgg import VGG
+from keiryo.nn.blocks.inverted_residual import zero_residual_scales
 from keiryo.records.training import Precision
 from keiryo.train.keras_defaults import set_up_as_keras
 from keiryo.train.optimizer.muon import Muon, suits_muon

@@ -2,7 +2,10 @@
 
 # Those of `keiryo.models.spec`, whose import would take seconds; a test compares.
 MODEL_NAMES = (
-    *("mobilenet_v1", "mobilenet_v2", "vgg11", "vgg13", "vgg16", "vgg19"),
+    *("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),
+    *("mobilenet_v4_conv_small", "mobilenet_v4_conv_medium"),
+    *("efficientnet_b0", "efficientnet_lite0", "shufflenet_v2"),
+    *("vgg11", "vgg13", "vgg16", "vgg19"),
     *("resnet18", "resnet34", "resnet50"),
     *("densenet", "densenet121", "densenet169", "densenet201"),
 )

@@ -9,7 +9,7 @@ from keiryo.comparison.beforehand.option_choice import choose
 from keiryo.comparison.images.opening import OpenedImages, open_images
 from keiryo.comparison.images.smallest_batch import check_batches
 from keiryo.comparison.listener import Listener
-from keiryo.comparison.plan import Plan
+from keiryo.comparison.plan import Plan, fit_models
 from keiryo.comparison.pretrained.pretrained import check_pretrained
 from keiryo.comparison.rank import over_known_limits
 from keiryo.data.image.fit import DEFAULT_SIZE
@@ -109,7 +109,8 @@ def _with_chosen_options(
     if not plan.chosen:
         return plan, {}
     listener.working("choosing what suits the images")
-    costs = count_costs(plan.model_copy(update={"size": DEFAULT_SIZE}), len(source.classes))
+    at_default_size = fit_models(plan.model_copy(update={"size": DEFAULT_SIZE}))
+    costs = count_costs(at_default_size, len(source.classes))
     choice = choose(
         plan.chosen,
         size=plan.size,
@@ -118,7 +119,7 @@ def _with_chosen_options(
         circumstances=look_at(plan, source, costs.values()),
     )
     listener.options_chosen(choice.options, choice.reasons)
-    return plan.model_copy(update=choice.options), choice.reasons
+    return fit_models(plan.model_copy(update=choice.options)), choice.reasons
 
 
 def _disk_bytes(plan: Plan, costs: dict[str, Cost | None]) -> int:

@@ -7,8 +7,11 @@ from pathlib import Path
 from torch import nn
 
 from keiryo.comparison.plan import Plan
-from keiryo.comparison.pretrained.pretrained_download import fetch_weights
-from keiryo.comparison.pretrained_option import places_of
+from keiryo.comparison.pretrained.pretrained_download import (
+    fetch_published_weights,
+    fetch_weights,
+)
+from keiryo.comparison.pretrained_option import IMAGENET, places_of
 from keiryo.data.sources.download import Progress, no_progress
 from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.identity import decode_marks
@@ -19,6 +22,7 @@ from keiryo.models.meta import build_weightless
 from keiryo.models.saved import MODEL_FILE, Preprocessing, find_model_file, read_description
 from keiryo.models.spec import parse_spec
 from keiryo.models.tensor_file import TensorFileError, read_text
+from keiryo.models.weights.imagenet_weights import published_weights, weights_at
 from keiryo.models.weights.matching import fit_weights, load_fitted
 from keiryo.models.weights.weight_file import read_weights
 from keiryo.records.places import RESULTS_FILE
@@ -83,10 +87,12 @@ def start_of_trial(
     _check_digest(plan, place, path)
     fitted = fit_weights(read_weights(path), parse_spec(model), network, classes=classes)
     load_fitted(network, fitted)
+    published = weights_at(place)
+    expected = fitted if published is None else published
     head = classifier_name(network, classes)
     assert plan.fine_tune is not None
     return Start(
-        preprocessing.model_copy(update={"mean": fitted.mean, "std": fitted.std}),
+        preprocessing.model_copy(update={"mean": expected.mean, "std": expected.std}),
         FineTuning(network, head=head, mode=plan.fine_tune),
         place if is_url(place) else shown(path.name),
         _trained_on(path) or frozenset(),
@@ -118,10 +124,20 @@ def places_of_weights(plan: Plan) -> list[str]:
 
 
 def _places(plan: Plan) -> dict[str, str]:
-    return {} if plan.pretrained is None else places_of(plan.pretrained, plan.models)
+    """Return the path or URL of the weights of each model; `imagenet` is an address too."""
+    if plan.pretrained is None:
+        return {}
+    places = places_of(plan.pretrained, plan.models)
+    for model in [model for model, place in places.items() if place == IMAGENET]:
+        published = published_weights(parse_spec(model))
+        assert published is not None, "a plan is made only if there are such weights"
+        places[model] = published.url
+    return places
 
 
 def _file_of(plan: Plan, place: str, progress: Progress) -> Path:
+    if (published := weights_at(place)) is not None:
+        return fetch_published_weights(published, progress=progress)
     if is_url(place):
         return fetch_weights(place, progress=progress)
     path = Path(place)

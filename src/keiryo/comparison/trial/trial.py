@@ -14,13 +14,18 @@ from keiryo.data.survey.identity import encode_marks, mark_of
 from keiryo.files import write_text
 from keiryo.measure.load import DISTURBING_SHARE
 from keiryo.measure.memory import peak_memory_bytes
-from keiryo.models.saved import MODEL_FILE, SavedModel, describe_source, save_model
+from keiryo.models.saved import (
+    MODEL_FILE,
+    SavedModel,
+    changed_batch_norm_epsilon,
+    describe_source,
+    save_model,
+)
 from keiryo.records.base import Status
 from keiryo.records.comparison import Trial
 from keiryo.records.places import SNAPSHOTS_FILE, TRIAL_FILE
 from keiryo.records.training import SnapshotFile
 from keiryo.train.diagnosis import HeldOut, diagnose
-from keiryo.train.keras_defaults import KERAS_EPSILON
 from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.precision import choose_precision
@@ -149,7 +154,7 @@ def _save(job: TrialJob, training: Training) -> int:
         classes=job.pack.survey.classes,
         preprocessing=job.preprocessing,
         source=describe_source(job.record.model, job.folder),
-        batch_norm_epsilon=KERAS_EPSILON if job.recipe.as_keras else None,
+        batch_norm_epsilon=changed_batch_norm_epsilon(training.trained_network),
         trained_on=encode_marks(
             {mark_of(job.pack.survey.images[row]) for row in job.splits.train}
             | job.start_trained_on

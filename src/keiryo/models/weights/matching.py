@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from keiryo.errors import InputError
 from keiryo.models.classifier import classifier_name
+from keiryo.models.families.vgg import VGG_COLUMNS
+from keiryo.models.saved import set_batch_norm_epsilon
 from keiryo.models.spec import FACTORIES, ModelSpec, all_options, parse_spec
-from keiryo.models.vgg import VGG_COLUMNS
 from keiryo.models.weights.foreign_names import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -30,13 +31,15 @@ ADVICE = "name the model, with its options, that these weights belong to"
 class FittedWeights:
     """Weights by the names of a network's tensors, without those of a replaced classifier.
 
-    `mean` and `std` are the channel statistics, for images of 0 to 1, that the weights expect.
+    `mean` and `std` are the channel statistics, for images of 0 to 1, that the weights expect, and
+    `batch_norm_epsilon` the epsilon of batch norm; None: PyTorch's default.
     """
 
     state: dict[str, Tensor]
     mean: Channels
     std: Channels
     replaces_classifier: bool
+    batch_norm_epsilon: float | None = None
 
 
 def fit_weights(
@@ -71,6 +74,8 @@ def fit_weights(
         if tensor.dim() == 4 and expected.dim() == 2:
             # A convolution over its whole input is a linear layer.
             tensor = tensor.flatten(1)
+        elif tensor.dim() == 2 and expected.shape[2:] == (1, 1):
+            tensor = tensor[:, :, None, None]
         if tensor.shape != expected.shape:
             raise InputError(
                 f"{weights.path}: {theirs[ours]} is {_shape(tensor)}, where {spec} has "
@@ -88,12 +93,23 @@ def fit_weights(
             f"{weights.path}: holds {len(left_over)} tensors that {spec} does not have "
             f"({some_of(left_over, most=NAMED_TENSORS)}); {ADVICE}"
         )
-    return FittedWeights(state, naming.mean, naming.std, replaces_classifier=bool(replaced))
+    return FittedWeights(
+        state,
+        naming.mean,
+        naming.std,
+        replaces_classifier=bool(replaced),
+        batch_norm_epsilon=naming.batch_norm_epsilon,
+    )
 
 
 def load_fitted(network: nn.Module, fitted: FittedWeights) -> None:
-    """Load the weights into `network`, in place; tensors that they lack are not changed."""
+    """Load the weights into `network`, in place; tensors that they lack are not changed.
+
+    The batch norms take the epsilon that the weights were trained with.
+    """
     network.load_state_dict({**network.state_dict(), **fitted.state})
+    if fitted.batch_norm_epsilon is not None:
+        set_batch_norm_epsilon(network, fitted.batch_norm_epsilon)
 
 
 def _check_description(weights: Weights, spec: ModelSpec) -> None:
@@ -134,14 +150,16 @@ def _choose_naming(
 
 def _own_naming(weights: Weights, network: nn.Module, shapes: Mapping[str, Tensor]) -> ModuleNames:
     modules = {ours.rpartition(".")[0] for ours in shapes}
-    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    mean, std, epsilon = IMAGENET_MEAN, IMAGENET_STD, None
     if weights.description is not None:
         mean = weights.description.preprocessing.mean
         std = weights.description.preprocessing.std
+        epsilon = weights.description.batch_norm_epsilon
     elif isinstance(expected := getattr(network, "pretrained_cfg", None), dict):
         # timm's networks hold the normalisation that their published weights expect.
         mean, std = expected.get("mean", mean), expected.get("std", std)
-    return ModuleNames("keiryo", {module: module for module in modules}, mean=mean, std=std)
+    names = {module: module for module in modules}
+    return ModuleNames("keiryo", names, mean=mean, std=std, batch_norm_epsilon=epsilon)
 
 
 def _libraries(spec: ModelSpec) -> str:

@@ -1,15 +1,11 @@
-"""MobileNetV1 (Howard et al. 2017) and MobileNetV2 (Sandler et al. 2018).
+"""MobileNetV1 (Howard et al. 2017) and MobileNetV2 (Sandler et al. 2018)."""
 
-Channel counts for a width multiplier follow the authors' published code, as
-`keras.applications` does.
-"""
+from torch import nn
 
-from torch import Tensor, nn
-
+from keiryo.models.families.pooled_network import PooledNetwork, round_channels
+from keiryo.nn.blocks.inverted_residual import InvertedResidual
 from keiryo.nn.convolution import ConvNormActivation, DepthwiseSeparable
-from keiryo.nn.initialization import he_initialize
 from keiryo.nn.normalization import Norm
-from keiryo.nn.residual import InvertedResidual
 
 # Howard et al. 2017, table 1: (output channels, stride of the depthwise step).
 MOBILENET_V1_ROWS = (
@@ -40,24 +36,9 @@ MOBILENET_V2_ROWS = (
 )
 V2_STEM_CHANNELS = 32
 V2_HEAD_CHANNELS = 1280
-CHANNEL_DIVISOR = 8
 
 
-class MobileNet(nn.Module):
-    """Features, global average pooling, one linear layer: (N, 3, H, W) to (N, classes)."""
-
-    def __init__(self, features: nn.Module, channels: int, classes: int) -> None:
-        super().__init__()
-        self.features = features
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(channels, classes)
-        he_initialize(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.pool(self.features(x)).flatten(1))
-
-
-def mobilenet_v1(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> MobileNet:
+def mobilenet_v1(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> PooledNetwork:
     """Build MobileNetV1 with width multiplier `width` (section 3.3)."""
     channels = int(32 * width)
     features = nn.Sequential(
@@ -67,10 +48,10 @@ def mobilenet_v1(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> M
         out_channels = int(row_channels * width)
         features.append(DepthwiseSeparable(channels, out_channels, stride=stride, norm=norm))
         channels = out_channels
-    return MobileNet(features, channels, classes)
+    return PooledNetwork(features, channels, classes)
 
 
-def mobilenet_v2(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> MobileNet:
+def mobilenet_v2(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> PooledNetwork:
     """Build MobileNetV2 with width multiplier `width`, called alpha by Keras.
 
     A width above 1.0 widens the last 1 x 1 convolution; a width below 1.0 does not narrow it
@@ -86,19 +67,10 @@ def mobilenet_v2(classes: int, *, width: float = 1.0, norm: Norm = "batch") -> M
             stride = first_stride if repeat == 0 else 1
             features.append(
                 InvertedResidual(
-                    channels, out_channels, stride=stride, expansion=expansion, norm=norm
+                    channels, out_channels, stride=stride, hidden=channels * expansion, norm=norm
                 )
             )
             channels = out_channels
     head_channels = round_channels(V2_HEAD_CHANNELS * max(1.0, width))
     features.append(ConvNormActivation(channels, head_channels, 1, norm=norm, activation="relu6"))
-    return MobileNet(features, head_channels, classes)
-
-
-def round_channels(channels: float) -> int:
-    """Return the nearest multiple of 8; the next one if that is over a tenth below `channels`."""
-    rounded = max(
-        CHANNEL_DIVISOR,
-        int(channels + CHANNEL_DIVISOR / 2) // CHANNEL_DIVISOR * CHANNEL_DIVISOR,
-    )
-    return rounded if rounded >= 0.9 * channels else rounded + CHANNEL_DIVISOR
+    return PooledNetwork(features, head_channels, classes)

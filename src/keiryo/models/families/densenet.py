@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
+from keiryo.nn.blocks.dense import DenseBlock, Transition
 from keiryo.nn.convolution import ConvNormActivation
-from keiryo.nn.dense import DenseBlock, Transition
 from keiryo.nn.initialization import he_initialize
 from keiryo.nn.norm_activation import FusedSequential
 from keiryo.nn.normalization import Norm, normalization
@@ -15,6 +15,8 @@ DENSENET_COLUMNS = {
     201: (6, 12, 48, 32),
 }
 IMAGENET_GROWTH = 32
+STEM_FACTORS = (1, 2, 4, 8)
+PAPER_SIZE = 32  # section 4.1: the images of CIFAR
 COMPRESSION = 0.5  # section 3, "Compression": the theta of the BC form
 
 
@@ -62,18 +64,48 @@ def densenet(
     *,
     layers: tuple[int, ...] = (16, 16, 16),
     growth: int = 12,
+    stem: int = 1,
     norm: Norm = "batch",
 ) -> DenseNet:
     """Build the small DenseNet-BC of the paper's CIFAR experiments (section 4.2).
 
-    The stem is one 3 x 3 convolution to twice the growth rate, at full
-    resolution. The defaults are the paper's L = 100, k = 12.
+    `stem` is the factor by which the stem reduces the image: 1, 2, 4 or 8. At 1, it is the paper's:
+    one 3 x 3 convolution to twice the growth rate, at full resolution. Each factor of 2 is one such
+    convolution with stride 2. The other defaults are the paper's L = 100, k = 12.
+
+    Raises ValueError for another factor.
     """
-    stem_channels = 2 * growth
-    stem = nn.Conv2d(3, stem_channels, 3, padding=1, bias=norm == "none")
+    if stem not in STEM_FACTORS:
+        raise ValueError(f"stem={stem} is none of {', '.join(map(str, STEM_FACTORS))}")
+    channels = 2 * growth
+    convolutions = nn.Sequential()
+    in_channels = 3
+    for _ in range(STEM_FACTORS.index(stem) - 1):
+        convolutions.append(
+            ConvNormActivation(in_channels, channels, 3, stride=2, norm=norm, activation="relu")
+        )
+        in_channels = channels
+    # The last one has no norm: each dense layer begins with one.
+    stride = 1 if stem == 1 else 2
+    last = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1, bias=norm == "none")
     return DenseNet(
-        classes, stem=stem, stem_channels=stem_channels, layers=layers, growth=growth, norm=norm
+        classes,
+        stem=convolutions.append(last) if len(convolutions) else last,
+        stem_channels=channels,
+        layers=layers,
+        growth=growth,
+        norm=norm,
     )
+
+
+def fitting_stem(size: int) -> int:
+    """Return the stem of `densenet` for images of `size` x `size` pixels.
+
+    The largest that leaves the first block a side of 32 pixels, as the paper's images have. Below
+    512 pixels, time and memory are then at most four times those at 32 pixels.
+    """
+    fitting = [factor for factor in STEM_FACTORS if size // factor >= PAPER_SIZE]
+    return max(fitting, default=1)
 
 
 def densenet121(classes: int, *, norm: Norm = "batch") -> DenseNet:

@@ -1,0 +1,1 @@
+"""Blocks of several layers: residual, inverted residual, dense, shuffle, squeeze-and-excitation."""
