@@ -18,6 +18,7 @@ from keiryo.data.packs.pack import is_pack, open_pack
 from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
+from keiryo.measure.engines import default_engine
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import parse_spec, source_file
 from keiryo.plan_option import validate_plan
@@ -175,7 +176,8 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     if len(budget) == 2:
         raise InputError("--epochs and --minutes: give one of the two")
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
-    options = {"models": DEFAULT_MODELS, "threads": usable_cores(), **options, **given}
+    defaults = {"models": DEFAULT_MODELS, "threads": usable_cores(), "engine": default_engine()}
+    options = {**defaults, **options, **given}
     plan = validate_plan(Plan, options)
     _check_recipes(plan.recipe)
     if plan.stop_early and plan.candidates < 2:

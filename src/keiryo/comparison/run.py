@@ -34,7 +34,7 @@ from keiryo.data.sources.storage import is_url, was_url
 from keiryo.data.survey.split import has_own_split
 from keiryo.errors import InputError
 from keiryo.files import write_text
-from keiryo.measure.engines import find_engine
+from keiryo.measure.engines import FAITHFUL, find_engine
 from keiryo.measure.machine import describe_machine
 from keiryo.models.spec import parse_spec
 from keiryo.records.base import Finding
@@ -85,7 +85,7 @@ def run_comparison(
             "add --device cpu, or leave it out"
         )
     # Everything that may fail early is tried before the folder is touched.
-    find_engine(plan.engine)
+    find_engine(plan.engine, among=FAITHFUL)
     listener.working("looking through the images")
     opened = open_images(plan, out, resume=resume, progress=listener.downloading)
     source = opened.source
