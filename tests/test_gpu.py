@@ -220,6 +220,7 @@ def test_a_comparison_on_the_device_ends_in_files_that_run(
     out = tmp_path / "out"
     options = ["--models", "mobilenet_v2:width=0.5,resnet18", "--epochs", 2, "--size", SIZE]
     options += ["--device", "cuda", "--wait-for-quiet", 0, "--seeds", 2]
+    options += ["--engine", "torch"]
     finished = keiryo("compare", "petals:count=200", "--out", out, *options)
     assert finished.status == 0, finished.err
     results = json.loads((out / "results.json").read_text())

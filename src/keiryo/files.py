@@ -72,6 +72,13 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def bytes_of(path: Path) -> int:
+    """Return the size of a file, or of all files in a folder."""
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
 def digest_of_file(path: Path) -> str:
     """Return a digest of the file's content, 128 bits in hexadecimal, in bounded memory.
 

@@ -51,6 +51,8 @@ def test_engines_are_measured_side_by_side(keiryo: Callable[..., Finished], tmp_
         latency = speed["latency_ms"]
         assert (speed["batch"], latency["threads"], latency["device"]) == (2, 1, "cpu")
         assert 0 < latency["processor_best"] <= latency["processor_p50"] <= latency["processor_p95"]
+        assert latency["p95"] <= latency["p99"]
+        assert latency["cold_start_ms"] > latency["best"]
         assert speed["file_bytes"] > 4 * 200_000  # of a network of 215,000 parameters
     # Its process has not loaded PyTorch.
     assert by_onnx["peak_memory_bytes"] < by_torch["peak_memory_bytes"] - 50e6

@@ -37,7 +37,7 @@ from keiryo.train.checkpoint import Position
 from keiryo.train.listener import TrainingListener
 
 STANDARD_ERROR = 2  # its file descriptor
-SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--wait-for-quiet", 0]
+SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--wait-for-quiet", 0, "--engine", "torch"]
 # The fastest to train and to measure: without a norm, its training loads no compiled kernels.
 TINY = "densenet:layers=2-2,growth=4,norm=none"
 TINY_FOLDER = "densenet-layers=2-2-growth=4-norm=none-seed0"
@@ -367,7 +367,8 @@ def test_the_worse_half_is_stopped_early_and_the_others_come_to_the_same_bits(
     with pytest.raises(KeyboardInterrupt):
         api.compare(
             flower_folder, TWO_MODELS, epochs=2, size=32, batch=8, threads=1,
-            wait_for_quiet=0.0, stop_early=True, out=out, listener=KilledBetweenRungs(),
+            wait_for_quiet=0.0, stop_early=True, engine="torch", out=out,
+            listener=KilledBetweenRungs(),
         )  # fmt: skip
     finished = keiryo("compare", "--resume", "--stop-early", "--out", out)
     assert finished.status == 0

@@ -1,6 +1,7 @@
 """`keiryo compare --engine`: the figures are those of the exported file, wherever there is one."""
 
 import csv
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Finished
+from keiryo.cli.progress import plan_lines
+from keiryo.comparison.plan import make_plan
 
 Keiryo = Callable[..., Finished]
 NETWORK = "densenet:layers=2-2,growth=4"
@@ -38,9 +41,8 @@ def test_figures_are_those_of_the_file_that_is_kept(
     out = tmp_path / "out"
     options = ("--size", 32, "--batch", 8, "--threads", 1, "--epochs", 1)
     now = ("--wait-for-quiet", 0, "--json", "--out", out)
-    begun = keiryo(
-        *("compare", flower_folder, "--models", NETWORK, "--engine", "onnx"), *options, *now
-    )
+    # ONNX Runtime is what a comparison takes if no engine is named.
+    begun = keiryo("compare", flower_folder, "--models", NETWORK, *options, *now)
     results, trial = results_of(begun)
     assert results["engine"] == trial["engine"] == trial["latency_ms"]["engine"] == "onnx"
     assert results["engine_version"].startswith("ONNX Runtime ")
@@ -70,7 +72,10 @@ def test_figures_are_those_of_the_file_that_is_kept(
     assert other["artifact_bytes"] == trained
     assert other["history"] == trial["history"]
     refused = keiryo("compare", "--resume", "--engine", "tensorrt", "--out", out)
-    assert (refused.status, "--engine tensorrt: give torch or onnx" in refused.err) == (2, True)
+    assert (refused.status, "--engine tensorrt: give torch or onnx or openvino" in refused.err) == (
+        2,
+        True,
+    )
 
 
 @pytest.mark.slow  # PyTorch's second exporter takes 20 s to find that it cannot either
@@ -98,3 +103,20 @@ def test_a_network_that_cannot_be_exported_keeps_torchs_figures(
     assert "ms†" in table.out.replace("*", "").replace("µs", "ms")
     assert "† Those of torch" in table.out
     assert "†" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_without_onnx_runtime_the_plan_says_that_figures_are_torchs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"data": "petals:count=60", "models": [NETWORK], "threads": 1}
+    plan = make_plan(given)
+    assert plan.engine == "onnx"
+    assert "ONNX Runtime" not in "\n".join(plan_lines(plan, {}, 60))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name)
+    )
+    plan = make_plan(given)
+    assert plan.engine == "torch"
+    (line,) = [line for line in plan_lines(plan, {}, 60) if "ONNX Runtime is not installed" in line]
+    assert "pip install 'keiryo[onnx]'" in line

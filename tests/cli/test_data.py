@@ -14,6 +14,7 @@ Command = Callable[..., Finished]
 # The fastest to train and to measure: without a norm, its training loads no compiled kernels.
 TINY = "densenet:layers=2-2,growth=4,norm=none"
 QUICK = ["--models", TINY, "--size", 32, "--batch", 8, "--threads", 1, "--wait-for-quiet", 0]
+QUICK += ["--engine", "torch"]
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def compared(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("compared") / "out"
     api.compare(
         packed, ["mobilenet_v1:width=0.25"], epochs=2, batch=8, threads=2, robust=True, out=out,
-        wait_for_quiet=0.0,
+        wait_for_quiet=0.0, engine="torch",
     )  # fmt: skip
     return out
 

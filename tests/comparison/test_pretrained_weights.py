@@ -279,6 +279,7 @@ def test_an_address_that_cannot_be_checked_or_reached(
 
 
 SMALL = ["--size", 32, "--batch", 8, "--threads", 1, "--epochs", 1, "--wait-for-quiet", 0]
+SMALL += ["--engine", "torch"]
 
 
 @pytest.fixture(scope="module")

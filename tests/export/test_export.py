@@ -173,3 +173,14 @@ def test_wrong_input_is_said(
     assert refused.status == 2
     assert said in refused.err
     assert refused.err.count("\n") == 1
+
+
+def test_of_several_targets_all_are_written_or_none(
+    trial_folder: Path, tmp_path: Path, keiryo: Callable[..., Finished]
+) -> None:
+    # A model file without its comparison has no training images to calibrate integers on.
+    refused = keiryo("export", trial_folder, "--to", "onnx,onnx-int8", "--out", tmp_path)
+    assert refused.status == 2
+    assert "calibrates on training images" in refused.err
+    assert refused.err.endswith("; of onnx and onnx-int8, none was written\n")
+    assert not any(tmp_path.iterdir())

@@ -228,7 +228,8 @@ def test_a_comparison_of_a_talkative_network_prints_json_alone(
     )
     finished = keiryo(
         "compare", flower_folder, "--models", f"{tmp_path}/talking.py:Net", "--epochs", 1,
-        "--size", 16, "--batch", 8, "--threads", 1, "--out", tmp_path / "out", "--json",
+        "--size", 16, "--batch", 8, "--threads", 1, "--engine", "torch", "--json",
+        "--out", tmp_path / "out",
     )  # fmt: skip
     assert finished.status == 0
     [trial] = json.loads(finished.out)["trials"]

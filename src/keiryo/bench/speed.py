@@ -15,6 +15,7 @@ from keiryo.bench.training_steps import StepsOfTraining, measure_training
 from keiryo.bench.weighing import weigh_model
 from keiryo.cost.refusals import InputShapeError
 from keiryo.errors import InputError
+from keiryo.files import bytes_of
 from keiryo.measure.engines import ENGINES, engine_of_file, find_engine
 from keiryo.measure.latency import (
     LONGEST_WAIT_SECONDS,
@@ -46,7 +47,8 @@ DEFAULT_SIZE = 224
 class Subject:
     """The model to measure: one with random weights, by its name, or the file of a trained one.
 
-    `file` may also be one that `keiryo export` wrote; `engine` is then the only one that runs it.
+    `file` may also be one that `keiryo export` wrote, or its folder; `engine` is then the only one
+    that runs it.
     `shape` is that of one example, without the batch; None: an RGB image of `size`.
     """
 
@@ -72,8 +74,9 @@ class Subject:
         Raises InputError if there is none, or if it does not take images of `size`.
         """
         path = Path(name)
-        file = find_model_file(path)
-        engine = None if path.is_dir() else engine_of_file(path)
+        is_trial = (path / MODEL_FILE).exists()  # which may hold exported files, too
+        engine = None if is_trial else engine_of_file(path)
+        file = path if engine else find_model_file(path)
         if path.is_dir() or engine or path.suffix == file.suffix == Path(MODEL_FILE).suffix:
             description = find_engine(engine).describe(file) if engine else read_description(file)
             trained_at = description.preprocessing.size
@@ -115,7 +118,14 @@ def inference_speeds(
     speeds: list[Speed] = []
     with tempfile.TemporaryDirectory() as folder:
         file = subject.file or _save_with_random_weights(subject, Path(folder))
-        files = engine_files(file, engines, Path(folder), is_exported=bool(subject.engine), say=say)
+        files = engine_files(
+            file,
+            engines,
+            Path(folder),
+            is_exported=bool(subject.engine),
+            is_trained=subject.file is not None,
+            say=say,
+        )
         for batch in batches:
             say(f"Measuring {subject.name}, batch {batch} ...")
             found = measure_latencies(
@@ -144,7 +154,7 @@ def _speed(subject: Subject, file: EngineFile, latency: Latency) -> Speed:
         latency_ms=latency,
         images_per_second=1000.0 * latency.batch / latency.p50,
         engine_version=ENGINES[latency.engine].title_with_version,
-        file_bytes=file.path.stat().st_size,
+        file_bytes=bytes_of(file.path),
         largest_difference=file.largest_difference,
         peak_memory_bytes=latency.peak_memory_bytes,
     )

@@ -31,8 +31,9 @@ def bench(
         str | None,
         typer.Option(
             metavar="NAME,...",
-            help="Engines to compare: torch, onnx (ONNX Runtime), or both: torch,onnx. The network "
-            "is exported for them.",
+            help="Engines to compare, separated by commas: torch, onnx (ONNX Runtime), openvino, "
+            "onnx-int8 and openvino-int8 (integers of 8 bits); or all, those that are installed. "
+            "The network is exported for them.",
             show_default="torch; of an exported file, its own",
         ),
     ] = None,
@@ -168,8 +169,10 @@ def bench(
 
 def _engines(text: str | None) -> list[str]:
     """Return the engines that are named, each once."""
-    from keiryo.measure.engines import find_engine
+    from keiryo.measure.engines import ALL, find_engine, installed_engines
 
+    if text == ALL:
+        return installed_engines()
     names = list(dict.fromkeys(name.strip() for name in (text or "torch").split(",")))
     for name in names:
         find_engine(name)

@@ -10,9 +10,11 @@ from rich.progress import Progress
 from keiryo.cli.live.terminal import Terminal, open_progress, watch_silence
 from keiryo.cli.live.time_left import TimeLeft
 from keiryo.comparison.listener import Listener
+from keiryo.measure.engines import default_engine
 from keiryo.records.comparison import Trial
 from keiryo.records.costs import Cost
 from keiryo.records.data import DataSummary
+from keiryo.records.speed import TORCH
 from keiryo.records.training import Epoch
 from keiryo.report import words
 from keiryo.sentences import count
@@ -216,6 +218,11 @@ def plan_lines(plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> l
             "MACs an image"
         )
         lines.append(f"  {model:<{width}}  {figures}")
+    if plan.engine == default_engine() == TORCH:
+        lines.append(
+            "  ONNX Runtime is not installed, so latency and size will be those of torch; "
+            "pip install 'keiryo[onnx]'"
+        )
     for model in plan.models:
         name, colon, factory = model.rpartition(":")
         if colon and "=" not in factory:  # a network of the user's own

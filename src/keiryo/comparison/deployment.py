@@ -7,7 +7,7 @@ from keiryo.comparison.exporting.checked_export import export_model
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan
 from keiryo.errors import InputError, one_line
-from keiryo.files import write_text
+from keiryo.files import bytes_of, write_text
 from keiryo.measure.engines import ENGINES
 from keiryo.models.saved import MODEL_FILE
 from keiryo.models.users_module import users_forward
@@ -36,7 +36,7 @@ def move_to_engine(
         needs_export = plan.engine != TORCH and (
             export is None
             or (again and export.error is not None)
-            or (export.file is not None and not (out / trial.folder / export.file).is_file())
+            or (export.file is not None and not (out / trial.folder / export.file).exists())
         )
         if needs_export:
             listener.working(f"exporting {trial.candidate}")
@@ -64,7 +64,6 @@ def _export(trial: Trial, plan: Plan, out: Path) -> TrialExport:
     folder, target = out / trial.folder, ENGINES[plan.engine].target
     assert target is not None
     try:
-        # Where an operator stops it, the exporter prints the whole graph.
         with users_forward(trial.model), without_output():
             [exported] = export_model(folder, None, to=[target], force=True, threads=plan.threads)
     except InputError as error:
@@ -75,7 +74,7 @@ def _export(trial: Trial, plan: Plan, out: Path) -> TrialExport:
 
 def _set_figures(trial: Trial, out: Path) -> None:
     """Set the figures that differ between engines, but for the latency."""
-    trial.artifact_bytes = engine_file(out, trial).stat().st_size
+    trial.artifact_bytes = bytes_of(engine_file(out, trial))
     accuracy = trial.history[-1].val_accuracy  # the last epoch ended with this measurement
     export = trial.exports.get(trial.engine)
     agreement = None if export is None else export.agreement

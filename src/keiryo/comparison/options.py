@@ -145,8 +145,9 @@ class ComparisonOptions(Record):
     )
     engine: str = option(
         TORCH,
-        "Engine to compare on: torch; or onnx (ONNX Runtime). Each trained network is exported for "
-        "it, and latency, size, accuracy and limits are those of the exported file.",
+        "Engine to compare on: onnx (ONNX Runtime), openvino or torch. Each trained network is "
+        "exported for it, and latency, size, accuracy and limits are those of the exported file.",
+        shown="onnx; torch if ONNX Runtime is not installed",
         metavar="NAME",
         group=MEASURES,
     )

@@ -22,6 +22,7 @@ from keiryo.data.packs.pack import is_pack, open_pack
 from keiryo.data.sources.storage import is_url
 from keiryo.data.survey.folds import SplitBy
 from keiryo.errors import InputError
+from keiryo.measure.engines import default_engine
 from keiryo.measure.machine import usable_cores
 from keiryo.models.spec import fit_to_size, parse_spec, source_file
 from keiryo.models.weights.imagenet_weights import have_published_weights
@@ -205,7 +206,8 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     if budget:
         chosen = [name for name in chosen if name != "epochs"]
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
-    options = {"models": DEFAULT_MODELS, "threads": usable_cores(), **options, **given}
+    defaults = {"models": DEFAULT_MODELS, "threads": usable_cores(), "engine": default_engine()}
+    options = {**defaults, **options, **given}
     if options.get("pretrained") == IMAGENET and "models" not in given:
         options["models"] = have_published_weights(options["models"])
     plan = validate_plan(Plan, options)

@@ -13,6 +13,7 @@ from keiryo.errors import InputError
 from keiryo.export.deployed import ImageClassifier
 from keiryo.export.quiet import silence
 from keiryo.models.saved import SavedModel
+from keiryo.processes import without_output
 from keiryo.version import __version__
 from keiryo_runtime.engines import DESCRIPTION_KEY, INPUT, OUTPUT, Run
 
@@ -48,7 +49,8 @@ def encode_onnx(network: nn.Module, description: SavedModel) -> bytes:
     reasons: list[str] = []
     for export in (_export_by_tracing, _export_by_capturing):
         try:
-            with silence("torch.onnx", "onnxscript"):
+            # Where an operator stops it, PyTorch prints the whole graph.
+            with silence("torch.onnx", "onnxscript"), without_output():
                 encoded = export(classifier, images[:TRACED_BATCH])
             difference = float(np.abs(open_onnx(encoded)(images.numpy()) - expected).max())
         except Exception as error:  # the exporters and ONNX Runtime raise many kinds

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from keiryo.errors import InputError
 from keiryo.export.agreement import answers_alike, equals
@@ -10,6 +11,7 @@ from keiryo.export.onnx import open_onnx
 from keiryo.export.openvino import encode_openvino, read_openvino
 from keiryo.export.openvino_int8 import quantize_openvino
 from keiryo.export.trained import TrainedNetwork
+from keiryo.files import replace_file, replace_folder
 from keiryo.records.export import Agreement
 from keiryo_runtime.engines import Run
 
@@ -35,6 +37,17 @@ class Target:
     holds: Callable[[Agreement, float], bool] = equals
     is_folder: bool = False
     run_exactly: Callable[[bytes, int], Run] | None = None
+
+    def write(self, place: Path, files: Files) -> None:
+        """Write the `files` of an export to `place`, a file or a folder, whole or not at all."""
+        if self.is_folder:
+            with replace_folder(place) as temporary:
+                for name, content in files.items():
+                    (temporary / name).write_bytes(content)
+        else:
+            (content,) = files.values()
+            with replace_file(place) as temporary:
+                temporary.write_bytes(content)
 
     @property
     def is_rounded(self) -> bool:

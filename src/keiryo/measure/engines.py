@@ -7,11 +7,11 @@ a row of `ENGINES`.
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from pydantic import ValidationError
@@ -23,7 +23,10 @@ from keiryo.records.speed import TORCH
 if TYPE_CHECKING:  # which would load torch
     from keiryo.models.saved import SavedModel
 
-SILENT = 4  # of ONNX Runtime's levels of severity: what ends the process
+OPENVINO_GRAPH = "model.xml"
+ALL = "all"  # the word for all engines that are installed
+# The one to compare on, unless another is named.
+DEFAULT = "onnx"
 Run = Callable[[], object]
 
 
@@ -52,7 +55,8 @@ class Engine:
     `target` is that of `keiryo export --to`, which writes the file, with the suffix `suffix`; None:
     it runs the trained model's own file. `packages` are those that the export and the engine need,
     the engine's own first; `extra` is the extra of keiryo that installs them. `describe` reads the
-    description in a file, and raises InputError if it is no such file.
+    description in a file, and raises InputError if it is no such file. `is_rounded` tells that the
+    file computes with integers of 8 bits, whose answers are not those of the network.
     """
 
     title: str
@@ -63,11 +67,13 @@ class Engine:
     describe: "Callable[[Path], SavedModel]"
     open: Open
     on_processor_only: bool = True
+    is_rounded: bool = False
 
     @property
     def title_with_version(self) -> str:
         """The name in words with the version that is installed."""
-        return f"{self.title} {importlib.metadata.version(self.packages[0])}"
+        version = importlib.metadata.version(self.packages[0])
+        return f"{self.title} {version}" + ", int8" * self.is_rounded
 
 
 def _describe_torch(file: Path) -> "SavedModel":
@@ -76,24 +82,17 @@ def _describe_torch(file: Path) -> "SavedModel":
     return read_description(file)
 
 
-def _describe_onnx(file: Path) -> "SavedModel":
-    import onnxruntime
-
+def _describe_exported(file: Path) -> "SavedModel":
     import keiryo_runtime
     from keiryo.models.saved import SavedModel
-    from keiryo_runtime.engines import DESCRIPTION_KEY
 
     try:
         with without_output():  # ONNX Runtime prints remarks about some damaged files
-            keiryo_runtime.load(file)
+            metadata = keiryo_runtime.load(file).metadata
     except keiryo_runtime.ModelError as error:
         raise InputError(one_line(str(error))) from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = SILENT
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    metadata = session.get_modelmeta().custom_metadata_map
     try:
-        return SavedModel.model_validate_json(metadata[DESCRIPTION_KEY])
+        return SavedModel.model_validate(metadata)
     except ValidationError:
         raise InputError(f"{file}: its description is damaged; export it again") from None
 
@@ -149,11 +148,24 @@ def _open_with_onnx_runtime(
     return lambda: session.run(None, {taken.name: images})
 
 
+def _open_with_openvino(
+    file: Path, *, device: str, threads: int, batch: int, shape: tuple[int, ...] | None
+) -> Run:
+    openvino: Any = importlib.import_module("openvino")
+    graph = file / OPENVINO_GRAPH if file.is_dir() else file
+    # As the runtime does. Newer processors would else compute in 16 bits, and answer differently.
+    options = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(str(graph), "CPU", options)
+    images = _random_images(batch, compiled.inputs[0].get_partial_shape()[1].get_length())
+    return lambda: compiled(images)
+
+
 def _random_images(batch: int, size: int) -> np.ndarray:
     """Return images (batch, size, size, 3), uint8."""
     return np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
 
 
+_ONNX = ("onnx", "onnxscript")
 ENGINES = {
     TORCH: Engine(
         "PyTorch",
@@ -169,30 +181,67 @@ ENGINES = {
         "ONNX Runtime",
         "onnx",
         ".onnx",
-        ("onnxruntime", "onnx", "onnxscript"),
+        ("onnxruntime", *_ONNX),
         "onnx",
-        _describe_onnx,
+        _describe_exported,
         _open_with_onnx_runtime,
     ),
+    "onnx-int8": Engine(
+        "ONNX Runtime",
+        "onnx-int8",
+        ".onnx",
+        ("onnxruntime", *_ONNX),
+        "onnx",
+        _describe_exported,
+        _open_with_onnx_runtime,
+        is_rounded=True,
+    ),
+    "openvino": Engine(
+        "OpenVINO",
+        "openvino",
+        ".xml",
+        ("openvino", *_ONNX),
+        "openvino",
+        _describe_exported,
+        _open_with_openvino,
+    ),
+    "openvino-int8": Engine(
+        "OpenVINO",
+        "openvino-int8",
+        ".xml",
+        ("openvino", "nncf", *_ONNX),
+        "openvino",
+        _describe_exported,
+        _open_with_openvino,
+        is_rounded=True,
+    ),
 }
+# Those whose answers are the network's, so that a comparison may take their figures.
+FAITHFUL = tuple(name for name, engine in ENGINES.items() if not engine.is_rounded)
 
 
 def engine_of_file(file: Path) -> str | None:
-    """Return the engine that runs an exported file with this suffix; None: it is no such file."""
-    suffix = file.suffix.lower()
+    """Return the engine that runs an exported file, or a folder of one; None: it is none.
+
+    The file of a rounded network has the engine of its kind.
+    """
+    from keiryo_runtime.engines import find_exported_file
+
+    exported = find_exported_file(file)
+    suffix = None if exported is None else exported.suffix.lower()
     return next(
         (name for name, engine in ENGINES.items() if engine.target and engine.suffix == suffix),
         None,
     )
 
 
-def find_engine(name: str) -> Engine:
+def find_engine(name: str, *, among: Sequence[str] = tuple(ENGINES)) -> Engine:
     """Return the engine called `name`.
 
-    Raises InputError if there is none, or if a package that it needs is not installed.
+    Raises InputError if it is not `among` those, or if a package that it needs is not installed.
     """
-    if name not in ENGINES:
-        raise InputError(f"--engine {name}: give {' or '.join(ENGINES)}")
+    if name not in among:
+        raise InputError(f"--engine {name}: give {' or '.join(among)}")
     engine = ENGINES[name]
     for package in engine.packages:
         if importlib.util.find_spec(package) is None:
@@ -200,3 +249,17 @@ def find_engine(name: str) -> Engine:
                 f"--engine {name}: {package} is not installed; pip install 'keiryo[{engine.extra}]'"
             )
     return engine
+
+
+def installed_engines() -> list[str]:
+    """Return the engines that can be measured here."""
+    return [name for name, engine in ENGINES.items() if _is_installed(engine)]
+
+
+def default_engine() -> str:
+    """Return the engine to compare on: ONNX Runtime, or torch if it is not installed."""
+    return DEFAULT if _is_installed(ENGINES[DEFAULT]) else TORCH
+
+
+def _is_installed(engine: Engine) -> bool:
+    return all(importlib.util.find_spec(package) for package in engine.packages)

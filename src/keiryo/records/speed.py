@@ -32,13 +32,14 @@ class Load(Record):
 class Latency(Load):
     """Milliseconds for one batch, after warm-up, and the load of the machine meanwhile.
 
-    The runs are done in several passes, in turn with those of other models. `p50` and `p95` are
-    medians over the passes, and so are those of the processor time. That is the sum over the
+    The runs are done in several passes, in turn with those of other models. `p50`, `p95` and `p99`
+    are medians over the passes, and so are those of the processor time. That is the sum over the
     threads of the measuring process, so other processes lengthen it little.
     """
 
     p50: float
     p95: float
+    p99: float | None = Field(default=None, description="None: measured by an earlier version")
     best: float | None = Field(default=None, description="of the fastest run")
     processor_p50: float | None = Field(default=None, description="processor time, median run")
     processor_p95: float | None = Field(default=None, description="processor time, 95th percentile")
@@ -52,6 +53,11 @@ class Latency(Load):
     device: str
     engine: str = Field(default=TORCH, description="engine that ran the network")
     peak_memory_bytes: int | None = Field(default=None, description="of the measuring process")
+    cold_start_ms: float | None = Field(
+        default=None,
+        description="the first answer of a new process: the engine is loaded, the file opened "
+        "and a batch run; None: measured by an earlier version",
+    )
 
 
 class Neighbour(Record):

@@ -12,7 +12,7 @@ from keiryo.sentences import count
 
 NOT_MEASURED = "-"
 # Columns that a narrow terminal can do without, in this order.
-LEFT_OUT_FIRST = ("processor 95th", "95th", "memory", "images/s", "best")
+LEFT_OUT_FIRST = ("processor 95th", "best", "95th", "99th", "cold start", "memory", "images/s")
 SAME_ANSWERS = 1e-4  # the largest difference of a probability that `keiryo export` allows
 
 
@@ -71,8 +71,9 @@ def print_engines(speeds: Sequence[Speed]) -> None:
     say(
         console,
         f"Milliseconds per batch, medians after warm-up; {first.size} px, {machine}, from decoded "
-        "images to probabilities. Processor: processor time of all threads. Difference: of a "
-        "probability from that of torch, on random images.",
+        "images to probabilities. Processor: processor time of all threads. Cold start: the engine "
+        "loaded, the file opened, and the first batch. Difference: of a probability from that of "
+        "torch, on random images.",
         "dim",
     )
     say_disturbed([speed.latency_ms for speed in speeds])
@@ -82,8 +83,8 @@ def print_engines(speeds: Sequence[Speed]) -> None:
 
 
 def _engines_table(speeds: Sequence[Speed], left_out: Sequence[str]) -> Table:
-    figures = ("batch", "median", "best", "95th", "processor", "processor 95th")
-    figures = (*figures, "images/s", "memory", "file", "difference")
+    figures = ("batch", "median", "best", "95th", "99th", "processor", "processor 95th")
+    figures = (*figures, "cold start", "images/s", "memory", "file", "difference")
     figures = [name for name in figures if name not in left_out]
     table = make_table(["engine"], figures, speeds[0].model)
     for speed in speeds:
@@ -93,8 +94,10 @@ def _engines_table(speeds: Sequence[Speed], left_out: Sequence[str]) -> Table:
             "median": _milliseconds(latency.p50) + "*" * latency.disturbed,
             "best": _optional(latency.best),
             "95th": _milliseconds(latency.p95),
+            "99th": _optional(latency.p99),
             "processor": _optional(latency.processor_p50),
             "processor 95th": _optional(latency.processor_p95),
+            "cold start": _optional(latency.cold_start_ms),
             "images/s": f"{speed.images_per_second:.1f}",
             "memory": words.size(speed.peak_memory_bytes),
             "file": words.size(speed.file_bytes),

@@ -16,7 +16,7 @@ from keiryo.data.image.fit import DEFAULT_SIZE
 from keiryo.data.packs.packing import check_same_form, pack_bytes
 from keiryo.data.sources.source import Source
 from keiryo.errors import InputError
-from keiryo.measure.engines import find_engine
+from keiryo.measure.engines import FAITHFUL, find_engine
 from keiryo.models.spec import parse_spec
 from keiryo.records.costs import Cost
 from keiryo.records.speed import TORCH
@@ -54,7 +54,7 @@ def prepare(plan: Plan, out: Path, *, resume: bool, listener: Listener) -> Prepa
             f"--budget processor: a training on {plan.device} hardly uses the processor; "
             "add --device cpu, or leave it out"
         )
-    find_engine(plan.engine)
+    find_engine(plan.engine, among=FAITHFUL)
     listener.working("looking through the images")
     opened = open_images(plan, out, resume=resume, progress=listener.downloading)
     source = opened.source

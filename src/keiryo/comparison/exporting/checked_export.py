@@ -1,7 +1,8 @@
 """The export of a trial's network, which must answer as the network does."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from keiryo.comparison.exporting.gate import Gate
 from keiryo.errors import InputError
 from keiryo.export.targets import Files, Target, find_target
 from keiryo.export.trained import TrainedNetwork
-from keiryo.files import replace_file, replace_folder
 from keiryo.models.saved import find_model_file, load_model
 from keiryo.records.export import Agreement, ExportedModel
 
@@ -40,9 +40,9 @@ def export_model(
     `to` names the targets. The files go into the folder `out`; None: that of the network. With
     `bundle`, each is in a folder that a colleague can run, whose model card says `licence`. One is
     written only if it answers as the trained network does on the held-out images, read anew from
-    the data, or with `allow`. A rounded one may lose `max_drop` of the accuracy, as a share. Raises
-    InputError if there is no trained network, if a file is in the way and not `force`, or if the
-    network cannot be exported.
+    the data, or with `allow`; if one of several does not, none is written. A rounded one may lose
+    `max_drop` of the accuracy, as a share. Raises InputError if there is no trained network, if a
+    file is in the way and not `force`, or if the network cannot be exported.
     """
     targets = {name: find_target(name) for name in to}
     file = find_model_file(artifact)
@@ -60,80 +60,100 @@ def export_model(
     images = compared_images(file.parent, description)
     trained = TrainedNetwork(network, description, _reader_of_calibration(images))
     gate = Gate(network, description, images, threads)
-    exported: list[ExportedModel] = []
+    exports: dict[str, Export] = {}
     for name, target in targets.items():
         say(
             f"Exporting {description.model} to {name} and comparing answers on {images.count:,} "
             "images ..."
         )
-        files, agreement, probabilities = _encode(trained, target, gate, max_drop, say)
-        holds = target.holds(agreement, max_drop)
-        if not holds and not allow:
+        try:
+            export = _encode(trained, target, gate, max_drop, say)
+        except InputError as error:
+            raise InputError(f"{error}{_written_of_several(targets)}") from None
+        if not export.holds and not allow:
             raise InputError(
-                f"{artifact}: not written, since the exported model answers differently: "
-                f"{1 - agreement.equal_labels:.1%} of {agreement.images:,} images get another "
-                f"class, and a probability differs by up to {_largest(agreement):.2g}; --allow "
-                "writes it all the same"
+                f"{artifact}: not written, since the exported model"
+                f"{f' ({name})' if len(targets) > 1 else ''} answers differently: "
+                f"{1 - export.agreement.equal_labels:.1%} of {export.agreement.images:,} images "
+                f"get another class, and a probability differs by up to "
+                f"{_largest(export.agreement):.2g}; --allow writes it all the same"
+                f"{_written_of_several(targets)}"
             )
+        exports[name] = export
+    exported: list[ExportedModel] = []
+    for name, export in exports.items():
         if bundle:
-            Bundle(
+            made = Bundle(
                 target=name,
-                files=files,
+                files=export.files,
                 description=description,
-                agreement=agreement,
-                holds=holds,
-                probabilities=probabilities,
+                agreement=export.agreement,
+                holds=export.holds,
+                probabilities=export.probabilities,
                 images=images,
                 trial=file.parent,
                 licence=licence,
                 threads=threads,
-            ).write(places[name])
+            )
+            try:
+                made.write(places[name])
+            except InputError as error:
+                written = [one.target for one in exported]
+                raise InputError(f"{error}{_written_of_several(targets, written)}") from None
         else:
-            _write(places[name], target, files)
+            targets[name].write(places[name], export.files)
         exported.append(
             ExportedModel(
                 path=str(places[name]),
                 target=name,
                 model=description.model,
                 classes=description.classes,
-                size_bytes=sum(map(len, files.values())),
-                agreement=agreement,
-                holds=holds,
+                size_bytes=sum(map(len, export.files.values())),
+                agreement=export.agreement,
+                holds=export.holds,
                 max_drop=max_drop,
             )
         )
     return exported
 
 
+@dataclass(frozen=True)
+class Export:
+    """The files of a target, not yet written, and how they answer.
+
+    `probabilities` (images, classes) are their answers on the held-out images, and `holds` says
+    whether the gate lets them pass.
+    """
+
+    files: Files
+    agreement: Agreement
+    probabilities: np.ndarray
+    holds: bool
+
+
 def _encode(
     trained: TrainedNetwork, target: Target, gate: Gate, max_drop: float, say: Say
-) -> tuple[Files, Agreement, np.ndarray]:
-    """Return the first attempt that holds, else the last, its agreement and its probabilities."""
-    files: Files = {}
-    measured = None
+) -> Export:
+    """Return the first attempt that holds, or else the last."""
+    export = None
     for attempt, files in enumerate(target.attempts(trained)):
         if attempt:
             say(f"Too far from the trained network; attempt {attempt + 1} ...")
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder, target.name)
-            _write(place, target, files)
-            measured = gate.measure(place, target)
-        if target.holds(measured[0], max_drop):
+            target.write(place, files)
+            agreement, probabilities = gate.measure(place, target)
+        export = Export(files, agreement, probabilities, target.holds(agreement, max_drop))
+        if export.holds:
             break
-    assert measured is not None
-    return files, *measured
+    assert export is not None
+    return export
 
 
-def _write(place: Path, target: Target, files: Files) -> None:
-    """Write an export to `place`, a file or a folder, whole or not at all."""
-    if target.is_folder:
-        with replace_folder(place) as temporary:
-            for name, content in files.items():
-                (temporary / name).write_bytes(content)
-    else:
-        (content,) = files.values()
-        with replace_file(place) as temporary:
-            temporary.write_bytes(content)
+def _written_of_several(targets: Collection[str], written: Collection[str] = ()) -> str:
+    if len(targets) == 1:
+        return ""
+    return f"; of {' and '.join(targets)}, {' and '.join(written) or 'none'} was written"
 
 
 def _largest(agreement: Agreement) -> float:
