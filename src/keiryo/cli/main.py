@@ -11,7 +11,7 @@ import textwrap
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli.lazy import lazy_group
+from keiryo.cli.parameters.lazy import lazy_group
 from keiryo.errors import InputError
 from keiryo.processes import environment
 from keiryo.version import __version__
