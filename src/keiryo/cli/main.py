@@ -38,6 +38,7 @@ COMMANDS = {
     "bench": "keiryo.cli.bench:bench",
     "export": "keiryo.cli.export:export",
     "predict": "keiryo.cli.predict:predict",
+    "serve": "keiryo.cli.serve:serve",
     "diagnose": "keiryo.cli.diagnose:diagnose",
     "models": "keiryo.cli.models:models",
     "doctor": "keiryo.cli.doctor:doctor",
