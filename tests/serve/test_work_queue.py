@@ -13,7 +13,7 @@ def test_a_cancelled_job_leaves_the_queue() -> None:
     gate = threading.Event()
 
     async def run() -> None:
-        queue = WorkQueue(workers=1, most_waiting=2)
+        queue = WorkQueue(workers=1, most_waiting=2, most_seconds=60)
         (first,) = queue.submit([gate.wait])
         while queue.waiting:
             await asyncio.sleep(0)
@@ -32,3 +32,23 @@ def test_a_cancelled_job_leaves_the_queue() -> None:
 
     asyncio.run(run())
     assert done == ["third", "fifth"]
+
+
+def test_a_queue_that_takes_too_long_is_full() -> None:
+    gate = threading.Event()
+
+    async def run() -> None:
+        queue = WorkQueue(workers=1, most_waiting=9, most_seconds=0)
+        await asyncio.gather(*queue.submit([lambda: None]))
+        waiting = queue.submit([gate.wait, lambda: None])
+        while queue.waiting > 1:
+            await asyncio.sleep(0)
+        try:
+            with pytest.raises(QueueFullError):
+                queue.submit([lambda: None])
+        finally:
+            gate.set()
+        await asyncio.gather(*waiting)
+        queue.close()
+
+    asyncio.run(run())

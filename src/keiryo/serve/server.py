@@ -3,17 +3,21 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 
 from keiryo.errors import InputError
 from keiryo.serve.connections import protocol_with
+from keiryo.serve.guard import describe_fault
 from keiryo.serve.service import Service
 
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 30
 # Beyond the time limit of a request, for the sending of its answer.
 SENDING_SECONDS = 5.0
 
@@ -68,9 +72,12 @@ def run(
         log_level="critical",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         proxy_headers=False,
         timeout_graceful_shutdown=int(timeout_seconds + SENDING_SECONDS),
     )
+    # Libraries' remarks quote the requests. With a handler, Python itself prints none.
+    logging.getLogger().addHandler(logging.NullHandler())
     server = _Server(config, service, drain_seconds, say)
     try:
         asyncio.run(server.serve(sockets=[listener]))
@@ -96,6 +103,7 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._say_fault)
         actions = {
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,
@@ -108,6 +116,12 @@ class _Server(uvicorn.Server):
         finally:
             for number in actions:
                 loop.remove_signal_handler(number)
+
+    def _say_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        # A client that goes away while it is written to is no fault.
+        if error is not None and not isinstance(error, OSError):
+            self._say(f"a fault: {describe_fault(error)}")
 
     def _stop(self) -> None:
         if self._is_stopping:

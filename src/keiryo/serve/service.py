@@ -57,7 +57,12 @@ class Service:
         self._serving, self._say = serving, say
         self._models = load_models(serving.artifacts, threads=serving.threads)
         self._counters = Counters()
-        self._queue = WorkQueue(workers=serving.workers, most_waiting=serving.limits.waiting)
+        self._queue = WorkQueue(
+            workers=serving.workers,
+            most_waiting=serving.limits.waiting,
+            # Half the time: what is accepted shall be answered within the limit.
+            most_seconds=serving.limits.timeout_seconds / 2,
+        )
         self._counters.waiting.set_function(lambda: self._queue.waiting)
         self._is_ready = True
         routes = [

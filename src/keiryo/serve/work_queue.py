@@ -27,12 +27,16 @@ class _Job:
 
 
 class WorkQueue:
-    """Threads that do jobs in the order of their arrival; at most `most_waiting` jobs wait."""
+    """Threads that do jobs in the order of their arrival.
 
-    def __init__(self, *, workers: int, most_waiting: int) -> None:
+    At most `most_waiting` jobs wait, and about `most_seconds` at most, as far as the duration of
+    recent jobs tells.
+    """
+
+    def __init__(self, *, workers: int, most_waiting: int, most_seconds: float) -> None:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="classify")
         self._lock = threading.Lock()
-        self.workers, self.most_waiting = workers, most_waiting
+        self.workers, self.most_waiting, self.most_seconds = workers, most_waiting, most_seconds
         self.waiting = 0
         self.mean_seconds = 0.0
 
@@ -42,9 +46,9 @@ class WorkQueue:
         A cancelled future takes its job out of the queue, unless a thread has begun it.
         """
         with self._lock:
-            # A job for which a thread is idle does not wait.
-            if self.waiting + len(functions) > self.most_waiting:
-                raise QueueFullError(self.waiting * self.mean_seconds / self.workers)
+            seconds = self.waiting * self.mean_seconds / self.workers
+            if self.waiting + len(functions) > self.most_waiting or seconds > self.most_seconds:
+                raise QueueFullError(seconds)
             self.waiting += len(functions)
         return [asyncio.wrap_future(self._submit(_Job(function))) for function in functions]
 
