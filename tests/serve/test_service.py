@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import io
 import json
 import re
@@ -331,6 +332,18 @@ def test_the_api_is_described(start: Callable[..., Client]) -> None:
         for method in methods:
             assert client.request(method, path).status_code != 404
     assert json.dumps(paths).count("Retry-After") == 1
+
+
+def test_the_page_needs_nothing_else(start: Callable[..., Client]) -> None:
+    answer = start().get("/")
+    (script,) = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in answer.headers["content-security-policy"]
+    assert not re.findall(r"https?://|style=|<link[^>]* href=\"(?!data:)", answer.text)
+    english, japanese = re.findall(r"\n  (?:en|ja): \{(.*?)\n  \}", script, re.DOTALL)
+    words = re.compile(r"(?:^|[,{] ?|\n\s*)(\w+): (?=[\"\w(])")
+    assert set(words.findall(english)) == set(words.findall(japanese))
+    assert set(re.findall(r'data-text="(\w+)"', answer.text)) <= set(words.findall(english))
 
 
 KINDS = st.sampled_from(

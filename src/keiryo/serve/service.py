@@ -66,13 +66,13 @@ class Service:
         self._counters.waiting.set_function(lambda: self._queue.waiting)
         self._is_ready = True
         routes = [
+            Route("/predict", self._predict, methods=["POST"]),
             Route("/", self._show_page),
             Route("/health", self._health),
             Route("/ready", self._ready),
             Route("/models", self._list_models),
             Route("/metrics", self._show_metrics),
             Route("/openapi.json", self._describe),
-            Route("/predict", self._predict, methods=["POST"]),
         ]
         self._guard = Guard(
             Router(routes, redirect_slashes=False, default=_not_found),
