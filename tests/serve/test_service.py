@@ -74,6 +74,8 @@ def test_every_form_of_a_request_gets_the_same_answer(start: Callable[..., Clien
     document = client.post("/predict?top=2", json={"images": encoded})
     raw = client.post("/predict?top=2", content=red, headers={"content-type": "image/png"})
     bare = client.post("/predict?top=2", content=red)
+    curls = {"content-type": "application/x-www-form-urlencoded"}
+    assert best(client.post("/predict", content=red, headers=curls)) == ["red"]
     assert [answer.status_code for answer in (form, document, raw, bare)] == [200] * 4
     assert best(form) == best(document) == ["red", "blue"]
     assert best(raw) == best(bare) == ["red"]
@@ -130,7 +132,12 @@ def test_several_models_answer_by_name(start: Callable[..., Client], artifact: P
             400,
             "json",
         ),
-        ("/predict", {"data": {"image": "aa"}}, 415, "content_type"),
+        (
+            "/predict",
+            {"content": b"x", "headers": {"content-type": "text/plain"}},
+            415,
+            "content_type",
+        ),
         ("/predict", {"data": {"a": "b"}, "files": [("image", ("a", b"x"))]}, 400, "form"),
         (
             "/predict",

@@ -47,8 +47,7 @@ def protocol_with(most_connections: int) -> type[H11Protocol]:
                     self._head_timer = None
                 if self._is_stopping:
                     self.cycle.keep_alive = False
-            elif self._head_timer is None and not self._is_closing():
-                # A part of a head has come, or what is left of a refused request.
+            elif self._head_timer is None and self._has_part_of_a_head():
                 self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close_if_silent)
 
         def on_response_complete(self) -> None:
@@ -65,6 +64,9 @@ def protocol_with(most_connections: int) -> type[H11Protocol]:
 
         def _is_answering(self) -> bool:
             return self.cycle is not None and not self.cycle.response_complete
+
+        def _has_part_of_a_head(self) -> bool:
+            return self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
 
         def _is_closing(self) -> bool:
             return self.transport.is_closing()

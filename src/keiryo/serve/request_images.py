@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from keiryo.serve.limits import Limits, RefusalError
 
 RAW = "application/octet-stream"
+CURLS_RAW = "application/x-www-form-urlencoded"  # what curl calls any body
 IMAGES = "images"
 # A list of a few texts needs few of these signs. Millions of empty lists in 20 MB would take a GB.
 SIGNS = b'[{,:"'
@@ -35,7 +36,7 @@ async def read_images(request: Request, limits: Limits) -> list[bytes | str]:
             images = await _read_form(request, limits)
         elif kind == "application/json":
             images = _parse_json(await request.body(), limits)
-        elif kind == RAW or kind.startswith("image/"):
+        elif kind in (RAW, CURLS_RAW) or kind.startswith("image/"):
             images = [await request.body()]
         else:
             raise RefusalError(
