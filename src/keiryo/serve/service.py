@@ -20,9 +20,9 @@ from keiryo.serve.counters import Counters
 from keiryo.serve.guard import DEADLINE, Guard
 from keiryo.serve.limits import Limits, RefusalError
 from keiryo.serve.openapi import describe_api
-from keiryo.serve.page import PAGE_HEADERS, page
 from keiryo.serve.request_images import read_images
 from keiryo.serve.served_models import ServedModel, load_models
+from keiryo.serve.web_page import PAGE_HEADERS, page
 from keiryo.serve.work_queue import QueueFullError, WorkQueue
 
 DEFAULT_TOP = 5
@@ -32,7 +32,7 @@ QUERY = frozenset(("model", "top"))
 
 @dataclass(frozen=True)
 class Serving:
-    """What is served: artifacts as `load_models` takes them, and how.
+    """The artifacts that are served, as `load_models` takes them, and how.
 
     `workers` is the number of images classified at a time, each with `threads` threads. `keys_file`
     has API keys. With `local`, only requests to a name of this machine are answered.

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-_FILE = Path(__file__).with_name("page.html")
+_FILE = Path(__file__).with_name("web_page.html")
 
 
 @cache
