@@ -45,7 +45,7 @@ def serve(
     ] = 128,
     max_megapixels: Annotated[
         float, typer.Option(min=0.001, help="Million pixels of an image.")
-    ] = 50,
+    ] = 25,
     max_images: Annotated[int, typer.Option(min=1, help="Images of a request.")] = 16,
     max_connections: Annotated[int, typer.Option(min=1, help="Connections at a time.")] = 1000,
     rate: Annotated[

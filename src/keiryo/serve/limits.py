@@ -20,7 +20,7 @@ class Limits:
 
     request_bytes: int = 20 * MEGA
     held_bytes: int = 128 * MEGA
-    pixels: int = 50 * MEGA
+    pixels: int = 25 * MEGA
     images: int = 16
     waiting: int = 64
     connections: int = 1000
