@@ -49,7 +49,7 @@ WARM_UP = 1000
 
 def main() -> int:
     """Send the requests; return 0, or 1 if one of them was a fault."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Send malformed requests to a service.")
     parser.add_argument("address", help="http address of the service")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
