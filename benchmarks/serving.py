@@ -53,7 +53,9 @@ class Load:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description="The service beside the bare runtime, and under overload.")
+    parser = argparse.ArgumentParser(
+        description="The service beside the bare runtime, and under overload."
+    )
     parser.add_argument("model")
     parser.add_argument("image", type=Path)
     parser.add_argument("--seconds", type=float, default=20, help="length of the overload")

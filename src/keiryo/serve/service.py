@@ -142,7 +142,16 @@ class Service:
         )
 
     async def _predict(self, request: Request) -> Response:
+        try:
+            return await self._classify(request)
+        except QueueFullError as full:
+            raise RefusalError(
+                503, "full", "too many images wait", retry_after=full.seconds
+            ) from None
+
+    async def _classify(self, request: Request) -> Response:
         models, top = self._parse_query(request)
+        self._queue.check_room()  # before the body costs anything
         images = await read_images(request, self._serving.limits)
         work = [
             partial(classify, image, models, top=top, most_pixels=self._serving.limits.pixels)
@@ -177,12 +186,7 @@ class Service:
         self, work: Sequence[Callable[[], Classified]], request: Request
     ) -> list[Classified] | None:
         """Return the results of all `work`, or None if the client leaves before."""
-        try:
-            jobs = self._queue.submit(work)
-        except QueueFullError as full:
-            raise RefusalError(
-                503, "full", "too many images wait", retry_after=full.seconds
-            ) from None
+        jobs = self._queue.submit(work)
         loop = asyncio.get_running_loop()
         left = loop.create_task(_client_left(request))
         everything = asyncio.gather(*jobs)

@@ -46,11 +46,15 @@ class WorkQueue:
         A cancelled future takes its job out of the queue, unless a thread has begun it.
         """
         with self._lock:
-            seconds = self.waiting * self.mean_seconds / self.workers
-            if self.waiting + len(functions) > self.most_waiting or seconds > self.most_seconds:
-                raise QueueFullError(seconds)
+            self.check_room(len(functions))
             self.waiting += len(functions)
         return [asyncio.wrap_future(self._submit(_Job(function))) for function in functions]
+
+    def check_room(self, jobs: int = 1) -> None:
+        """Raise QueueFullError if there is no room for so many jobs."""
+        seconds = self.waiting * self.mean_seconds / self.workers
+        if self.waiting + jobs > self.most_waiting or seconds > self.most_seconds:
+            raise QueueFullError(seconds)
 
     def close(self) -> None:
         """Let the threads end once they have done what waits."""
