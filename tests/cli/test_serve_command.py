@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,7 +111,12 @@ def test_stopping_under_load_loses_no_request(model: Path) -> None:
     while len(answers) < 100:
         begun.clear()
         begun.wait()
+    late = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    late.connect()
     running.send_signal(signal.SIGTERM)
+    time.sleep(0.4)  # its request is on the way while the service stops
+    late.request("POST", "/predict", image)
+    assert late.getresponse().status == 200
     for client in clients:
         client.join()
     assert running.wait(20) == 0
