@@ -9,8 +9,8 @@ import typer
 
 from conftest import Finished
 from keiryo.cli.compare import OPTIONS
-from keiryo.cli.lazy import lazy_group, takes_fields
 from keiryo.cli.parameters.configuration import read_configuration
+from keiryo.cli.parameters.lazy import lazy_group, takes_fields
 from keiryo.cli.wavenet.commands import OPTIONS as WAVENET_OPTIONS
 from keiryo.comparison.plan import make_plan
 

@@ -8,8 +8,8 @@ import typer
 
 from keiryo.cli import options
 from keiryo.cli.compare import OPTIONS
-from keiryo.cli.lazy import takes_fields
 from keiryo.cli.parameters.completion import complete_models
+from keiryo.cli.parameters.lazy import takes_fields
 
 if TYPE_CHECKING:
     from keiryo.records.speed import Speed

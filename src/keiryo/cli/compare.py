@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keiryo.cli import options
-from keiryo.cli.lazy import takes_fields
 from keiryo.cli.parameters.completion import complete_models, looks_like_model
+from keiryo.cli.parameters.lazy import takes_fields
 from keiryo.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import typer
 
 from keiryo.cli import options
 from keiryo.cli.compare import OPTIONS
-from keiryo.cli.lazy import lazy_group, takes_fields
+from keiryo.cli.parameters.lazy import lazy_group, takes_fields
 
 EXIT_FOUND = 2
 

@@ -11,7 +11,7 @@ import textwrap
 import typer
 from typer.exceptions import Abort, TyperException
 
-from keiryo.cli.lazy import lazy_group
+from keiryo.cli.parameters.lazy import lazy_group
 from keiryo.errors import InputError
 from keiryo.processes import environment
 from keiryo.version import __version__
@@ -38,6 +38,7 @@ COMMANDS = {
     "bench": "keiryo.cli.bench:bench",
     "export": "keiryo.cli.export:export",
     "predict": "keiryo.cli.predict:predict",
+    "serve": "keiryo.cli.serve:serve",
     "errors": "keiryo.cli.trial.worst_errors:errors",
     "diagnose": "keiryo.cli.trial.diagnose:diagnose",
     "models": "keiryo.cli.models:models",

@@ -4,7 +4,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from keiryo_runtime.geometry import decoding_scale, smallest_side_for
 
@@ -43,13 +43,16 @@ def decode_image(data: bytes, size: int) -> np.ndarray:
 
 def to_pixels(image: Image.Image) -> np.ndarray:
     """Return the pixels (H, W, 3), uint8, RGB, of a Pillow image, upright and on white."""
-    upright = ImageOps.exif_transpose(image)
+    image.load()  # the orientation may stand after the pixels
+    # Each copy of a large image takes memory, so none is made that is not needed.
+    is_upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    upright = image if is_upright else ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
         return _reduce_depth(np.asarray(upright))
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.asarray(upright.convert("RGB"))
+    return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def _decode(image: Image.Image, size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from keiryo.cli import options
-from keiryo.cli.lazy import lazy_group, takes_fields
+from keiryo.cli.parameters.lazy import lazy_group, takes_fields
 
 EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
