@@ -138,7 +138,7 @@ def study(sizes: Sizes, seed: int, tell: Tell) -> Outcome:
                 [
                     _label(one, say),
                     say("right" if one.is_right else "wrong"),
-                    say("course") if one.answer == COURSE[question] else "",
+                    say("chosen" if one.answer == COURSE[question] else "not_chosen"),
                     one.evidence,
                 ]
                 for one in answers
