@@ -78,8 +78,8 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The shape in short: 56x56x64 K3."""
-        return f"{self.side}x{self.side}x{self.channels} K{self.kernel}"
+        """The shape in short: 56x56x64, K3."""
+        return f"{self.side}x{self.side}x{self.channels}\u00a0K{self.kernel}"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from keiryo.version import __version__
 # Each module has the sizes QUICK and THOROUGH, and a function `study(sizes, seed, tell)`.
 STUDIES = {
     "convolution": "keiryo.study.convolution",
+    "connectivity": "keiryo.study.connectivity",
     "quiz": "keiryo.study.quiz",
 }
 
@@ -37,17 +38,21 @@ def run_study(
     if name not in STUDIES:
         raise InputError(f"{name}: no such study; give one of {', '.join(STUDIES)}")
     module = importlib.import_module(STUDIES[name])
+    watch, started, before = LoadWatch(), time.monotonic(), torch.get_num_threads()
     torch.set_num_threads(threads or usable_cores())
-    watch, started = LoadWatch(), time.monotonic()
-    outcome: Outcome = module.study(
-        sizes or (module.QUICK if quick else module.THOROUGH), seed, tell
-    )
+    try:
+        outcome: Outcome = module.study(
+            sizes or (module.QUICK if quick else module.THOROUGH), seed, tell
+        )
+        machine = describe_machine(
+            device="cpu", threads=torch.get_num_threads(), torch_version=torch.__version__
+        )
+    finally:
+        torch.set_num_threads(before)
     return Study(
         study=name,
         keiryo_version=__version__,
-        machine=describe_machine(
-            device="cpu", threads=torch.get_num_threads(), torch_version=torch.__version__
-        ),
+        machine=machine,
         seed=seed,
         is_quick=quick,
         seconds=time.monotonic() - started,
