@@ -45,6 +45,7 @@ COMMANDS = {
     "doctor": "keiryo.cli.doctor:doctor",
     "report": "keiryo.cli.report:report",
     "data": "keiryo.cli.data:app",
+    "study": "keiryo.cli.study:study",
     "wavenet": "keiryo.cli.wavenet.commands:app",
 }
 

@@ -1,0 +1,1 @@
+"""The sentences of each study, in every language of the pages."""
