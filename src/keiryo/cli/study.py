@@ -8,7 +8,7 @@ import typer
 
 from keiryo.cli import options
 
-CLAIMS = "convolution, connectivity, quiz"
+CLAIMS = "convolution, quiz"
 
 
 def study(
@@ -28,8 +28,8 @@ def study(
 ) -> None:
     """Show a claim of the course by an experiment, with a verdict from this run's figures.
 
-    OUT/study.html has the claim, the formula, the experiment, figures, plots and the verdict: holds,
-    holds within limits, or does not hold here, each with its reason. OUT/study.json has the same.
+    OUT/study.html has the claim, the formula, the experiment, figures, plots and the verdict, with
+    its reason: holds, holds within limits, or does not hold here. OUT/study.json has the same.
     """
     from keiryo.cli.live.terminal import Terminal, open_progress, show_working, watch_silence
     from keiryo.files import write_text

@@ -89,7 +89,8 @@ def conclude(judgements: Sequence[Judgement]) -> Verdict:
     It holds if all judged parts do, and does not hold if none does; otherwise it holds within
     limits. Parts that were not judged do not count.
     """
-    verdicts = {one.verdict for one in judgements} - {"not_judged"}
+    verdicts: set[Verdict] = {one.verdict for one in judgements}
+    verdicts.discard("not_judged")
     if not verdicts:
         return "not_judged"
     if len(verdicts) == 1:
