@@ -21,9 +21,9 @@ TWO_CORES = (0.013, 0.014, 0.062)
 GPU = tuple(seconds / 75 for seconds in TWO_CORES)
 
 
-def chosen(**changes: Any) -> dict[str, int]:
+def chosen(**changes: Any) -> dict[str, int | str]:
     circumstances = Circumstances(**{"seconds_per_image": TWO_CORES, **changes})
-    free = CHOSEN if circumstances.minutes is None else ("size", "batch")
+    free = ("size", "batch", "epochs") if circumstances.minutes is None else ("size", "batch")
     epochs = None if circumstances.minutes else 30
     return choose(free, size=224, batch=128, epochs=epochs, circumstances=circumstances).options
 
@@ -64,6 +64,14 @@ def test_what_is_given_is_not_chosen() -> None:
     assert "227 pixels" in found.reasons["size"]
 
 
+@pytest.mark.parametrize(("epochs", "recipe"), [(59, None), (60, "long"), (None, "long")])
+def test_long_trainings_take_the_recipe_for_them(epochs: int | None, recipe: str | None) -> None:
+    circumstances = Circumstances(images=240, side=64, seconds_per_image=TWO_CORES)
+    free = ("recipe",) if epochs else CHOSEN
+    found = choose(free, size=64, batch=8, epochs=epochs, circumstances=circumstances)
+    assert found.options.get("recipe") == recipe
+
+
 @given(
     images=st.integers(1, 10**7),
     side=st.integers(1, 10_000),
@@ -77,13 +85,14 @@ def test_every_choice_can_be_trained_and_has_a_reason(
     circumstances = Circumstances(images, side, tuple(seconds), trainings, minutes)
     free = CHOSEN if minutes is None else ("size", "batch")
     found = choose(free, size=224, batch=128, epochs=None, circumstances=circumstances)
-    assert found.options.keys() == found.reasons.keys() == set(free)
-    size, batch = found.options["size"], found.options["batch"]
+    assert found.options.keys() == found.reasons.keys()
+    assert found.options.keys() - {"recipe"} == set(free) - {"recipe"}
+    size, batch = int(found.options["size"]), int(found.options["batch"])
     assert size in SIZES
     assert batch <= LARGEST_BATCH
     assert math.log2(batch).is_integer()
     if minutes is None:
-        epochs = found.options["epochs"]
+        epochs = int(found.options["epochs"])
         all_seconds = trainings * sum(training_seconds(circumstances, size, epochs, batch))
         in_time = all_seconds <= 60 * MINUTES_OF_ALL
         assert in_time or (size <= 64 and epochs == FEWEST_EPOCHS_IN_A_HURRY)

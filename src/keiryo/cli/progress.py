@@ -44,7 +44,7 @@ class ComparisonListener(Terminal, Listener):
         self._estimates_told: set[str] = set()
         self._is_timed = False
 
-    def options_chosen(self, options: Mapping[str, int], reasons: Mapping[str, str]) -> None:
+    def options_chosen(self, options: Mapping[str, int | str], reasons: Mapping[str, str]) -> None:
         self.clear_bar()
         for name, value in options.items():
             self.say(f"Chosen: --{name} {value} ({reasons[name]})")

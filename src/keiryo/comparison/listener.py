@@ -19,7 +19,7 @@ class Listener:
     def working(self, activity: str) -> None:
         """Something begins of which it is not known how long it takes, such as `weighing`."""
 
-    def options_chosen(self, options: Mapping[str, int], reasons: Mapping[str, str]) -> None:
+    def options_chosen(self, options: Mapping[str, int | str], reasons: Mapping[str, str]) -> None:
         """Keiryo chose `options` that were not given, each for a reason, in words."""
 
     def planned(self, plan: "Plan", costs: Mapping[str, Cost | None], images: int) -> None:

@@ -109,9 +109,10 @@ class ComparisonOptions(Record):
     )
     recipe: str = option(
         "keiryo",
-        "Training recipe: keiryo; long (for 60 epochs or more); plain (Adam with its defaults); or "
-        "reported (plain with all defaults of Keras 2.7). Several, separated by commas, are "
-        "compared.",
+        "Training recipe: keiryo; long (taken for 60 epochs or more); plain (Adam with its "
+        "defaults); or reported (plain with all defaults of Keras 2.7). Several, separated by "
+        "commas, are compared.",
+        shown="keiryo, or long",
         group=TRAINING,
     )
     learning_rate: float | None = option(

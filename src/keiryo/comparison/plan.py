@@ -70,7 +70,7 @@ DEFAULT_MODELS = [
 ]
 BUDGET = ("epochs", "minutes", "total_minutes")
 # Chosen for the set and the machine (`keiryo.comparison.beforehand`) where they are not given.
-CHOSEN = ("size", "batch", "epochs")
+CHOSEN = ("size", "batch", "epochs", "recipe")
 # The course's experiment, by the reported recipe and by keiryo's.
 PRESETS: dict[str, dict[str, Any]] = {
     "course": {
@@ -203,8 +203,10 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
             raise InputError(f"--preset {preset}: give {' or '.join(PRESETS)}")
         defaults = {**defaults, **PRESETS[preset]}
         chosen = []
-    if budget:
-        chosen = [name for name in chosen if name != "epochs"]
+    if "epochs" not in given and budget:
+        chosen = [name for name in chosen if name not in ("epochs", "recipe")]
+    if "pretrained" in given:  # the stronger augmentation is for trainings from scratch
+        chosen = [name for name in chosen if name != "recipe"]
     options = {key: value for key, value in defaults.items() if key not in BUDGET or not budget}
     defaults = {"models": DEFAULT_MODELS, "threads": usable_cores(), "engine": default_engine()}
     options = {**defaults, **options, **given}

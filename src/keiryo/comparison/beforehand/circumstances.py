@@ -46,13 +46,13 @@ class Circumstances:
 def look_at(plan: Plan, source: Source, costs: Iterable[Cost | None]) -> Circumstances:
     """Return the circumstances of `plan`, whose models cost `costs` at DEFAULT_SIZE.
 
-    Some images of `source` are read for their size.
+    Some images of `source` are read for their size, if it matters.
     """
     cores = cores_of(plan)
     trials = len(plan.trials())
     return Circumstances(
         images=training_images(source),
-        side=_median_side(source),
+        side=_median_side(source) if "size" in plan.chosen else plan.size,
         seconds_per_image=tuple(
             seconds_of_a_step(cost, cores) for cost in costs if isinstance(cost, Weighing)
         ),

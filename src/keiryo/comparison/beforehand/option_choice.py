@@ -1,4 +1,4 @@
-"""The choice of image size, batch and epochs, as a function of the circumstances."""
+"""The choice of image size, batch, epochs and recipe, as a function of the circumstances."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ IMAGES_TO_SEE = 60_000
 FEWEST_EPOCHS, MOST_EPOCHS = 30, 100
 # If the images are many and the machine is slow.
 FEWEST_EPOCHS_IN_A_HURRY = 10
+# Stronger augmentation helps from about so many epochs on (docs/lab/recipe-trials.md).
+EPOCHS_OF_LONG = 60
 # In a budget of minutes, a smaller image that is seen more often teaches more.
 EPOCHS_WORTH_A_SIZE = 20
 MINUTES_OF_ALL = 60.0
@@ -32,7 +34,7 @@ STEP_SECONDS = 0.03  # of a step, whatever its batch: the optimiser, and calling
 class Choice:
     """The options that were chosen, by name, and a reason for each, in words."""
 
-    options: dict[str, int]
+    options: dict[str, int | str]
     reasons: dict[str, str]
 
 
@@ -44,12 +46,12 @@ def choose(
     epochs: int | None,
     circumstances: Circumstances,
 ) -> Choice:
-    """Choose the options that `free` names, of `size`, `batch` and `epochs`; the others are given.
+    """Choose the options that `free` names, of CHOSEN; the others are given.
 
     The size is at most that of the images. Without a budget of minutes, all trainings together
     shall take about an hour.
     """
-    options: dict[str, int] = {}
+    options: dict[str, int | str] = {}
     reasons: dict[str, str] = {}
     images = circumstances.images
     if "batch" in free:
@@ -64,7 +66,11 @@ def choose(
         options["size"] = size
     if "epochs" in free:
         assert epochs is not None
-        options["epochs"], reasons["epochs"] = _fit_epochs(epochs, size, batch, circumstances)
+        epochs, reasons["epochs"] = _fit_epochs(epochs, size, batch, circumstances)
+        options["epochs"] = epochs
+    if "recipe" in free and epochs is not None and epochs >= EPOCHS_OF_LONG:
+        options["recipe"] = "long"
+        reasons["recipe"] = f"for {EPOCHS_OF_LONG} epochs and more"
     # In the order in which users think of them.
     names = [name for name in CHOSEN if name in options]
     return Choice({name: options[name] for name in names}, {name: reasons[name] for name in names})

@@ -108,9 +108,11 @@ def _with_chosen_options(
     """Return `plan` with the options that were not given as they suit the images, and reasons."""
     if not plan.chosen:
         return plan, {}
-    listener.working("choosing what suits the images")
-    at_default_size = fit_models(plan.model_copy(update={"size": DEFAULT_SIZE}))
-    costs = count_costs(at_default_size, len(source.classes))
+    costs: dict[str, Cost | None] = {}
+    if {"size", "epochs"} & set(plan.chosen):  # which depend on them
+        listener.working("choosing what suits the images")
+        at_default_size = fit_models(plan.model_copy(update={"size": DEFAULT_SIZE}))
+        costs = count_costs(at_default_size, len(source.classes))
     choice = choose(
         plan.chosen,
         size=plan.size,
