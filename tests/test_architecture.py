@@ -20,6 +20,7 @@ SAME_SUBJECT = {
     "check",
     "comparison",  # its record; its table
     "content",  # of packs of images; of recordings
+    "convolution",  # the layers; the study
     "data",
     "diagnosis",
     "evaluation",
@@ -45,6 +46,7 @@ SAME_SUBJECT = {
     "source",
     "speed",
     "split",
+    "study",  # its record; its command
     "task",
     "training",
     "typed_options",

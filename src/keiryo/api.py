@@ -13,10 +13,10 @@ from keiryo.errors import InputError
 if TYPE_CHECKING:
     from keiryo.audio.listener import WaveNetListener
     from keiryo.audio.typed_options import WaveNetPlanOptions
+    from keiryo.comparison.beforehand.preview_record import Preview
     from keiryo.comparison.listener import Listener
     from keiryo.comparison.typed_options import PlanOptions
     from keiryo.records.comparison import Comparison
-    from keiryo.records.preview import Preview
     from keiryo.records.wavenet import WaveNetTraining
 
 

@@ -12,7 +12,7 @@ from keiryo.cli.parameters.lazy import takes_fields
 from keiryo.errors import InputError
 
 if TYPE_CHECKING:
-    from keiryo.records.preview import Preview
+    from keiryo.comparison.beforehand.preview_record import Preview
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130

@@ -245,7 +245,11 @@ def make_plan(given: Mapping[str, Any], *, preset: str | None = None) -> Plan:
     elif plan.fine_tune is not None:
         raise InputError(f"--fine-tune {plan.fine_tune}: needs the weights; add --pretrained PATH")
     plan = plan.model_copy(update=update)
-    return plan if "size" in chosen else fit_models(plan)
+    if "size" not in chosen:
+        return fit_models(plan)
+    if plan.pretrained is not None:
+        check_published(plan.pretrained, plan.models)
+    return plan
 
 
 def fit_models(plan: Plan) -> Plan:

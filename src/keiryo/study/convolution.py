@@ -20,7 +20,7 @@ from keiryo.records.costs import DeviceProfile
 from keiryo.records.study import Judgement, Plot, Series, StudyTable, Verdict
 from keiryo.study.outcome import Outcome, Tell, Texts
 from keiryo.study.small_training import Digits, accuracies, mean_interval, read_digits
-from keiryo.study.timing import ratio_interval, times_in_turns
+from keiryo.study.turns import ratio_interval, times_in_turns
 
 # A time falls as promised if it reaches this share of the promise.
 AS_PROMISED = 0.9

@@ -1,7 +1,7 @@
 """The plan of a comparison, as a table on the terminal."""
 
 from keiryo.cli.tables.table import make_table, open_console, say
-from keiryo.records.preview import Preview
+from keiryo.comparison.beforehand.preview_record import Preview
 from keiryo.report import words
 from keiryo.sentences import count
 

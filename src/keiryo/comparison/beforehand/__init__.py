@@ -1,4 +1,4 @@
-"""What is checked, chosen and estimated before a comparison begins.
+"""The checks, choices and estimates before a comparison begins.
 
 Options that the user left out are a pure function of the set, the candidates, the machine and the
 budget. This room must never look at an accuracy, nor write a file.

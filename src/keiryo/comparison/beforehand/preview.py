@@ -10,11 +10,11 @@ from keiryo.comparison.beforehand.duration import (
     seconds_after_trainings,
 )
 from keiryo.comparison.beforehand.preparation import Prepared, prepare
+from keiryo.comparison.beforehand.preview_record import CandidatePreview, Preview
 from keiryo.comparison.listener import Listener
 from keiryo.comparison.plan import Plan
 from keiryo.errors import InputError
 from keiryo.models.spec import parse_spec
-from keiryo.records.preview import CandidatePreview, Preview
 
 
 def preview_comparison(plan: Plan, out: Path, listener: Listener) -> Preview:

@@ -1,4 +1,4 @@
-"""What a call of one of PyTorch's own layers follows from.
+"""The facts that a call of one of PyTorch's own layers follows from.
 
 Its class, its hyperparameters, the shapes of its weights and of its one input say all about it.
 """

@@ -8,7 +8,7 @@ from keiryo.report.study_page import render_study_page
 from keiryo.study import convolution
 from keiryo.study.convolution import Case, ConvolutionData, EqualCost, Step
 from keiryo.study.run import run_study
-from keiryo.study.timing import ratio_interval
+from keiryo.study.turns import ratio_interval
 
 PROFILE = DeviceProfile(
     processor="one",
