@@ -24,7 +24,9 @@ SLOWED = (2 * PROMISED, 2 * PROMISED, 2 * PROMISED)
 
 
 def make_data(
-    *, ratio: tuple[float, float, float] = (PROMISED,) * 3, is_disturbed: bool = False
+    *,
+    ratio: tuple[float, float, float] = (PROMISED, PROMISED, PROMISED),
+    is_disturbed: bool = False,
 ) -> ConvolutionData:
     case = Case(
         side=14,

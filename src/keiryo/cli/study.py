@@ -8,7 +8,7 @@ import typer
 
 from keiryo.cli import options
 
-CLAIMS = "convolution, quiz"
+CLAIMS = "convolution, connectivity, quiz"
 
 
 def study(

@@ -16,6 +16,7 @@ from keiryo.version import __version__
 # Each module has the sizes QUICK and THOROUGH, and a function `study(sizes, seed, tell)`.
 STUDIES = {
     "convolution": "keiryo.study.convolution",
+    "connectivity": "keiryo.study.connectivity",
     "quiz": "keiryo.study.quiz",
 }
 
