@@ -22,10 +22,10 @@ WARMUP_STEPS, FEWEST_STEPS = 1, 2
 # The cost of a step changes with the image size: it is added up at so many places.
 PLACES = 16
 # A training's process starts, and ends with an evaluation of the training images and its record.
-SECONDS_AROUND_A_TRAINING = 6.0
-SECONDS_OF_AN_EXPORT = 20.0
-SECONDS_OF_A_LATENCY = 8.0
-SECONDS_OF_THE_REPORT = 2.0
+SECONDS_AROUND_A_TRAINING = 3.0
+SECONDS_OF_AN_EXPORT = 4.0
+SECONDS_OF_A_LATENCY = 3.0
+SECONDS_OF_THE_REPORT = 1.0
 # An evaluation is a forward pass, a third of a step's passes.
 PASSES_OF_A_STEP = 3
 
