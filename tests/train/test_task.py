@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from keiryo.models.meta import build_weightless
+from keiryo.models.spec import parse_spec
 from keiryo.train.budget import Budget
+from keiryo.train.classification.recorded_pass import can_be_recorded
 from keiryo.train.listener import TrainingListener
 from keiryo.train.loop import Training
 from keiryo.train.recipe import RECIPES
@@ -104,3 +107,16 @@ def test_a_task_stopped_at_any_step_continues_to_the_same_bits(steps: int, tmp_p
     ):
         assert all(map(torch.equal, one.parameters(), other.parameters()))
     assert without_seconds(resumed) == without_seconds(whole)
+
+
+@pytest.mark.parametrize(
+    ("model", "is_recorded"),
+    [
+        *((name, True) for name in ("mobilenet_v1", "mobilenet_v2", "resnet50", "vgg16")),
+        *((name, False) for name in ("mobilenet_v3_small", "shufflenet_v2")),
+    ],
+)
+def test_only_blocks_that_were_tried_on_a_gpu_are_recorded(model: str, is_recorded: bool) -> None:
+    network = build_weightless(parse_spec(model), classes=5)
+    assert can_be_recorded(network) == is_recorded
+    assert not can_be_recorded(nn.Sequential(network))  # a network of the user's own
