@@ -18,6 +18,14 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 WHAT = "What to compare"  # a section of the help
 OPTIONS = "keiryo.comparison.options:ComparisonOptions"
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Print the plan (data, candidates, costs, time, memory, disk); train nothing.",
+        rich_help_panel=options.RUN,
+    ),
+]
 
 
 @takes_fields(OPTIONS, before="out", config=True)
@@ -61,14 +69,7 @@ def compare(
         ),
     ] = False,
     force: options.Force = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Print the plan (data, candidates, costs, time, memory, disk); train nothing.",
-            rich_help_panel=options.RUN,
-        ),
-    ] = False,
+    dry_run: DryRun = False,
     log: options.Log = None,
     json: options.Json = False,
     **given: Any,
@@ -156,6 +157,7 @@ def train(
     out: options.Out = Path("training"),
     resume: options.Resume = False,
     force: options.Force = False,
+    dry_run: DryRun = False,
     log: options.Log = None,
     json: options.Json = False,
     **given: Any,
@@ -172,4 +174,14 @@ def train(
         )
     if Path(model).exists() and not looks_like_model(model):
         raise InputError(f"{model}: is no model; the order is: keiryo train MODEL DATA")
-    compare(data, model, out=out, resume=resume, force=force, log=log, json=json, **given)
+    compare(
+        data,
+        model,
+        out=out,
+        resume=resume,
+        force=force,
+        dry_run=dry_run,
+        log=log,
+        json=json,
+        **given,
+    )
