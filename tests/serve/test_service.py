@@ -13,19 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from starlette import testclient
 
-pytest.importorskip("prometheus_client")
-testclient = pytest.importorskip("starlette.testclient")
-
-from hypothesis import HealthCheck, given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from PIL import Image  # noqa: E402
-
-from keiryo.serve.counters import Counters  # noqa: E402
-from keiryo.serve.guard import Guard  # noqa: E402
-from keiryo.serve.limits import Limits  # noqa: E402
-from keiryo.serve.service import Service, Serving  # noqa: E402
-from serve.color_model import encode, encode_noise, write_color_model  # noqa: E402
+from keiryo.serve.counters import Counters
+from keiryo.serve.guard import Guard
+from keiryo.serve.limits import Limits
+from keiryo.serve.service import Service, Serving
+from serve.color_model import encode, encode_noise, write_color_model
 
 Client = Any
 KEY = "0123456789abcdef0123"
